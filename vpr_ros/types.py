@@ -1,0 +1,437 @@
+"""
+The values that flow through vpr_ros.
+
+A :class:`Frame` becomes a :class:`Description`, a description finds :class:`Candidate` records in
+a map of :class:`Place` records, and evidence turns candidates into a :class:`Localization` or a
+:class:`LoopClosure`.
+
+Conventions (the whole package follows them):
+
+* stamps are integer nanoseconds since the epoch that the source uses,
+* lengths are metres, angles radians,
+* ``T_a_b`` is the pose of ``b`` in ``a`` (it takes coordinates in ``b`` to coordinates in ``a``),
+* bodies follow REP-103 (x forward, y left, z up), optical frames z forward, x right, y down,
+* quaternions are ``x, y, z, w``; covariances are 6 x 6 in ROS order (x y z, then fixed-axis roll
+  pitch yaw),
+* images are RGB ``uint8`` of shape ``(H, W, 3)``.
+
+Records are immutable: dataclasses are frozen and their arrays are read-only. Records that hold
+arrays compare by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+
+__all__ = [
+    'Camera', 'Candidate', 'Decision', 'Description', 'Frame', 'LocalFeatures', 'Localization',
+    'LoopClosure', 'Motion', 'Place', 'Pose', 'RelativePose', 'View',
+]
+
+Array = NDArray[Any]
+
+
+def _readonly(value: ArrayLike, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return ``value`` as a read-only array; -1 in ``shape`` means any length."""
+    array = np.asarray(value, dtype=dtype)
+    fits = array.ndim == len(shape) and all(
+        wanted in (-1, got) for wanted, got in zip(shape, array.shape))
+    if not fits:
+        wanted = ' x '.join('n' if n < 0 else str(n) for n in shape)
+        raise ValueError(f'{name} must have shape ({wanted}), got {array.shape}')
+    if array.flags.writeable:
+        # A view keeps the caller's array writeable for the caller and copies nothing.
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+def _set(record: object, **values: object) -> None:
+    for name, value in values.items():
+        object.__setattr__(record, name, value)
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """
+    A rigid transform ``T_a_b``: the pose of ``b`` in ``a``.
+
+    :param position: (3,) metres.
+    :param quaternion: (4,) x, y, z, w; normalised here, refused when its norm is zero.
+    :param covariance: (6, 6) ROS order, or None when unknown.
+    """
+
+    position: Array
+    quaternion: Array = field(default_factory=lambda: np.array([0.0, 0.0, 0.0, 1.0]))
+    covariance: Array | None = None
+
+    def __post_init__(self) -> None:
+        position = _readonly(self.position, 'position', (3,), np.float64)
+        quaternion = _readonly(self.quaternion, 'quaternion', (4,), np.float64)
+        norm = float(np.linalg.norm(quaternion))
+        if not np.isfinite(position).all() or not np.isfinite(norm) or norm < 1e-9:
+            raise ValueError(
+                'a pose needs a finite position and a quaternion (x, y, z, w) that is not zero, '
+                f'got position {position.tolist()} and quaternion {quaternion.tolist()}')
+        if abs(norm - 1.0) > 1e-12:
+            quaternion = _readonly(quaternion / norm, 'quaternion', (4,), np.float64)
+        covariance = self.covariance
+        if covariance is not None:
+            covariance = _readonly(covariance, 'covariance', (6, 6), np.float64)
+        _set(self, position=position, quaternion=quaternion, covariance=covariance)
+
+    @classmethod
+    def identity(cls) -> Pose:
+        """Return the transform that changes nothing."""
+        return cls(np.zeros(3))
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike) -> Pose:
+        """Make a pose from a (4, 4) homogeneous or (3, 4) matrix."""
+        m = np.asarray(matrix, dtype=np.float64)
+        if m.shape not in ((4, 4), (3, 4)):
+            raise ValueError(f'a transform matrix must be 4 x 4 or 3 x 4, got {m.shape}')
+        return cls(m[:3, 3], _quaternion_from_rotation(m[:3, :3]))
+
+    @classmethod
+    def from_xy_yaw(cls, x: float, y: float, yaw: float) -> Pose:
+        """Make a planar pose; ``yaw`` in radians about z."""
+        return cls(np.array([x, y, 0.0]),
+                   np.array([0.0, 0.0, np.sin(yaw / 2), np.cos(yaw / 2)]))
+
+    def rotation(self) -> Array:
+        """Return the (3, 3) rotation matrix."""
+        x, y, z, w = self.quaternion
+        return np.array([
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ])
+
+    def matrix(self) -> Array:
+        """Return the (4, 4) homogeneous matrix."""
+        m = np.eye(4)
+        m[:3, :3] = self.rotation()
+        m[:3, 3] = self.position
+        return m
+
+    def yaw(self) -> float:
+        """Return the rotation about z in radians, in (-pi, pi]."""
+        x, y, z, w = self.quaternion
+        return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+
+    def inverse(self) -> Pose:
+        """Return ``T_b_a`` (without covariance: it would need the adjoint)."""
+        x, y, z, w = self.quaternion
+        return Pose(-self.rotation().T @ self.position, np.array([-x, -y, -z, w]))
+
+    def __matmul__(self, other: Pose) -> Pose:
+        """Compose: ``T_a_b @ T_b_c = T_a_c`` (without covariance)."""
+        return Pose(self.rotation() @ other.position + self.position,
+                    _multiply_quaternions(self.quaternion, other.quaternion))
+
+    def distance_to(self, other: Pose) -> float:
+        """Return the distance between the two positions in metres."""
+        return float(np.linalg.norm(self.position - other.position))
+
+    def angle_to(self, other: Pose) -> float:
+        """Return the angle between the two orientations in radians, in [0, pi]."""
+        cosine = min(1.0, abs(float(self.quaternion @ other.quaternion)))
+        return float(2.0 * np.arccos(cosine))
+
+
+def _multiply_quaternions(a: Array, b: Array) -> Array:
+    ax, ay, az, aw = a
+    bx, by, bz, bw = b
+    return np.array([
+        aw * bx + ax * bw + ay * bz - az * by,
+        aw * by - ax * bz + ay * bw + az * bx,
+        aw * bz + ax * by - ay * bx + az * bw,
+        aw * bw - ax * bx - ay * by - az * bz,
+    ])
+
+
+def _quaternion_from_rotation(r: Array) -> Array:
+    """Return x, y, z, w of a (3, 3) rotation; takes the largest component first for accuracy."""
+    trace = r[0, 0] + r[1, 1] + r[2, 2]
+    squares = np.array([
+        1.0 + 2.0 * r[0, 0] - trace, 1.0 + 2.0 * r[1, 1] - trace,
+        1.0 + 2.0 * r[2, 2] - trace, 1.0 + trace,
+    ])
+    largest = int(np.argmax(squares))
+    root = 2.0 * np.sqrt(squares[largest])
+    if largest == 3:
+        q = np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], root * root / 4])
+    else:
+        i, j, k = largest, (largest + 1) % 3, (largest + 2) % 3
+        q = np.empty(4)
+        q[i] = root * root / 4
+        q[j] = r[j, i] + r[i, j]
+        q[k] = r[k, i] + r[i, k]
+        q[3] = r[k, j] - r[j, k]
+    q = q / root
+    return q / np.linalg.norm(q)
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """
+    How the robot moved between two stamps.
+
+    :param T_from_to: pose of the base at ``to_ns`` in the base at ``from_ns``.
+    """
+
+    from_ns: int
+    to_ns: int
+    T_from_to: Pose
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """
+    A calibrated pinhole camera.
+
+    :param matrix: (3, 3) intrinsics K in pixels of the image as delivered.
+    :param distortion_model: as in sensor_msgs/CameraInfo ('plumb_bob', 'equidistant', ...);
+        empty when the image is free of distortion.
+    :param distortion: (n,) coefficients of that model.
+    :param rectified: True when the images are rectified already.
+    :param T_base_optical: mounting, or None when unknown.
+    """
+
+    name: str
+    width: int
+    height: int
+    matrix: Array
+    distortion_model: str = ''
+    distortion: Array = field(default_factory=lambda: np.zeros(0))
+    rectified: bool = False
+    T_base_optical: Pose | None = None
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(
+                f'camera {self.name!r}: an image size is positive, got {self.width} x '
+                f'{self.height}')
+        _set(self, matrix=_readonly(self.matrix, 'matrix', (3, 3), np.float64),
+             distortion=_readonly(self.distortion, 'distortion', (-1,), np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """
+    One image of one camera at one time.
+
+    :param stamp_ns: when the image was taken.
+    :param image: (H, W, 3) uint8 RGB.
+    :param camera: name of the camera.
+    :param calibration: intrinsics and mounting, when known.
+    :param T_map_base: where the robot was, when the source knows (mapping, ground truth).
+    :param T_odom_base: where odometry had the robot at that stamp, when the source knows.
+    """
+
+    stamp_ns: int
+    image: Array
+    camera: str = 'front'
+    calibration: Camera | None = None
+    T_map_base: Pose | None = None
+    T_odom_base: Pose | None = None
+
+    def __post_init__(self) -> None:
+        image = np.asarray(self.image)
+        if image.dtype != np.uint8:
+            raise ValueError(
+                f'a frame holds an RGB uint8 image of shape (H, W, 3), got dtype {image.dtype}')
+        image = _readonly(image, 'image', (-1, -1, 3), np.uint8)
+        if image.size == 0:
+            raise ValueError(f'a frame holds a non-empty image, got shape {image.shape}')
+        _set(self, stamp_ns=int(self.stamp_ns), image=image)
+
+
+@dataclass(frozen=True, eq=False)
+class LocalFeatures:
+    """
+    Local features of one image, for geometric verification.
+
+    :param points: (N, 2) float32 x, y in pixels of the image as delivered.
+    :param descriptors: (N, d) float32, L2-normalised rows.
+    :param scores: (N,) float32, larger is more salient.
+    """
+
+    points: Array
+    descriptors: Array
+    scores: Array
+
+    def __post_init__(self) -> None:
+        points = _readonly(self.points, 'points', (-1, 2), np.float32)
+        n = len(points)
+        _set(self, points=points,
+             descriptors=_readonly(self.descriptors, 'descriptors', (n, -1), np.float32),
+             scores=_readonly(self.scores, 'scores', (n,), np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """
+    What a network says about one frame.
+
+    :param descriptor: (D,) float32, L2-normalised.
+    :param attention: (h, w) float32 >= 0 at feature resolution, or None.
+    :param local_features: for geometric verification, or None.
+    """
+
+    stamp_ns: int
+    descriptor: Array
+    camera: str = 'front'
+    attention: Array | None = None
+    local_features: LocalFeatures | None = None
+
+    def __post_init__(self) -> None:
+        attention = self.attention
+        if attention is not None:
+            attention = _readonly(attention, 'attention', (-1, -1), np.float32)
+        _set(self, stamp_ns=int(self.stamp_ns), attention=attention,
+             descriptor=_readonly(self.descriptor, 'descriptor', (-1,), np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """
+    What one camera saw of a place.
+
+    :param descriptor: (D,) float32, L2-normalised.
+    :param thumbnail: a small JPEG for people to look at, or empty.
+    """
+
+    camera: str
+    descriptor: Array
+    thumbnail: bytes = b''
+    local_features: LocalFeatures | None = None
+
+    def __post_init__(self) -> None:
+        _set(self, descriptor=_readonly(self.descriptor, 'descriptor', (-1,), np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """
+    A place of a map: one moment of one traverse.
+
+    :param id: fleet-unique and positive; never a row number.
+    :param session: the traverse it was recorded in, unique within the map.
+    :param T_map_base: pose of the robot in the map frame, or None for a map without poses.
+    """
+
+    id: int
+    stamp_ns: int
+    session: str
+    T_map_base: Pose | None = None
+    views: tuple[View, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """
+    A place that may be where the query was taken.
+
+    :param similarity: cosine similarity of the descriptors, in [-1, 1].
+    :param probability: that the robot is at this place, in [0, 1].
+    """
+
+    place_id: int
+    stamp_ns: int
+    session: str
+    camera: str
+    similarity: float
+    probability: float
+    T_map_base: Pose | None = None
+
+
+class Decision(Enum):
+    """What a localizer concludes about a query."""
+
+    KNOWN = 'known'
+    UNKNOWN = 'unknown place'
+
+
+@dataclass(frozen=True)
+class RelativePose:
+    """
+    Pose of the query's base in the base of the place it matched.
+
+    :param T_match_query: base to base, with covariance where known.
+    :param translation_valid: False when only the rotation (and the direction) is known.
+    :param inliers: how many local correspondences support it.
+    """
+
+    T_match_query: Pose
+    rotation_valid: bool
+    translation_valid: bool
+    inliers: int = 0
+
+
+@dataclass(frozen=True)
+class Localization:
+    """
+    The answer to one query frame.
+
+    :param candidates: best first; empty when nothing could be searched.
+    :param probability: that the robot is at (or next to) ``candidates[0]``, in [0, 1].
+    :param probability_source: what calibrated it: 'map', 'network' or 'default'.
+    :param reason: one sentence: why this decision.
+    :param T_map_base: pose of the robot in the map frame when known.
+    :param stage_times_ns: nanoseconds per stage ('describe', 'search', 'filter', ...).
+    """
+
+    stamp_ns: int
+    camera: str
+    map_id: str
+    map_revision: int
+    network: str
+    decision: Decision
+    reason: str
+    probability: float
+    probability_source: str
+    candidates: tuple[Candidate, ...] = ()
+    relative_pose: RelativePose | None = None
+    T_map_base: Pose | None = None
+    stage_times_ns: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _set(self, stage_times_ns=MappingProxyType(dict(self.stage_times_ns)))
+
+    @property
+    def known(self) -> bool:
+        """Whether the robot is at a place of the map."""
+        return self.decision is Decision.KNOWN
+
+
+@dataclass(frozen=True)
+class LoopClosure:
+    """
+    Two moments at which the robot was at one place.
+
+    Both ends name (session, place, stamp): a place of a prebuilt map has no live node in a SLAM
+    graph, and adapters must be able to tell. A query that is no place of a map has place id 0.
+    """
+
+    query_session: str
+    query_place_id: int
+    query_stamp_ns: int
+    match_session: str
+    match_place_id: int
+    match_stamp_ns: int
+    map_id: str
+    similarity: float
+    probability: float
+    probability_source: str
+    relative_pose: RelativePose | None = None
