@@ -1,0 +1,73 @@
+"""The contract of a network."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch import Tensor
+
+from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.networks.weights import weights_hash
+
+__all__ = ['NetworkOutput', 'PlaceNetwork']
+
+
+class NetworkOutput(NamedTuple):
+    """
+    What a network says about a batch of images.
+
+    :param descriptors: (B, D) L2-normalised.
+    :param attention: (B, h, w) >= 0, summing to 1 over each image, or None.
+    :param features: (B, C, h, w) the map that was pooled, for local features, or None.
+    """
+
+    descriptors: Tensor
+    attention: Tensor | None = None
+    features: Tensor | None = None
+
+
+class PlaceNetwork(nn.Module):
+    """
+    A network that describes places.
+
+    A subclass calls ``super().__init__`` with its name, dimension and preprocessing and
+    implements :meth:`describe`. Results must not depend on the other images of a batch.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, *, name: str, dimension: int, preprocessing: Preprocessing,
+                 options: str = '{}') -> None:
+        super().__init__()
+        self.name = name
+        self.dimension = dimension
+        self.preprocessing = preprocessing
+        self.options = options
+        for key in ('mean', 'std'):
+            values = torch.tensor(getattr(preprocessing, key)).view(1, 3, 1, 1)
+            self.register_buffer(key, values, persistent=False)
+
+    def forward(self, images: Tensor) -> NetworkOutput:
+        """
+        Describe images.
+
+        :param images: (B, 3, H, W) RGB in [0, 1]; any H and W the network can take, its
+            ``preprocessing`` names the size it was made for.
+        """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f'images must have shape (B, 3, H, W), got {tuple(images.shape)}')
+        return self.describe((images - self.mean) / self.std)
+
+    def describe(self, images: Tensor) -> NetworkOutput:
+        """Describe normalised images (B, 3, H, W)."""
+        raise NotImplementedError
+
+    def identity(self) -> NetworkIdentity:
+        """Return what a map stores to recognise this network."""
+        return NetworkIdentity(
+            name=self.name, weights_hash=weights_hash(self), dimension=self.dimension,
+            preprocessing=self.preprocessing, options=self.options)

@@ -1,0 +1,89 @@
+"""
+The network that ships inside the package.
+
+A small trunk, context-flexible attention on three of its layers, a pyramid of attended averages
+and a learned projection: 512-d from one pass, with a feature map for geometric verification. Its
+weights are this project's own training result (:mod:`vpr_ros.training.compact`).
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from torch import nn
+from torch import Tensor
+from torch.nn import functional as F
+import torch
+
+from vpr_ros.networks.base import NetworkOutput
+from vpr_ros.networks.base import PlaceNetwork
+from vpr_ros.networks.context_attention import ContextFlexibleAttention
+from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.networks.mobile_trunk import MobileTrunk
+from vpr_ros.networks.pooling import attentive_pyramid_pool
+from vpr_ros.networks.weights import load_weights
+from vpr_ros.networks.weights import read_weights
+
+__all__ = ['Compact', 'compact']
+
+_TAPS = (6, 13, 16)
+_GRIDS = (4, 2, 1)
+_CELLS = sum(g * g for g in _GRIDS)
+
+
+class Compact(PlaceNetwork):
+    """Small trunk, context-flexible attention, attended pyramid, projection to 512-d."""
+
+    def __init__(self, *, dimension: int = 512, features: int = 128) -> None:
+        super().__init__(
+            name='compact', dimension=dimension,
+            preprocessing=Preprocessing(160, 224, mean=(0.5,) * 3, std=(0.5,) * 3))
+        self.trunk = MobileTrunk(_TAPS)
+        _, middle, deep = self.trunk.channels
+        self.attention = ContextFlexibleAttention(self.trunk.channels)
+        self.fuse = nn.Conv2d(middle + deep, features, 1)
+        self.project = nn.Linear(features * _CELLS, dimension)
+
+    def feature_maps(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """
+        Return the two deeper maps side by side, and all tapped maps.
+
+        :param images: (B, 3, H, W) normalised.
+        :returns: (B, C, H / 16, W / 16), and the maps that attention reads.
+        """
+        maps = self.trunk(images)
+        deep = F.interpolate(maps[2], size=maps[1].shape[2:], mode='bilinear',
+                             align_corners=False)
+        return torch.cat([maps[1], deep], dim=1), maps
+
+    def describe(self, images: Tensor) -> NetworkOutput:
+        """Describe normalised images (B, 3, H, W) of at least 32 x 32 pixels."""
+        if min(images.shape[2:]) < 32:
+            raise ValueError(
+                f'compact needs images of at least 32 x 32 pixels, got {tuple(images.shape)}')
+        joined, maps = self.feature_maps(images)
+        features = self.fuse(joined)
+        attention = self.attention(maps, (features.shape[2], features.shape[3]))
+        pooled = attentive_pyramid_pool(features, attention, _GRIDS)
+        return NetworkOutput(F.normalize(self.project(pooled)), attention, features)
+
+
+def compact(*, weights: str = '') -> Compact:
+    """
+    Make the embedded network.
+
+    :param weights: a .safetensors file of the same network; empty for the embedded ones.
+    """
+    if weights:
+        tensors, _ = read_weights(Path(weights))
+        source = weights
+    else:
+        source = 'vpr_ros/weights/compact.safetensors'
+        embedded = resources.files('vpr_ros') / 'weights' / 'compact.safetensors'
+        with resources.as_file(embedded) as path:
+            tensors, _ = read_weights(path)
+    network = Compact(dimension=tensors['project.weight'].shape[0],
+                      features=tensors['fuse.weight'].shape[0])
+    load_weights(network, tensors, source)
+    return network

@@ -1,0 +1,52 @@
+"""Pooling of feature maps into vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ['GeM', 'attentive_pyramid_pool', 'gem']
+
+
+def gem(features: Tensor, p: Tensor | float, eps: float = 1e-6) -> Tensor:
+    """
+    Pool by the generalised mean (Radenovic et al. 2018, equation 2).
+
+    :param features: (B, C, H, W); values below ``eps`` count as ``eps``.
+    :param p: 1 is the average, infinity the maximum.
+    :returns: (B, C).
+    """
+    return features.clamp(min=eps).pow(p).mean(dim=(2, 3)).pow(1.0 / p)
+
+
+class GeM(nn.Module):
+    """Generalised-mean pooling with a learnable exponent."""
+
+    def __init__(self, p: float = 3.0) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.tensor(float(p)))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Pool (B, C, H, W) to (B, C)."""
+        return gem(features, self.p)
+
+
+def attentive_pyramid_pool(features: Tensor, attention: Tensor, grids: Sequence[int]) -> Tensor:
+    """
+    Average attended features over the cells of several grids.
+
+    Attention is rescaled to mean 1, so that uniform attention is plain average pooling, and it
+    is not normalised within a cell: a cell of sky says little, and says it quietly.
+
+    :param features: (B, C, H, W).
+    :param attention: (B, H, W) >= 0.
+    :param grids: cells per side, for example (4, 2, 1): 21 cells.
+    :returns: (B, C * cells).
+    """
+    weight = attention / attention.mean(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    weighted = features * weight[:, None]
+    return torch.cat([F.adaptive_avg_pool2d(weighted, g).flatten(1) for g in grids], dim=1)

@@ -1,0 +1,77 @@
+"""Weights in and out: safetensors only, every mismatch reported by name and shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import hashlib
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+import torch
+from torch import nn
+from torch import Tensor
+
+from vpr_ros.errors import VprError
+
+__all__ = ['load_weights', 'read_weights', 'weights_hash', 'write_weights']
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors of a safetensors file as float32, and its metadata."""
+    if not path.is_file():
+        raise VprError(f'no weights at {path}: expected a .safetensors file')
+    try:
+        with safe_open(path, framework='pt') as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            metadata = dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise VprError(f'cannot read weights from {path}: expected a .safetensors file '
+                       f'({error})') from error
+    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, metadata
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *,
+                  dtype: torch.dtype = torch.float16) -> None:
+    """Write tensors as ``dtype``; floating point values that it cannot hold are refused."""
+    converted = {}
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu()
+        if value.is_floating_point():
+            value = value.to(dtype)
+            if not torch.isfinite(value).all():
+                raise VprError(f'{name} has values that {dtype} cannot hold: keep it in float32')
+        converted[name] = value.contiguous()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(converted, str(path), metadata=dict(metadata))
+
+
+def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], source: object) -> None:
+    """
+    Load tensors into a module; all names and shapes must agree.
+
+    :param source: where they come from, for the error message.
+    """
+    wanted = {name: tuple(t.shape) for name, t in module.state_dict().items()}
+    got = {name: tuple(t.shape) for name, t in tensors.items()}
+    problems = [f'{n} is missing (shape {wanted[n]})' for n in wanted if n not in got]
+    problems += [f'{n} is not a part of the network (shape {got[n]})'
+                 for n in got if n not in wanted]
+    problems += [f'{n} has shape {got[n]}, the network needs {wanted[n]}'
+                 for n in wanted if n in got and got[n] != wanted[n]]
+    if problems:
+        shown = '; '.join(problems[:8])
+        more = f'; and {len(problems) - 8} more' if len(problems) > 8 else ''
+        raise VprError(f'weights from {source} do not fit this network: {shown}{more}')
+    module.load_state_dict(dict(tensors))
+
+
+def weights_hash(module: nn.Module) -> str:
+    """Return 16 hexadecimal digits that change when any parameter or buffer changes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        value = tensor.detach().cpu().contiguous()
+        digest.update(f'{name} {tuple(value.shape)}'.encode())
+        digest.update((value.float() if value.is_floating_point() else value).numpy().tobytes())
+    return digest.hexdigest()[:16]

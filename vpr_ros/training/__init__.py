@@ -1,0 +1,1 @@
+"""Training of networks: losses, samplers, recipes."""

@@ -1,0 +1,33 @@
+"""Contrastive losses over a batch of descriptors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ['supervised_contrastive']
+
+
+def supervised_contrastive(descriptors: Tensor, labels: Tensor, ignore: Tensor, *,
+                           temperature: float) -> Tensor:
+    """
+    Return the supervised contrastive loss (Khosla et al. 2020, equation 2).
+
+    For each anchor the mean over its positives p of
+    ``-log(exp(s_p / t) / (exp(s_p / t) + sum over negatives exp(s_n / t)))``; unlike the paper,
+    other positives stay out of the denominator, so that an easy positive does not hide a hard one.
+
+    :param descriptors: (B, D) L2-normalised.
+    :param labels: (B,) equal labels are one place.
+    :param ignore: (B, B) bool, pairs that are neither positive nor negative.
+    """
+    similarity = descriptors @ descriptors.T / temperature
+    same = labels[:, None] == labels[None, :]
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    positive = same & ~itself & ~ignore
+    negative = ~same & ~ignore
+    negatives = similarity.masked_fill(~negative, -torch.inf).logsumexp(dim=1, keepdim=True)
+    losses = torch.logaddexp(similarity, negatives.expand_as(similarity)) - similarity
+    counts = positive.sum(dim=1)
+    per_anchor = losses.masked_fill(~positive, 0.0).sum(dim=1) / counts.clamp(min=1)
+    return per_anchor[counts > 0].mean()
