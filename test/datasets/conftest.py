@@ -1,0 +1,24 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Small folders of images in the formats of the published data sets."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+
+def _write_images(folder: Path, names, *, size=(8, 6)) -> None:
+    """Write one small image per name; its red channel is the number of the name in the list."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, name in enumerate(names):
+        bgr = np.zeros((size[1], size[0], 3), np.uint8)
+        bgr[:, :, 2] = i
+        assert cv2.imwrite(str(folder / name), bgr)
+
+
+@pytest.fixture(scope='session')
+def write_images():
+    """Return the function that writes small images: ``write_images(folder, names)``."""
+    return _write_images

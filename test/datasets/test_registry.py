@@ -1,0 +1,94 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Opening data sets by name and by the look of their folders."""
+
+import numpy as np
+import pytest
+
+from vpr_ros.datasets.corridor import Corridor
+from vpr_ros.datasets.dataset import Dataset
+from vpr_ros.datasets.folders import FolderOfTraverses
+from vpr_ros.datasets.folders import SingleFolder
+from vpr_ros.datasets.gardens_point import GardensPoint
+from vpr_ros.datasets.nordland import NordlandHd
+from vpr_ros.datasets.nordland import NordlandSmall
+from vpr_ros.datasets.registry import dataset_names
+from vpr_ros.datasets.registry import open_dataset
+from vpr_ros.errors import VprError
+
+
+@pytest.fixture(scope='module')
+def trees(tmp_path_factory, write_images):
+    root = tmp_path_factory.mktemp('benchmark')
+    for name in ('day_left', 'night_right'):
+        write_images(root / 'gardens_point' / name, [f'Image{i:03d}.jpg' for i in range(3)])
+    for name in ('ref', 'query'):
+        write_images(root / 'corridor' / name, [f'{i:07d}.jpg' for i in range(111)])
+        write_images(root / 'other_bench' / name, [f'{i:07d}.jpg' for i in range(5)])
+    for name in ('winter', 'spring'):
+        write_images(root / 'nordland_hd_60s' / name, [f'{i:03d}.jpg' for i in range(1, 4)])
+    (root / 'nordland_64x32').mkdir()
+    images = np.zeros((3, 4, 6), np.uint8)
+    np.savez(root / 'nordland_64x32' / 'nordland_64x32.npz', winter=images, summer=images)
+    return root
+
+
+CASES = [
+    ('gardens_point', GardensPoint), ('corridor', Corridor), ('nordland_hd_60s', NordlandHd),
+    ('nordland_64x32', NordlandSmall), ('nordland_64x32/nordland_64x32.npz', NordlandSmall),
+    ('other_bench', FolderOfTraverses), ('gardens_point/day_left', SingleFolder),
+]
+
+
+@pytest.mark.parametrize(('folder', 'kind'), CASES)
+def test_a_folder_is_recognised_by_its_structure(trees, folder, kind):
+    dataset = open_dataset(trees / folder)
+    assert type(dataset) is kind
+    assert isinstance(dataset, Dataset)
+    names = dataset.traverses()
+    assert names
+    for name in names:
+        traverse = dataset.traverse(name)
+        assert traverse.name == name
+        assert traverse.frame(0).image.shape[2] == 3
+
+
+@pytest.mark.parametrize('name', ['gardens_point', 'corridor', 'nordland_hd', 'nordland_64x32'])
+def test_a_name_opens_the_set_in_its_folder_or_the_one_above(trees, name):
+    assert name in dataset_names()
+    above = open_dataset(name, trees)
+    assert above.name == name
+    assert open_dataset(name, above.root).root == above.root
+
+
+def test_mistakes_say_what_to_do(trees, tmp_path):
+    with pytest.raises(VprError, match="unknown data set 'gardens_pint'; did you mean 'gardens_p"):
+        open_dataset('gardens_pint', trees)
+    with pytest.raises(VprError, match="did you mean 'gardens_point'"):
+        open_dataset('gardens_pont')
+    with pytest.raises(VprError, match='Give its folder'):
+        open_dataset('nordland_hd')
+    with pytest.raises(VprError, match='there is no folder .*gone'):
+        open_dataset(tmp_path / 'gone')
+    with pytest.raises(VprError, match='there is no folder .*gone'):
+        open_dataset('corridor', tmp_path / 'gone')
+    with pytest.raises(VprError, match='no images in .* or its subfolders'):
+        open_dataset(tmp_path)
+    with pytest.raises(VprError, match=r'several data sets \(corridor, gardens_point, nordland_6'):
+        open_dataset(trees)
+    (tmp_path / 'a.txt').write_text('x')
+    with pytest.raises(VprError, match='is a file'):
+        open_dataset(tmp_path / 'a.txt')
+    with pytest.raises(VprError, match='is not Gardens Point'):
+        open_dataset('gardens_point', tmp_path)
+
+
+def test_the_real_sets(shared_data):
+    root = shared_data / 'benchmark'
+    expected = {'gardens_point': GardensPoint, 'corridor': Corridor,
+                'nordland_hd_60s': NordlandHd, 'nordland_64x32': NordlandSmall}
+    for folder, kind in expected.items():
+        assert type(open_dataset(root / folder)) is kind
+    webcams = shared_data / 'train' / 'tilde_webcams'
+    if webcams.is_dir():
+        assert type(open_dataset(webcams)) is FolderOfTraverses

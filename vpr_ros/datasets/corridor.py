@@ -1,0 +1,68 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Corridor: an indoor walk, twice, with a small camera."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from vpr_ros.datasets.dataset import check_traverse
+from vpr_ros.datasets.dataset import numbered_images
+from vpr_ros.datasets.dataset import SynchronisedDataset
+from vpr_ros.datasets.images import ImageFiles
+from vpr_ros.datasets.images import list_images
+from vpr_ros.datasets.traverse import session_label
+from vpr_ros.datasets.traverse import Traverse
+from vpr_ros.errors import VprError
+
+__all__ = ['Corridor']
+
+SOURCE = ('Corridor as arranged in VPR-Bench; M. Milford, "Vision-based place recognition: how '
+          'low can you go?", IJRR 32 (7), 2013')
+PUBLISHED_FRAMES = 111
+
+
+class Corridor(SynchronisedDataset):
+    """
+    Folders ``ref`` and ``query`` of 111 frames each.
+
+    The set ships its truth as a pickle (``ground_truth_new.npy``, an object array), which can run
+    code when it is loaded. It lists, for every query, the references within 2 frames of the same
+    number; that rule is used here and the file is never opened.
+    """
+
+    name: ClassVar[str] = 'corridor'
+    folder_names: ClassVar[tuple[str, ...]] = ('corridor', 'Corridor')
+    order = ('ref', 'query')
+    tolerance_frames: ClassVar[int] = 2
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        missing = [name for name in self.order if not (self.root / name).is_dir()]
+        if missing:
+            raise VprError(
+                f'{self.root} is not Corridor: the folder {missing[0]!r} is missing ({SOURCE})')
+
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        """
+        Tell whether ``folder`` looks like this data set.
+
+        Many sets come as ``ref`` and ``query`` with another truth, so the number of frames counts.
+        """
+        folders = [folder / name for name in cls.order]
+        return all(path.is_dir() for path in folders) and all(
+            [image.name for image in list_images(path)]
+            == [f'{i:07d}.jpg' for i in range(PUBLISHED_FRAMES)] for path in folders)
+
+    def traverses(self) -> list[str]:
+        """Return the names of the traverses."""
+        return list(self.order)
+
+    def traverse(self, name: str) -> Traverse:
+        """Return a traverse; VprError when one of its frames is missing."""
+        check_traverse(self.name, name, self.traverses())
+        images = numbered_images(self.root / name, '{:07d}.jpg', first=0,
+                                 published=PUBLISHED_FRAMES, source=SOURCE)
+        return Traverse.of(ImageFiles(images), name=name, session=session_label(self.name, name))

@@ -1,0 +1,91 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets of one's own: a folder of traverses, or a single folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vpr_ros.datasets.dataset import check_traverse
+from vpr_ros.datasets.ground_truth import GroundTruth
+from vpr_ros.datasets.image_folder import read_image_folder
+from vpr_ros.datasets.images import list_images
+from vpr_ros.datasets.images import natural_key
+from vpr_ros.datasets.traverse import session_label
+from vpr_ros.datasets.traverse import Traverse
+from vpr_ros.errors import VprError
+
+__all__ = ['FolderOfTraverses', 'SingleFolder']
+
+RADIUS_M = 5.0
+
+
+class FolderOfTraverses:
+    """
+    Every subfolder that holds images is a traverse, named after the subfolder.
+
+    A ``poses.csv`` in a subfolder gives its stamps and poses. When both traverses of a pair have
+    poses (in one map frame), frames within 5 m show the same place; otherwise the truth is not
+    known.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self.name = self.root.resolve().name
+        if not self.traverses():
+            raise VprError(f'no subfolder of {self.root} holds images')
+
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        """Tell whether a subfolder holds images."""
+        return folder.is_dir() and any(
+            path.is_dir() and not path.name.startswith('.') and list_images(path)
+            for path in folder.iterdir())
+
+    def traverses(self) -> list[str]:
+        """Return the names of the subfolders with images, in natural order."""
+        names = (path.name for path in self.root.iterdir()
+                 if path.is_dir() and not path.name.startswith('.') and list_images(path))
+        return sorted(names, key=natural_key)
+
+    def traverse(self, name: str) -> Traverse:
+        """Return a traverse; VprError when its table does not fit its images."""
+        check_traverse(self.name, name, self.traverses())
+        return read_image_folder(self.root / name, session=session_label(self.name, name))
+
+    def ground_truth(self, reference: str, query: str, *,
+                     tolerance: float | None = None) -> GroundTruth | None:
+        """Return the frames within ``tolerance`` metres (default 5), or None without poses."""
+        references = self.traverse(reference).positions()
+        queries = self.traverse(query).positions()
+        if references is None or queries is None:
+            return None
+        return GroundTruth.from_radius(
+            queries, references, RADIUS_M if tolerance is None else tolerance)
+
+
+class SingleFolder:
+    """One folder of images is one traverse, named after the folder."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self.name = self.root.resolve().name
+
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        """Tell whether ``folder`` itself holds images."""
+        return folder.is_dir() and bool(list_images(folder))
+
+    def traverses(self) -> list[str]:
+        """Return the one name."""
+        return [self.name]
+
+    def traverse(self, name: str) -> Traverse:
+        """Return the traverse."""
+        check_traverse(self.name, name, self.traverses())
+        return read_image_folder(self.root)
+
+    def ground_truth(self, reference: str, query: str, *,
+                     tolerance: float | None = None) -> GroundTruth | None:
+        """Return None: one traverse has no counterpart."""
+        return None

@@ -1,0 +1,67 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Gardens Point Walking: one campus path on foot, by day on both sides and by night."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import ClassVar
+
+from vpr_ros.datasets.dataset import check_traverse
+from vpr_ros.datasets.dataset import numbered_images
+from vpr_ros.datasets.dataset import SynchronisedDataset
+from vpr_ros.datasets.images import ImageFiles
+from vpr_ros.datasets.traverse import session_label
+from vpr_ros.datasets.traverse import Traverse
+from vpr_ros.errors import VprError
+
+__all__ = ['GardensPoint']
+
+SOURCE = ('Gardens Point Walking, A. Glover, Queensland University of Technology: "Day and night '
+          'with lateral pose change datasets"')
+PUBLISHED_FRAMES = 200
+_log = logging.getLogger(__name__)
+
+
+class GardensPoint(SynchronisedDataset):
+    """
+    Three folders of 200 frames: ``day_left``, ``day_right``, ``night_right``.
+
+    Frames with the same number show the same place, give or take 3 (the published protocol; a
+    strict one uses 1). There are no stamps; frames are taken as one second apart.
+    """
+
+    name: ClassVar[str] = 'gardens_point'
+    folder_names: ClassVar[tuple[str, ...]] = (
+        'gardens_point', 'gardens_point_walking', 'GardensPoint', 'GardensPointWalking')
+    order = ('day_left', 'day_right', 'night_right')
+    tolerance_frames: ClassVar[int] = 3
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        if not self.traverses():
+            raise VprError(
+                f'{self.root} is not Gardens Point: expected the folders {", ".join(self.order)} '
+                f'({SOURCE})')
+
+    @classmethod
+    def recognises(cls, folder: Path) -> bool:
+        """Tell whether ``folder`` looks like this data set."""
+        return sum((folder / name / 'Image000.jpg').is_file() for name in cls.order) >= 2
+
+    def traverses(self) -> list[str]:
+        """Return the names of the traverses that are there."""
+        return [name for name in self.order if (self.root / name).is_dir()]
+
+    def traverse(self, name: str) -> Traverse:
+        """Return a traverse; VprError when it or one of its frames is missing."""
+        if name in self.order and name not in self.traverses():
+            raise VprError(f'{self.root / name} is missing; it comes with {SOURCE}')
+        check_traverse(self.name, name, self.traverses())
+        images = numbered_images(self.root / name, 'Image{:03d}.jpg', first=0,
+                                 published=PUBLISHED_FRAMES, source=SOURCE)
+        if len(images) != PUBLISHED_FRAMES:
+            _log.warning('%s has %d frames, the published traverse %d: results do not compare '
+                         'with published ones', self.root / name, len(images), PUBLISHED_FRAMES)
+        return Traverse.of(ImageFiles(images), name=name, session=session_label(self.name, name))

@@ -1,0 +1,97 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A folder of images, with an optional table of stamps and poses, as a traverse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vpr_ros.datasets.images import IMAGE_SUFFIXES
+from vpr_ros.datasets.images import ImageFiles
+from vpr_ros.datasets.images import list_images
+from vpr_ros.datasets.pose_table import PoseRow
+from vpr_ros.datasets.pose_table import read_pose_table
+from vpr_ros.datasets.traverse import session_label
+from vpr_ros.datasets.traverse import Traverse
+from vpr_ros.errors import VprError
+
+__all__ = ['POSE_TABLE', 'read_image_folder']
+
+POSE_TABLE = 'poses.csv'
+
+
+def read_image_folder(folder: str | Path, *, table: str | Path | None = None, name: str = '',
+                      session: str = '', period_s: float = 1.0,
+                      camera: str = 'front') -> Traverse:
+    """
+    Make a traverse of the images directly in ``folder``, in natural order (Image2, Image10).
+
+    :param table: CSV of stamps and poses (see :func:`.pose_table.read_pose_table`); by default
+        ``poses.csv`` in the folder when there is one. A ``file`` column sets the order.
+    :param name: of the traverse; the folder's name when empty.
+    :param period_s: time between frames when the table has no stamps (they are then marked
+        synthetic).
+    """
+    folder = Path(folder)
+    name = name or folder.resolve().name
+    paths = list_images(folder)
+    if not paths:
+        raise VprError(
+            f'no images in {folder}: expected files ending in {", ".join(IMAGE_SUFFIXES)}')
+    if table is None and (folder / POSE_TABLE).is_file():
+        table = folder / POSE_TABLE
+    session = session or session_label(name)
+    if table is None:
+        return Traverse.of(
+            ImageFiles(paths), name=name, session=session, period_s=period_s, camera=camera)
+    table = Path(table)
+    rows = read_pose_table(table)
+    paths = _pair_up(folder, paths, table, rows)
+    stamps = _stamps(table, rows)
+    poses = tuple(row.pose for row in rows)
+    return Traverse.of(
+        ImageFiles(paths), name=name, session=session, stamps_ns=stamps,
+        poses=poses if any(poses) else None, period_s=period_s, camera=camera)
+
+
+def _pair_up(
+        folder: Path, paths: list[Path], table: Path, rows: Sequence[PoseRow]) -> list[Path]:
+    """Return the image of each row; every image and every row must have a partner."""
+    if not rows or rows[0].file is None:
+        if len(rows) != len(paths):
+            raise VprError(
+                f'{table} has {len(rows)} lines but {folder} has {len(paths)} images; give one '
+                "line per image, or a 'file' column")
+        return paths
+    by_name = {path.name: path for path in paths}
+    found: list[Path] = []
+    lines: dict[str, int] = {}
+    for row in rows:
+        file = row.file or ''
+        if file not in by_name:
+            raise VprError(f'{table} line {row.line}: no image {file!r} in {folder}')
+        if file in lines:
+            raise VprError(
+                f'{table} line {row.line}: {file!r} is there twice (also line {lines[file]})')
+        lines[file] = row.line
+        found.append(by_name[file])
+    left = [path.name for path in paths if path.name not in lines]
+    if left:
+        shown = ', '.join(left[:5]) + (f' and {len(left) - 5} more' if len(left) > 5 else '')
+        raise VprError(f'{table} has no line for {shown}; add them, or remove the images')
+    return found
+
+
+def _stamps(table: Path, rows: Sequence[PoseRow]) -> list[int] | None:
+    """Return the stamps, or None when the table has no such column; they must increase."""
+    stamps: list[int] = []
+    for row in rows:
+        if row.stamp_ns is None:
+            return None
+        if stamps and row.stamp_ns <= stamps[-1]:
+            raise VprError(
+                f'{table} line {row.line}: stamps must increase from line to line, but '
+                f'{row.stamp_ns} ns does not come after {stamps[-1]} ns; sort the table by time')
+        stamps.append(row.stamp_ns)
+    return stamps or None

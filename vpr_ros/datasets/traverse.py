@@ -1,0 +1,181 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One drive through the world, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+import re
+from typing import Any
+from typing import overload
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+
+from vpr_ros.types import Frame
+from vpr_ros.types import Pose
+
+__all__ = ['ImageSource', 'session_label', 'synthetic_stamps', 'Traverse']
+
+Array = NDArray[Any]
+NS_PER_S = 1_000_000_000
+
+
+class ImageSource(Protocol):
+    """Images that are read one at a time, when they are asked for."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        ...
+
+    def read(self, index: int) -> Array:
+        """Return image ``index`` as (H, W, 3) uint8 RGB."""
+        ...
+
+    def label(self, index: int) -> str:
+        """Return what a person would call image ``index`` (its file name)."""
+        ...
+
+
+def session_label(*parts: str) -> str:
+    """Join names into a label that is safe in maps, bags and file names."""
+    cleaned = (re.sub(r'[^A-Za-z0-9_.-]+', '_', part).strip('_.') for part in parts)
+    return '/'.join(part for part in cleaned if part) or 'session'
+
+
+def synthetic_stamps(count: int, *, period_s: float = 1.0) -> Array:
+    """
+    Make (count,) int64 stamps at a fixed period, for images that came without time.
+
+    The first stamp is one period, not zero: ROS reads a stamp of zero as "no time given".
+    """
+    period_ns = round(period_s * NS_PER_S)
+    if period_ns < 1:
+        raise ValueError(f'the time between two frames is positive, got {period_s} s')
+    return (np.arange(count, dtype=np.int64) + 1) * period_ns
+
+
+@dataclass(frozen=True, eq=False)
+class Traverse:
+    """
+    Frames of one camera in the order they were taken; images are read when asked for.
+
+    :param name: its name in the data set, such as ``day_left``.
+    :param session: label for maps and bags, such as ``gardens_point/day_left``.
+    :param images: where image ``source_indices[i]`` is read from for frame ``i``.
+    :param stamps_ns: (n,) int64, strictly increasing.
+    :param stamps_synthetic: True when the source had no stamps and these were made at a fixed
+        period: they give an order, not a speed.
+    :param source_indices: (n,) int64, the number of each frame in the whole traverse; ground
+        truth of a slice is ``truth.select(query.source_indices, reference.source_indices)``.
+    :param poses: T_map_base of each frame (None where unknown), or None for all unknown.
+    """
+
+    name: str
+    session: str
+    images: ImageSource
+    stamps_ns: Array
+    stamps_synthetic: bool
+    source_indices: Array
+    poses: tuple[Pose | None, ...] | None = None
+    camera: str = 'front'
+
+    def __post_init__(self) -> None:
+        stamps = np.asarray(self.stamps_ns)
+        indices = np.asarray(self.source_indices)
+        if stamps.ndim != 1 or stamps.dtype != np.int64:
+            raise ValueError(
+                f'traverse {self.name!r}: stamps_ns must be int64 of shape (n), got '
+                f'{stamps.dtype} {stamps.shape}')
+        if indices.shape != stamps.shape:
+            raise ValueError(
+                f'traverse {self.name!r}: {len(stamps)} stamps but {len(indices)} images')
+        if self.poses is not None and len(self.poses) != len(stamps):
+            raise ValueError(
+                f'traverse {self.name!r}: {len(stamps)} stamps but {len(self.poses)} poses')
+        late = np.flatnonzero(np.diff(stamps) <= 0)
+        if late.size:
+            i = int(late[0])
+            raise ValueError(
+                f'traverse {self.name!r}: stamps must increase, but frame {i + 1} '
+                f'({stamps[i + 1]} ns) does not come after frame {i} ({stamps[i]} ns)')
+        for name, array in (('stamps_ns', stamps), ('source_indices', indices)):
+            array = array.view()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def of(cls, images: ImageSource, *, name: str, session: str = '',
+           stamps_ns: ArrayLike | None = None, poses: tuple[Pose | None, ...] | None = None,
+           period_s: float = 1.0, camera: str = 'front') -> Traverse:
+        """
+        Make the traverse of all ``images``.
+
+        :param session: label for maps and bags; made from ``name`` when empty.
+        :param stamps_ns: (n,) nanoseconds; None synthesises them, ``period_s`` apart.
+        """
+        synthetic = stamps_ns is None
+        stamps = synthetic_stamps(len(images), period_s=period_s) if stamps_ns is None \
+            else np.asarray(stamps_ns, dtype=np.int64)
+        if len(stamps) != len(images):
+            raise ValueError(f'traverse {name!r}: {len(images)} images but {len(stamps)} stamps')
+        return cls(
+            name=name, session=session or session_label(name), images=images, stamps_ns=stamps,
+            stamps_synthetic=synthetic, source_indices=np.arange(len(images), dtype=np.int64),
+            poses=poses, camera=camera)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.stamps_ns)
+
+    def frame(self, index: int) -> Frame:
+        """Read frame ``index``; negative counts from the end; IndexError outside."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(
+                f'traverse {self.name!r} has frames 0 to {len(self) - 1}, asked for {index}')
+        index %= len(self)
+        return Frame(
+            stamp_ns=int(self.stamps_ns[index]),
+            image=self.images.read(int(self.source_indices[index])), camera=self.camera,
+            T_map_base=self.poses[index] if self.poses is not None else None)
+
+    def label(self, index: int) -> str:
+        """Return what a person would call the image of frame ``index`` (its file name)."""
+        return self.images.label(int(self.source_indices[index]))
+
+    def frames(self) -> Iterator[Frame]:
+        """Read the frames one after the other; only one image is in memory at a time."""
+        for index in range(len(self)):
+            yield self.frame(index)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read the frames one after the other."""
+        return self.frames()
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Traverse: ...
+
+    def __getitem__(self, index: int | slice) -> Frame | Traverse:
+        """Return one frame, or a part of the traverse (``traverse[::2]``; reads no image)."""
+        if isinstance(index, int):
+            return self.frame(index)
+        if index.step is not None and index.step < 1:
+            raise ValueError(
+                f'a traverse runs forward in time: the step is positive, got {index.step}')
+        return Traverse(
+            name=self.name, session=self.session, images=self.images,
+            stamps_ns=self.stamps_ns[index], stamps_synthetic=self.stamps_synthetic,
+            source_indices=self.source_indices[index],
+            poses=self.poses[index] if self.poses is not None else None, camera=self.camera)
+
+    def positions(self) -> Array | None:
+        """Return (n, 3) metres, or None unless every frame has a pose."""
+        if self.poses is None or any(pose is None for pose in self.poses):
+            return None
+        return np.array([pose.position for pose in self.poses if pose is not None]).reshape(-1, 3)
