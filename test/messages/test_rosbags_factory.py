@@ -1,0 +1,32 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Messages without ROS."""
+
+import numpy as np
+import pytest
+
+from vpr_ros.errors import VprError
+from vpr_ros.messages.rosbags_factory import typestore
+
+
+def test_types_of_ros_and_ours_are_there():
+    assert {'sensor_msgs/msg/Image', 'vpr_msgs/msg/PlaceMatch', 'vpr_msgs/msg/PlaceCandidate',
+            'vpr_msgs/msg/LoopClosure'} <= set(typestore().types)
+    assert typestore().types['vpr_msgs/msg/PlaceMatch'].KNOWN_PLACE == 1
+
+
+def test_unknown_type_names_the_nearest(factory):
+    with pytest.raises(VprError, match="did you mean 'vpr_msgs/msg/PlaceMatch'"):
+        factory.new('vpr_msgs/msg/PlaceMatches')
+
+
+def test_a_forgotten_field_is_an_error(factory):
+    with pytest.raises(TypeError, match='nanosec'):
+        factory.new('builtin_interfaces/msg/Time', sec=1)
+
+
+def test_arrays(factory):
+    assert factory.octets(b'\x01\xff').tolist() == [1, 255]
+    assert factory.floats(range(3)).dtype == np.float64
+    big = factory.unsigned([2**64 - 1])
+    assert big.dtype == np.uint64 and int(big[0]) == 2**64 - 1

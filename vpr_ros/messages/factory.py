@@ -1,0 +1,33 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How the rest of this room makes messages without knowing whose classes they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from typing import Protocol
+
+__all__ = ['MessageFactory']
+
+
+class MessageFactory(Protocol):
+    """
+    Makes messages of one ROS library.
+
+    The libraries disagree about two things: whether fields have defaults (so all are given) and
+    what a numeric array is (so arrays go through the methods below). Strings, numbers, nested
+    messages and lists of these are the same everywhere.
+    """
+
+    def new(self, type_name: str, /, **fields: Any) -> Any:
+        """Make a message like 'vpr_msgs/msg/PlaceMatch' from all of its fields."""
+
+    def octets(self, data: Any, /) -> Any:
+        """Make the value of a ``uint8[]`` field from any bytes-like object."""
+
+    def floats(self, values: Iterable[float], /) -> Any:
+        """Make the value of a ``float64[]`` or ``float64[n]`` field."""
+
+    def unsigned(self, values: Iterable[int], /) -> Any:
+        """Make the value of a ``uint64[]`` field."""

@@ -1,0 +1,50 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Messages of a ROS installation (the classes rclpy publishes); nothing is imported before use."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from functools import cache
+import importlib
+from typing import Any
+
+from vpr_ros.errors import VprError
+
+__all__ = ['RclpyFactory']
+
+
+@cache
+def _message_class(type_name: str) -> Any:
+    package, _, name = type_name.partition('/msg/')
+    try:
+        module = importlib.import_module(f'{package}.msg')
+    except ImportError as error:
+        hint = ('build it with: colcon build --base-paths src src/vpr_ros/vpr_msgs'
+                if package == 'vpr_msgs' else
+                f'install it with: apt install ros-$ROS_DISTRO-{package.replace("_", "-")}')
+        raise VprError(
+            f'messages of the ROS package {package!r} cannot be imported ({error}); {hint}, '
+            'then source its setup file') from error
+    return getattr(module, name)
+
+
+class RclpyFactory:
+    """A :class:`MessageFactory` over the message classes of the sourced ROS installation."""
+
+    def new(self, type_name: str, /, **fields: Any) -> Any:
+        """Make a message; VprError when its package is not in the sourced installation."""
+        return _message_class(type_name)(**fields)
+
+    def octets(self, data: Any, /) -> Any:
+        """Return an ``array.array``: it alone escapes a check of every single element."""
+        return array('B', bytes(data))
+
+    def floats(self, values: Iterable[float], /) -> Any:
+        """Return a list: the one form that both ``float64[]`` and ``float64[n]`` accept."""
+        return [float(value) for value in values]
+
+    def unsigned(self, values: Iterable[int], /) -> Any:
+        """Return an ``array.array`` of unsigned 64 bit integers."""
+        return array('Q', [int(value) for value in values])

@@ -1,0 +1,28 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Stamps: integer nanoseconds <-> builtin_interfaces/Time; exact, no float in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vpr_ros.messages.factory import MessageFactory
+
+__all__ = ['ns_from_stamp', 'stamp_from_ns']
+
+_NS = 1_000_000_000
+
+
+def stamp_from_ns(factory: MessageFactory, stamp_ns: int) -> Any:
+    """Make a builtin_interfaces/Time; ValueError beyond its range (about the year 2038)."""
+    seconds, nanoseconds = divmod(int(stamp_ns), _NS)
+    if not -2**31 <= seconds < 2**31:
+        raise ValueError(
+            f'a ROS stamp holds 32 bit seconds since the epoch, got {stamp_ns} ns; are these '
+            'nanoseconds?')
+    return factory.new('builtin_interfaces/msg/Time', sec=seconds, nanosec=nanoseconds)
+
+
+def ns_from_stamp(stamp: Any) -> int:
+    """Return the nanoseconds of a builtin_interfaces/Time."""
+    return int(stamp.sec) * _NS + int(stamp.nanosec)
