@@ -1,0 +1,52 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Install vpr_ros with pip or colcon: what cannot be said in setup.cfg is said here."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+ROOT = Path(__file__).resolve().parent
+PACKAGE = 'vpr_ros'
+
+
+def package_data() -> list[str]:
+    """Return every file of the package that is not code: texts, settings, weights, templates."""
+    # Listed by hand because setuptools before 62.3 does not know '**' in package_data.
+    folder = ROOT / PACKAGE
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob('*')
+        if path.is_file() and path.suffix not in {'.py', '.pyc'}
+    )
+
+
+def share(pattern: str) -> tuple[str, list[str]]:
+    """Return where the files of a folder go under share/, and which they are."""
+    files = sorted(path.relative_to(ROOT) for path in ROOT.glob(pattern))
+    folder = Path('share', PACKAGE, *Path(pattern).parts[:-1])
+    return str(folder), [str(path) for path in files]
+
+
+setup(
+    package_data={PACKAGE: package_data()},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        share('package.xml'),
+        share('launch/*.launch.py'),
+        share('config/*.yaml'),
+        share('config/*.rviz'),
+    ],
+)
