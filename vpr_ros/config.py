@@ -1,0 +1,216 @@
+"""
+The mechanics of settings: one typed model is ROS parameters, a YAML file and command-line flags.
+
+A room owns its settings as a frozen :class:`Settings` model; hosts compose them by nesting. Here
+such a model is flattened to dotted parameter names and back, read from and written to ROS 2
+parameter files, and errors name the nearest right name. Only what ROS parameters can carry is
+allowed: bool, int, float, str and non-empty lists of one of them; an empty string means unset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+import fnmatch
+from pathlib import Path
+import textwrap
+from typing import Any
+from typing import get_args
+from typing import get_origin
+from typing import Literal
+from typing import TypeVar
+
+import pydantic
+import yaml
+
+from vpr_ros.errors import unknown_name
+from vpr_ros.errors import VprError
+
+__all__ = ['Parameter', 'Settings', 'make_settings', 'parameters', 'parse_assignments',
+           'read_parameter_file', 'setting', 'write_parameter_file']
+
+Value = bool | int | float | str | list[bool] | list[int] | list[float] | list[str]
+
+
+class Settings(pydantic.BaseModel):
+    """Base of all settings: immutable, and unknown names are refused."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra='forbid', validate_default=True)
+
+
+AnySettings = TypeVar('AnySettings', bound=Settings)
+
+
+def setting(default: Any, description: str, *, ge: float | None = None, gt: float | None = None,
+            le: float | None = None, lt: float | None = None, live: bool = False) -> Any:
+    """
+    Declare one setting.
+
+    :param live: whether it may change while the host runs.
+    """
+    return pydantic.Field(default=default, description=description, ge=ge, gt=gt, le=le, lt=lt,
+                          json_schema_extra={'live': live})
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """
+    One row of the table that ROS declarations, YAML, command line and docs are made from.
+
+    :param type: bool, int, float, str or list.
+    :param minimum: smallest allowed number, or None.
+    :param choices: the allowed strings, or empty.
+    """
+
+    name: str
+    type: type
+    default: Value
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+
+def parameters(model: type[Settings], prefix: str = '') -> list[Parameter]:
+    """Return the flat table of a settings model; nested names are joined by dots."""
+    rows: list[Parameter] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            rows += parameters(kind, f'{prefix}{name}.')
+            continue
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        plain = str if choices else (get_origin(kind) or kind)
+        if plain not in (bool, int, float, str, list):
+            raise TypeError(f'{model.__name__}.{name}: ROS parameters cannot carry {kind}')
+        extra = field.json_schema_extra
+        bounds = {k: getattr(m, k) for m in field.metadata for k in ('ge', 'gt', 'le', 'lt')
+                  if getattr(m, k, None) is not None}
+        rows.append(Parameter(
+            name=f'{prefix}{name}', type=plain, default=field.get_default(),
+            description=field.description or '',
+            minimum=bounds.get('ge', bounds.get('gt')),
+            maximum=bounds.get('le', bounds.get('lt')), choices=choices,
+            live=bool(extra.get('live')) if isinstance(extra, dict) else False))
+    return rows
+
+
+def make_settings(model: type[AnySettings], values: Mapping[str, object]) -> AnySettings:
+    """
+    Make settings from flat ``name -> value`` pairs; names that are left out keep their default.
+
+    Unknown names, wrong types and values out of range raise :class:`VprError`, which names the
+    parameter. An integer is widened where a float is expected.
+    """
+    table = {row.name: row for row in parameters(model)}
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in table:
+            raise unknown_name('parameter', name, table)
+        _check_type(table[name], value)
+        *groups, last = name.split('.')
+        level = nested
+        for group in groups:
+            level = level.setdefault(group, {})
+        level[last] = value
+    try:
+        return model.model_validate(nested)
+    except pydantic.ValidationError as error:
+        problems = '; '.join(
+            f"parameter {'.'.join(str(part) for part in e['loc'])}: {e['msg'].lower()}, "
+            f"got {e['input']!r}" for e in error.errors())
+        raise VprError(problems) from error
+
+
+def _check_type(row: Parameter, value: object) -> None:
+    # Stricter than pydantic, which would read the text 'yes' as true and true as 1.
+    fits = type(value) is row.type or (row.type is float and type(value) is int)
+    if not fits:
+        raise VprError(f'parameter {row.name} must be {_type_name(row.type)}, got {value!r} '
+                       f'({_type_name(type(value))})')
+
+
+def _type_name(kind: type) -> str:
+    names = {bool: 'true or false', int: 'an integer', float: 'a number', str: 'a text',
+             list: 'a list'}
+    return names.get(kind, kind.__name__)
+
+
+def read_parameter_file(path: Path, node: str) -> dict[str, object]:
+    """
+    Return the flat parameters that a ROS 2 parameter file holds for a node.
+
+    Sections are node names as ROS writes them (``localizer``, ``/ns/localizer``, wildcards such as
+    ``/**``); later sections win.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise VprError(f'cannot read the parameter file {path}: {error}') from error
+    if not isinstance(document, dict):
+        raise VprError(f'{path} is no ROS parameter file: expected a section such as "/**:" with '
+                       '"ros__parameters:" below it')
+    flat: dict[str, object] = {}
+    for section, body in document.items():
+        if not isinstance(body, dict) or not isinstance(body.get('ros__parameters'), dict):
+            raise VprError(f'{path}: section {section!r} must hold "ros__parameters:"')
+        if fnmatch.fnmatch(node, str(section).strip('/').rsplit('/', 1)[-1]):
+            flat.update(_flatten(body['ros__parameters']))
+    return flat
+
+
+def _flatten(tree: Mapping[Any, Any], prefix: str = '') -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f'{prefix}{name}.'))
+        else:
+            flat[f'{prefix}{name}'] = value
+    return flat
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
+    """Return flat parameters from texts like ``matching.candidates:=5``, as ROS writes them."""
+    flat: dict[str, object] = {}
+    for text in assignments:
+        name, separator, value = text.partition(':=')
+        if not separator or not name.strip():
+            raise VprError(f'a parameter is given as name:=value, got {text!r}')
+        try:
+            flat[name.strip()] = yaml.safe_load(value) if value else ''
+        except yaml.YAMLError as error:
+            raise VprError(f'parameter {name}: cannot read the value {value!r}') from error
+    return flat
+
+
+def write_parameter_file(model: type[Settings], node: str) -> str:
+    """Return the text of a ROS 2 parameter file with every default and its description."""
+    lines = [f'# Parameters of {node}: every name, its default and what it means.',
+             '# Made from the schema; an empty text means unset.',
+             '/**:', '  ros__parameters:']
+    open_groups: list[str] = []
+    for row in parameters(model):
+        *groups, last = row.name.split('.')
+        for depth, group in enumerate(groups):
+            if open_groups[depth:depth + 1] != [group]:
+                lines.append(f"{'  ' * (depth + 2)}{group}:")
+        open_groups = groups
+        indent = '  ' * (len(groups) + 2)
+        for part in textwrap.wrap(_explain(row), width=97 - len(indent)):
+            lines.append(f'{indent}# {part}')
+        value = yaml.safe_dump(row.default, default_flow_style=True, width=1000).strip()
+        lines.append(f"{indent}{last}: {value.removesuffix('...').strip()}")
+    return '\n'.join(lines) + '\n'
+
+
+def _explain(row: Parameter) -> str:
+    text = row.description
+    if row.choices:
+        text += f" One of: {', '.join(repr(c) for c in row.choices)}."
+    if row.minimum is not None or row.maximum is not None:
+        low = '' if row.minimum is None else f'{row.minimum:g}'
+        high = '' if row.maximum is None else f'{row.maximum:g}'
+        text += f' Range {low}..{high}.'
+    return text

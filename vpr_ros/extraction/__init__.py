@@ -1,0 +1,1 @@
+"""Frames to descriptions, fast: preprocessing, engines, batching."""

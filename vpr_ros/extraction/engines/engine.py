@@ -1,0 +1,33 @@
+"""The contract of an engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ['Engine', 'EngineOutput']
+
+
+@dataclass(frozen=True, eq=False)
+class EngineOutput:
+    """
+    What an engine returns for a batch.
+
+    :param descriptors: (B, D) float32, L2-normalised.
+    :param attention: (B, h, w) float32, or None.
+    """
+
+    descriptors: NDArray[np.float32]
+    attention: NDArray[np.float32] | None
+
+
+class Engine(Protocol):
+    """Runs one network on one device."""
+
+    def run(self, images: NDArray[Any]) -> EngineOutput:
+        """Describe images (B, h, w, 3) uint8 RGB of the network's input size."""
+        ...

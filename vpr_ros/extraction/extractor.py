@@ -1,0 +1,117 @@
+"""Frames to descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+
+from vpr_ros.errors import VprError
+from vpr_ros.extraction.engines.engine import Engine
+from vpr_ros.extraction.preparation import prepare
+from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.types import Description
+from vpr_ros.types import Frame
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ['Extractor', 'make_extractor']
+
+
+class Extractor:
+    """Describes frames with one network on one engine."""
+
+    def __init__(self, identity: NetworkIdentity, engine: Engine, *, batch_size: int = 16) -> None:
+        self.identity = identity
+        self._engine = engine
+        self._batch_size = batch_size
+
+    def describe(self, frame: Frame) -> Description:
+        """Describe one frame."""
+        return self.describe_batch([frame])[0]
+
+    def describe_batch(self, frames: list[Frame]) -> list[Description]:
+        """Describe frames together; the result does not depend on how they are grouped."""
+        images = np.stack([prepare(f.image, self.identity.preprocessing) for f in frames])
+        output = self._engine.run(images)
+        if not np.isfinite(output.descriptors).all():
+            raise VprError(f'network {self.identity.name} returned a descriptor that is not '
+                           'finite: its weights or its engine are broken')
+        return [
+            Description(stamp_ns=frame.stamp_ns, camera=frame.camera,
+                        descriptor=output.descriptors[row],
+                        attention=None if output.attention is None else output.attention[row])
+            for row, frame in enumerate(frames)]
+
+    def describe_all(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Description]]:
+        """Describe a stream of frames in batches, in order."""
+        stream = iter(frames)
+        while batch := list(islice(stream, self._batch_size)):
+            yield from zip(batch, self.describe_batch(batch))
+
+
+def make_extractor(settings: ExtractionSettings,
+                   expected: NetworkIdentity | None = None) -> Extractor:
+    """
+    Make the extractor that the settings ask for.
+
+    :param expected: the network that made a map; any other is refused, because descriptors of
+        two networks cannot be compared.
+    """
+    # Heavy, and message code must work without it.
+    import torch
+
+    from vpr_ros.extraction.engines.eager import EagerEngine
+    from vpr_ros.networks.registry import create_network
+
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    options = _options(settings.options)
+    name = settings.network or 'compact'
+    if expected is not None:
+        if settings.network and settings.network != expected.name:
+            raise VprError(f'this map was made with network {expected.name!r}, not '
+                           f'{settings.network!r}: leave extraction.network empty, or build the '
+                           'map again with the other network')
+        name = expected.name
+        options = {**_options(expected.options), **options}
+    network = create_network(name, options)
+    identity = network.identity()
+    if expected is not None and identity != expected:
+        raise VprError(
+            f'network {name!r} is not the one that made this map: the map has weights '
+            f'{expected.weights_hash} and {expected.dimension} dimensions, here are '
+            f'{identity.weights_hash} and {identity.dimension}: give the same weights in '
+            'extraction.options, or build the map again')
+    return Extractor(identity, EagerEngine(network, _device(settings.device)),
+                     batch_size=settings.batch_size)
+
+
+def _options(text: str) -> dict[str, object]:
+    try:
+        options = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError as error:
+        raise VprError(f'extraction.options is no YAML mapping: {text!r}') from error
+    if not isinstance(options, dict):
+        raise VprError('extraction.options must be a YAML mapping such as "{patch: 8}", '
+                       f'got {text!r}')
+    return options
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise VprError(f'extraction.device {name!r} cannot be used here: {error}') from error
+    return device

@@ -1,0 +1,27 @@
+"""What can be set about extraction."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from vpr_ros.config import setting
+from vpr_ros.config import Settings
+
+__all__ = ['ExtractionSettings']
+
+
+class ExtractionSettings(Settings):
+    """How frames are described."""
+
+    network: str = setting(
+        '', 'Name of the network. Empty: the one that made the map, or "compact" for a new map.')
+    options: str = setting(
+        '', 'Options of the network as a YAML mapping, for example '
+        '"{trunk: resnet50, weights: imagenet}".')
+    engine: Literal['eager'] = setting('eager', 'How the network is run.')
+    device: str = setting(
+        'auto', 'Where it runs: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1".')
+    threads: int = setting(
+        0, 'CPU threads of the network; 0 leaves the choice to the library.', ge=0)
+    batch_size: int = setting(
+        16, 'Images described together when a map is built.', ge=1, le=1024)

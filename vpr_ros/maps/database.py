@@ -1,0 +1,109 @@
+"""Opening and closing the SQLite file of a map, with distrust."""
+
+from __future__ import annotations
+
+from importlib import resources
+import os
+from pathlib import Path
+import sqlite3
+
+from vpr_ros.errors import VprError
+
+__all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'create']
+
+APPLICATION_ID = 0x56505231  # 'VPR1'
+SCHEMA_VERSION = 1
+_TABLES = {'map', 'session', 'camera', 'place', 'view', 'thumbnail'}
+# No honest descriptor or picture comes near this; a hostile file must not make us allocate.
+_LARGEST_VALUE = 64 * 1024 * 1024
+
+
+def create(path: Path) -> sqlite3.Connection:
+    """Make an empty map file; an existing path is refused."""
+    if path.exists():
+        raise VprError(f'{path} exists already: choose another name, append to it, or remove it')
+    if not path.parent.is_dir():
+        raise VprError(f'cannot make {path}: its folder does not exist')
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute('BEGIN IMMEDIATE')
+        schema = (resources.files('vpr_ros.maps') / 'schema.sql').read_text(encoding='utf-8')
+        for statement in _statements(schema):
+            connection.execute(statement)
+        connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
+        connection.execute(f'PRAGMA user_version = {SCHEMA_VERSION}')
+        connection.execute('COMMIT')
+        _prepare(connection, writeable=True)
+    except BaseException:
+        connection.close()
+        path.unlink(missing_ok=True)
+        raise
+    return connection
+
+
+def _statements(script: str) -> list[str]:
+    lines = [line.split('--')[0] for line in script.splitlines()]
+    return [s.strip() for s in '\n'.join(lines).split(';') if s.strip()]
+
+
+def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
+    """Open a map file; anything else is refused with what it is."""
+    if not path.is_file():
+        raise VprError(f'no map at {path}: build one with "vpr_ros map build"')
+    mode = 'rw' if writeable else 'ro'
+    if not writeable and not os.access(path.parent, os.W_OK):
+        # SQLite wants to write beside a WAL file even to read it; where it cannot, nobody writes.
+        mode = 'ro&immutable=1'
+    try:
+        connection = sqlite3.connect(f'{path.absolute().as_uri()}?mode={mode}', uri=True,
+                                     isolation_level=None)
+    except sqlite3.Error as error:
+        raise VprError(f'cannot open the map {path}: {error}') from error
+    try:
+        _check(connection, path)
+        _prepare(connection, writeable=writeable)
+    except sqlite3.Error as error:
+        connection.close()
+        raise VprError(f'{path} is no map of vpr_ros, or it is damaged: {error}') from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    if hasattr(connection, 'setlimit'):  # Python 3.11
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+    connection.execute('PRAGMA trusted_schema = OFF')
+    connection.execute('PRAGMA cell_size_check = ON')
+    application, = connection.execute('PRAGMA application_id').fetchone()
+    if application != APPLICATION_ID:
+        raise VprError(f'{path} is an SQLite file but no map of vpr_ros (its application id is '
+                       f'{application:#x}, a map has {APPLICATION_ID:#x})')
+    version, = connection.execute('PRAGMA user_version').fetchone()
+    if version != SCHEMA_VERSION:
+        raise VprError(f'{path} has schema version {version}, this vpr_ros reads version '
+                       f'{SCHEMA_VERSION}: use the vpr_ros that wrote it, or build it again')
+    tables = {name for name, in connection.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")}
+    if not _TABLES <= tables:
+        raise VprError(f"{path} is damaged: tables missing: {', '.join(sorted(_TABLES - tables))}")
+
+
+def _prepare(connection: sqlite3.Connection, *, writeable: bool) -> None:
+    connection.execute('PRAGMA foreign_keys = ON')
+    if writeable:
+        # Readers go on while a robot appends; what is committed survives a power cut.
+        connection.execute('PRAGMA journal_mode = WAL')
+        connection.execute('PRAGMA synchronous = FULL')
+
+
+def close(connection: sqlite3.Connection, *, writeable: bool) -> None:
+    """Close; the last writer folds the log into the one file that users copy around."""
+    try:
+        if writeable:
+            connection.execute('PRAGMA journal_mode = DELETE')
+    except sqlite3.OperationalError:
+        pass  # somebody else has it open: they fold it
+    finally:
+        connection.close()

@@ -1,0 +1,31 @@
+"""Choosing which frames of a traverse become places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from vpr_ros.maps.settings import MapSettings
+from vpr_ros.types import Frame
+
+__all__ = ['select_keyframes']
+
+
+def select_keyframes(frames: Iterable[Frame], settings: MapSettings) -> Iterator[Frame]:
+    """Yield the frames that show a new place, by distance and angle, or by time without poses."""
+    last: Frame | None = None
+    for frame in frames:
+        if last is None or _is_new(last, frame, settings):
+            last = frame
+            yield frame
+
+
+def _is_new(last: Frame, frame: Frame, settings: MapSettings) -> bool:
+    here, there = frame.T_map_base, last.T_map_base
+    if here is not None and there is not None:
+        turned = settings.keyframe_angle_rad > 0 and (
+            here.angle_to(there) >= settings.keyframe_angle_rad)
+        return turned or here.distance_to(there) >= settings.keyframe_distance_m
+    interval_ns = round(settings.keyframe_interval_s * 1e9)
+    # Time that goes back is a new run of the bag, not the same place.
+    return not 0 <= frame.stamp_ns - last.stamp_ns < interval_ns

@@ -1,0 +1,285 @@
+"""A map of places in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+import secrets
+import sqlite3
+import time
+from types import TracebackType
+from typing import Literal
+import uuid
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros import __version__
+from vpr_ros.errors import VprError
+from vpr_ros.maps import database
+from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.types import Pose
+from vpr_ros.types import View
+
+__all__ = ['NewPlace', 'PlaceMap', 'SessionInfo']
+
+# A place id is 40 random bits of its session and a 23-bit counter: positive int64, unique over a
+# fleet (100,000 sessions collide with probability 0.5 %, which adding a session then notices).
+_COUNTER_BITS = 23
+_PREFIX_BITS = 40
+
+
+@dataclass(frozen=True)
+class NewPlace:
+    """A place about to enter a map, which gives it an id."""
+
+    stamp_ns: int
+    views: tuple[View, ...]
+    T_map_base: Pose | None = None
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """One traverse of a map."""
+
+    name: str
+    source: str
+    places: int
+    first_ns: int | None
+    last_ns: int | None
+
+
+class PlaceMap:
+    """
+    Places, what they look like and where they are, in one SQLite file (``.vprmap``).
+
+    The map names the network that described it. Every change is one transaction and raises the
+    revision. Use as a context manager, or call :meth:`close`.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, writeable: bool) -> None:
+        self.path = path
+        self._connection = connection
+        self._writeable = writeable
+        try:
+            facts = dict(connection.execute('SELECT key, value FROM map').fetchall())
+            self.id = str(facts['uuid'])
+            self.network = NetworkIdentity.from_json(str(facts['network']))
+            self.created_ns = int(facts['created_ns'])
+            self.software = str(facts['software'])
+            self.descriptor_type = str(facts['descriptor_type'])
+            if self.descriptor_type not in ('float16', 'float32'):
+                raise ValueError(f'descriptor type {self.descriptor_type!r}')
+        except (KeyError, ValueError, sqlite3.Error) as error:
+            raise VprError(f'{path} is damaged: its description cannot be read '
+                           f'({error})') from error
+
+    @classmethod
+    def create(cls, path: Path, network: NetworkIdentity, *,
+               descriptor_type: Literal['float16', 'float32'] = 'float16') -> PlaceMap:
+        """Make an empty map for descriptors of a network; an existing path is refused."""
+        connection = database.create(path)
+        facts = {'uuid': str(uuid.uuid4()), 'network': network.to_json(),
+                 'created_ns': time.time_ns(), 'software': f'vpr_ros {__version__}',
+                 'descriptor_type': descriptor_type, 'revision': 0}
+        connection.executemany('INSERT INTO map VALUES (?, ?)', facts.items())
+        return cls(path, connection, writeable=True)
+
+    @classmethod
+    def open(cls, path: Path, *, writeable: bool = False) -> PlaceMap:
+        """Open a map, to read unless asked otherwise."""
+        connection = database.connect(path, writeable=writeable)
+        try:
+            return cls(path, connection, writeable=writeable)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; nothing that was added is lost without it."""
+        database.close(self._connection, writeable=self._writeable)
+
+    def __enter__(self) -> PlaceMap:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        count: int = self._connection.execute('SELECT count(*) FROM place').fetchone()[0]
+        return count
+
+    @property
+    def revision(self) -> int:
+        """The number of changes made to this map."""
+        value, = self._connection.execute(
+            "SELECT value FROM map WHERE key = 'revision'").fetchone()
+        return int(value)
+
+    def sessions(self) -> list[SessionInfo]:
+        """Return the traverses in the order they were added."""
+        rows = self._connection.execute(
+            'SELECT s.name, s.source, count(p.id), min(p.stamp_ns), max(p.stamp_ns) '
+            'FROM session s LEFT JOIN place p ON p.session = s.number '
+            'GROUP BY s.number ORDER BY s.number')
+        return [SessionInfo(*row) for row in rows]
+
+    def cameras(self) -> list[str]:
+        """Return the names of the cameras that saw places."""
+        return [name for name, in self._connection.execute(
+            'SELECT name FROM camera ORDER BY number')]
+
+    def add_session(self, name: str, *, source: str) -> None:
+        """Begin a traverse; its name must be new to the map."""
+        self._require_writeable()
+        if not name:
+            raise VprError('a session needs a name')
+        if self._connection.execute('SELECT 1 FROM session WHERE name = ?', (name,)).fetchone():
+            raise VprError(f'{self.path} has a session {name!r} already: give this one another '
+                           'name')
+        self._connection.execute(
+            'INSERT INTO session (name, source, id_prefix, created_ns) VALUES (?, ?, ?, ?)',
+            (name, source, secrets.randbits(_PREFIX_BITS), time.time_ns()))
+
+    def append(self, session: str, places: Iterable[NewPlace]) -> list[int]:
+        """
+        Add places to a session in one transaction, and return their ids.
+
+        Once this returns, they survive a crash. If any place is refused, none is added.
+        """
+        self._require_writeable()
+        row = self._connection.execute(
+            'SELECT number, id_prefix FROM session WHERE name = ?', (session,)).fetchone()
+        if row is None:
+            raise VprError(f'{self.path} has no session {session!r}: add it first')
+        number, prefix = row
+        ids = []
+        self._connection.execute('BEGIN IMMEDIATE')
+        try:
+            base = prefix << _COUNTER_BITS
+            last, = self._connection.execute(
+                'SELECT max(id) FROM place WHERE id BETWEEN ? AND ?',
+                (base, base + (1 << _COUNTER_BITS) - 1)).fetchone()
+            next_id = base + 1 if last is None else last + 1
+            for place in places:
+                if next_id >= base + (1 << _COUNTER_BITS):
+                    raise VprError(f'session {session!r} is full: begin another one')
+                self._insert(next_id, number, place)
+                ids.append(next_id)
+                next_id += 1
+            self._connection.execute(
+                "UPDATE map SET value = value + 1 WHERE key = 'revision'")
+            self._connection.execute('COMMIT')
+        except BaseException:
+            self._connection.execute('ROLLBACK')
+            raise
+        return ids
+
+    def _insert(self, place_id: int, session: int, place: NewPlace) -> None:
+        if not place.views:
+            raise VprError('a place needs at least one view')
+        pose = place.T_map_base
+        covariance = None if pose is None else pose.covariance
+        self._connection.execute(
+            'INSERT INTO place VALUES (?, ?, ?, ?, ?)',
+            (place_id, session, place.stamp_ns,
+             None if pose is None else _blob(np.concatenate([pose.position, pose.quaternion])),
+             None if covariance is None else _blob(covariance)))
+        for view in place.views:
+            camera = self._camera_number(view.camera)
+            self._connection.execute('INSERT INTO view VALUES (?, ?, ?)',
+                                     (place_id, camera, self._encode(view.descriptor)))
+            if view.thumbnail:
+                self._connection.execute('INSERT INTO thumbnail VALUES (?, ?, ?)',
+                                         (place_id, camera, view.thumbnail))
+
+    def _encode(self, descriptor: NDArray[np.float32]) -> bytes:
+        if descriptor.shape != (self.network.dimension,):
+            raise VprError(f'this map holds descriptors of {self.network.dimension} dimensions, '
+                           f'got shape {descriptor.shape}')
+        if not np.isfinite(descriptor).all() or abs(np.linalg.norm(descriptor) - 1.0) > 1e-2:
+            raise VprError('a descriptor must be finite and L2-normalised, got norm '
+                           f'{np.linalg.norm(descriptor):.3f}')
+        return descriptor.astype(f'<{np.dtype(self.descriptor_type).str[1:]}').tobytes()
+
+    def _camera_number(self, name: str) -> int:
+        self._connection.execute('INSERT OR IGNORE INTO camera (name) VALUES (?)', (name,))
+        number: int = self._connection.execute(
+            'SELECT number FROM camera WHERE name = ?', (name,)).fetchone()[0]
+        return number
+
+    def _require_writeable(self) -> None:
+        if not self._writeable:
+            raise VprError(f'{self.path} was opened to read: open it writeable to change it')
+
+    def thumbnail(self, place_id: int, camera: str | None = None) -> bytes | None:
+        """Return a small JPEG of a place (of any camera when none is named), or None."""
+        row = self._connection.execute(
+            'SELECT t.jpeg FROM thumbnail t JOIN camera c ON c.number = t.camera '
+            'WHERE t.place = ? AND (? IS NULL OR c.name = ?) ORDER BY c.number',
+            (place_id, camera, camera)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def snapshot(self) -> Snapshot:
+        """Read one revision of the map into memory."""
+        self._connection.execute('BEGIN')  # one state for all reads, while others append
+        try:
+            places = self._connection.execute(
+                'SELECT id, session, stamp_ns, pose, covariance FROM place '
+                'ORDER BY session, stamp_ns, id').fetchall()
+            sessions = dict(self._connection.execute('SELECT number, name FROM session'))
+            cameras = dict(self._connection.execute('SELECT number, name FROM camera'))
+            row_of = {row[0]: n for n, row in enumerate(places)}
+            views = list(self._views(row_of))
+            revision = self.revision
+        except sqlite3.DatabaseError as error:
+            raise VprError(f'the map {self.path} is damaged: {error}') from error
+        finally:
+            self._connection.execute('COMMIT')
+        session_index = {number: n for n, number in enumerate(sessions)}
+        camera_index = {number: n for n, number in enumerate(cameras)}
+        return Snapshot(
+            map_id=self.id, revision=revision,
+            sessions=tuple(sessions.values()), cameras=tuple(cameras.values()),
+            place_ids=np.array([p[0] for p in places], np.int64),
+            stamps_ns=np.array([p[2] for p in places], np.int64),
+            session_of=np.array([session_index[p[1]] for p in places], np.int64),
+            poses=tuple(_pose(p[3], p[4], self.path) for p in places),
+            view_rows=np.array([v[0] for v in views], np.int64),
+            view_cameras=np.array([camera_index[v[1]] for v in views], np.int64),
+            descriptors=(np.stack([v[2] for v in views]) if views
+                         else np.zeros((0, self.network.dimension), np.float32)))
+
+    def _views(self, row_of: dict[int, int]) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+        kind = np.dtype(self.descriptor_type).newbyteorder('<')
+        size = self.network.dimension * kind.itemsize
+        for place, camera, blob in self._connection.execute(
+                'SELECT place, camera, descriptor FROM view ORDER BY place, camera'):
+            if len(blob) != size:
+                raise VprError(f'the map {self.path} is damaged: the descriptor of place {place} '
+                               f'has {len(blob)} bytes, not {size}')
+            descriptor = np.frombuffer(blob, kind).astype(np.float32)
+            norm = float(np.linalg.norm(descriptor))
+            if not np.isfinite(norm) or norm < 0.5:
+                raise VprError(f'the map {self.path} is damaged: the descriptor of place {place} '
+                               f'has norm {norm}')
+            yield row_of[place], camera, descriptor / norm
+
+
+def _blob(values: NDArray[np.float64]) -> bytes:
+    return np.ascontiguousarray(values, '<f8').tobytes()
+
+
+def _pose(pose: bytes | None, covariance: bytes | None, path: Path) -> Pose | None:
+    if pose is None:
+        return None
+    try:
+        values = np.frombuffer(pose, '<f8')
+        spread = None if covariance is None else np.frombuffer(covariance, '<f8').reshape(6, 6)
+        return Pose(values[:3], values[3:], spread)
+    except ValueError as error:
+        raise VprError(f'the map {path} is damaged: a pose cannot be read ({error})') from error

@@ -1,0 +1,29 @@
+"""What can be set about building maps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from vpr_ros.config import setting
+from vpr_ros.config import Settings
+
+__all__ = ['MapSettings']
+
+
+class MapSettings(Settings):
+    """Which frames become places, and how they are kept."""
+
+    keyframe_distance_m: float = setting(
+        1.0, 'Where poses are known: a new place after this many metres. 0 keeps every frame.',
+        ge=0.0)
+    keyframe_angle_rad: float = setting(
+        0.35, 'Where poses are known: a new place after turning this far. 0 ignores turns.',
+        ge=0.0)
+    keyframe_interval_s: float = setting(
+        0.5, 'Where poses are not known: a new place after this many seconds. 0 keeps every '
+        'frame.', ge=0.0)
+    descriptor_type: Literal['float16', 'float32'] = setting(
+        'float16', 'How descriptors are stored.')
+    thumbnail_width_px: int = setting(
+        320, 'Width of the small pictures kept for people to look at. 0 keeps none.',
+        ge=0, le=4096)

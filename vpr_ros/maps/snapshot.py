@@ -1,0 +1,53 @@
+"""What matching needs of a map, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.types import Pose
+
+__all__ = ['Snapshot']
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """
+    One revision of a map: N places in driving order, and V views of them.
+
+    Places are sorted by session, then stamp; a place's row is its number in that order.
+
+    :param place_ids: (N,) int64.
+    :param stamps_ns: (N,) int64.
+    :param session_of: (N,) int64, index into ``sessions``.
+    :param poses: N poses or None.
+    :param view_rows: (V,) int64, the row of the place that each view belongs to.
+    :param view_cameras: (V,) int64, index into ``cameras``.
+    :param descriptors: (V, D) float32, L2-normalised.
+    """
+
+    map_id: str
+    revision: int
+    sessions: tuple[str, ...]
+    cameras: tuple[str, ...]
+    place_ids: NDArray[np.int64]
+    stamps_ns: NDArray[np.int64]
+    session_of: NDArray[np.int64]
+    poses: tuple[Pose | None, ...]
+    view_rows: NDArray[np.int64]
+    view_cameras: NDArray[np.int64]
+    descriptors: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.place_ids)
+
+    def rows_of(self, place_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of places; KeyError for an id that this revision does not have."""
+        order = np.argsort(self.place_ids)
+        found = np.searchsorted(self.place_ids, place_ids, sorter=order)
+        rows = order[np.minimum(found, len(order) - 1)] if len(order) else found
+        if len(order) == 0 and len(place_ids) or (self.place_ids[rows] != place_ids).any():
+            raise KeyError(f'not all of {place_ids.tolist()} are places of this map')
+        return np.asarray(rows, np.int64)

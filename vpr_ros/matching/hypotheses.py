@@ -1,0 +1,69 @@
+"""Reading distinct answers off a belief: places next to each other are one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.maps.snapshot import Snapshot
+
+__all__ = ['Hypothesis', 'Neighbourhoods', 'hypotheses']
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """
+    One answer: a place and how likely the robot is at it or next to it.
+
+    :param row: the place's row in the snapshot.
+    """
+
+    row: int
+    probability: float
+
+
+class Neighbourhoods:
+    """
+    Which places are next to which.
+
+    By distance where poses are known (of any traverse), else by order within a traverse.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, radius_m: float, frames: int) -> None:
+        self._session_of = snapshot.session_of
+        self._radius_m = radius_m
+        self._frames = frames
+        self._positions: NDArray[np.float64] | None = None
+        if len(snapshot) and all(pose is not None for pose in snapshot.poses):
+            self._positions = np.stack([p.position for p in snapshot.poses if p is not None])
+
+    def of(self, row: int) -> NDArray[np.int64]:
+        """Return the rows next to a row, itself included."""
+        if self._positions is not None:
+            offsets = self._positions - self._positions[row]
+            near = np.einsum('ij,ij->i', offsets, offsets) <= self._radius_m ** 2
+            return np.flatnonzero(near)
+        begin = max(row - self._frames, 0)
+        rows = np.arange(begin, min(row + self._frames + 1, len(self._session_of)))
+        return np.asarray(rows[self._session_of[rows] == self._session_of[row]], np.int64)
+
+
+def hypotheses(belief: NDArray[np.float64], neighbourhoods: Neighbourhoods,
+               count: int) -> list[Hypothesis]:
+    """
+    Return up to ``count`` distinct answers, likeliest first.
+
+    Each takes the belief of its neighbourhood with it, so probabilities add up to at most one.
+    """
+    left = belief.copy()
+    found = []
+    for _ in range(min(count, len(belief))):
+        row = int(np.argmax(left))
+        if left[row] <= 0.0:
+            break
+        near = neighbourhoods.of(row)
+        found.append(Hypothesis(row, float(left[near].sum())))
+        left[near] = 0.0
+    return sorted(found, key=lambda h: -h.probability)

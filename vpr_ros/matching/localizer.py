@@ -1,0 +1,147 @@
+"""Where the robot is, frame by frame."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpr_ros.extraction.extractor import Extractor
+from vpr_ros.maps.flat_index import FlatIndex
+from vpr_ros.maps.place_index import Neighbours
+from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.matching.evidence import Background
+from vpr_ros.matching.evidence import log_evidence
+from vpr_ros.matching.forward_filter import ForwardFilter
+from vpr_ros.matching.forward_filter import Transition
+from vpr_ros.matching.hypotheses import hypotheses
+from vpr_ros.matching.hypotheses import Hypothesis
+from vpr_ros.matching.hypotheses import Neighbourhoods
+from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.types import Candidate
+from vpr_ros.types import Decision
+from vpr_ros.types import Description
+from vpr_ros.types import Frame
+from vpr_ros.types import Localization
+
+__all__ = ['Localizer']
+
+
+class Localizer:
+    """
+    Answers each frame with a :class:`vpr_ros.types.Localization`.
+
+    Frames of one robot come in the order they were taken; :meth:`reset` starts anew, and a stamp
+    that goes back does so by itself.
+
+    :param snapshot: the map, with at least one place.
+    """
+
+    def __init__(self, snapshot: Snapshot, extractor: Extractor,
+                 settings: MatchingSettings) -> None:
+        if len(snapshot) == 0:
+            raise ValueError('a map without places cannot localize anything')
+        self.settings = settings
+        self._snapshot = snapshot
+        self._extractor = extractor
+        self._index = FlatIndex(snapshot)
+        self._background = Background.of(snapshot.descriptors)
+        self._neighbourhoods = Neighbourhoods(
+            snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
+        self._filter = ForwardFilter(
+            snapshot.session_of, snapshot.stamps_ns,
+            Transition(settings.fastest_speed_ratio, settings.enter_probability,
+                       settings.leave_probability, settings.jump_probability))
+        self._last_ns: int | None = None
+
+    def reset(self) -> None:
+        """Forget all evidence, as after a restart."""
+        self._filter.reset()
+        self._last_ns = None
+
+    def localize(self, frame: Frame) -> Localization:
+        """Describe a frame and say where it was taken."""
+        began = time.perf_counter_ns()
+        description = self._extractor.describe(frame)
+        return self.match(description, describe_ns=time.perf_counter_ns() - began)
+
+    def match(self, description: Description, *, describe_ns: int = 0) -> Localization:
+        """
+        Say where a described frame was taken.
+
+        :param describe_ns: how long describing took, for the answer's stage times.
+        """
+        times = {'describe': describe_ns}
+        began = time.perf_counter_ns()
+        depth = max(self.settings.search_depth, self.settings.candidates)
+        neighbours = self._index.search(description.descriptor, depth)
+        times['search'] = time.perf_counter_ns() - began
+
+        began = time.perf_counter_ns()
+        rows = self._snapshot.rows_of(neighbours.place_ids)
+        self._follow(description, rows, neighbours)
+        found = hypotheses(self._filter.places, self._neighbourhoods, self.settings.candidates)
+        times['filter'] = time.perf_counter_ns() - began
+        return self._answer(description, rows, neighbours, found, times)
+
+    def _follow(self, description: Description, rows: NDArray[np.int64],
+                neighbours: Neighbours) -> None:
+        s = self.settings
+        if s.filter == 'none' or self._last_ns is None or description.stamp_ns < self._last_ns:
+            self._filter.reset()
+        else:
+            self._filter.predict(description.stamp_ns - self._last_ns)
+        self._last_ns = description.stamp_ns
+        deviations = self._background.standardise(description.descriptor,
+                                                  neighbours.similarities)
+        evidence = log_evidence(deviations, slope=s.evidence_slope,
+                                threshold=s.evidence_threshold, bound=s.largest_evidence)
+        # What search did not return looks no better than the last that it did.
+        self._filter.update(rows, evidence, elsewhere=float(evidence.min()))
+
+    def _answer(self, description: Description, rows: NDArray[np.int64], neighbours: Neighbours,
+                found: list[Hypothesis], times: dict[str, int]) -> Localization:
+        similarity = dict(zip(rows.tolist(), neighbours.similarities.tolist()))
+        camera = dict(zip(rows.tolist(), neighbours.cameras.tolist()))
+        candidates = tuple(
+            self._candidate(h, description, similarity.get(h.row), camera.get(h.row))
+            for h in found)
+        probability = candidates[0].probability if candidates else 0.0
+        decision, reason = self._decide(probability)
+        known = decision is Decision.KNOWN
+        return Localization(
+            stamp_ns=description.stamp_ns, camera=description.camera,
+            map_id=self._snapshot.map_id, map_revision=self._snapshot.revision,
+            network=self._extractor.identity.name, decision=decision, reason=reason,
+            probability=probability, probability_source='default', candidates=candidates,
+            T_map_base=candidates[0].T_map_base if known else None, stage_times_ns=times)
+
+    def _candidate(self, hypothesis: Hypothesis, description: Description,
+                   similarity: float | None, camera: int | None) -> Candidate:
+        snapshot, row = self._snapshot, hypothesis.row
+        if similarity is None or camera is None:
+            # The filter holds on to a place that this frame's search did not return.
+            views = np.flatnonzero(snapshot.view_rows == row)
+            products = snapshot.descriptors[views] @ description.descriptor
+            best = int(np.argmax(products))
+            similarity, camera = float(products[best]), int(snapshot.view_cameras[views[best]])
+        return Candidate(
+            place_id=int(snapshot.place_ids[row]), stamp_ns=int(snapshot.stamps_ns[row]),
+            session=snapshot.sessions[snapshot.session_of[row]],
+            camera=snapshot.cameras[camera], similarity=similarity,
+            probability=hypothesis.probability, T_map_base=snapshot.poses[row])
+
+    def _decide(self, probability: float) -> tuple[Decision, str]:
+        nowhere, wanted = self._filter.nowhere, self.settings.known_probability
+        if probability >= wanted:
+            return Decision.KNOWN, (
+                f'the best place has probability {probability:.2f} (at least {wanted:.2f} is '
+                'asked for)')
+        if nowhere >= 1.0 - nowhere:
+            return Decision.UNKNOWN, (
+                f'no place of the map looks enough like this (probability {nowhere:.2f} that it '
+                'is none of them)')
+        return Decision.UNKNOWN, (
+            f'several places look like this: the best has probability {probability:.2f}, less '
+            f'than {wanted:.2f}')

@@ -1,0 +1,52 @@
+"""What can be set about matching."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from vpr_ros.config import setting
+from vpr_ros.config import Settings
+
+__all__ = ['MatchingSettings']
+
+
+class MatchingSettings(Settings):
+    """How candidates become a belief and a decision."""
+
+    candidates: int = setting(
+        5, 'How many candidates an answer carries.', ge=1, le=100, live=True)
+    filter: Literal['forward', 'none'] = setting(
+        'forward', 'Evidence over time: "forward" follows the robot along the traverses of the '
+        'map, "none" judges every frame alone.')
+    search_depth: int = setting(
+        50, 'How many places of the map each frame brings evidence for.', ge=1, le=10000)
+    evidence_slope: float = setting(
+        1.0, 'Log odds of "same place" that one robust standard deviation of similarity is '
+        'worth.', gt=0.0, le=100.0, live=True)
+    evidence_threshold: float = setting(
+        3.0, 'How many robust standard deviations above the map\'s background the similarity '
+        'must stand for even odds.', ge=0.0, le=100.0, live=True)
+    largest_evidence: float = setting(
+        6.0, 'Bound on the log odds that one frame can give, for or against.',
+        gt=0.0, le=100.0, live=True)
+    fastest_speed_ratio: float = setting(
+        3.0, 'How much faster than on the traverse of the map the robot may drive.',
+        gt=0.0, le=50.0, live=True)
+    enter_probability: float = setting(
+        0.05, 'Chance per frame that a robot outside of the map comes to one of its places.',
+        gt=0.0, lt=1.0, live=True)
+    leave_probability: float = setting(
+        0.02, 'Chance per frame that a robot leaves the places of the map.',
+        gt=0.0, lt=1.0, live=True)
+    jump_probability: float = setting(
+        0.002, 'Chance per frame that the robot is carried to any place of the map.',
+        gt=0.0, lt=1.0, live=True)
+    same_place_m: float = setting(
+        5.0, 'Places of the map within this distance count as one answer, where poses are '
+        'known.', gt=0.0, live=True)
+    same_place_frames: int = setting(
+        2, 'Places of a traverse within this many count as one answer, where poses are not '
+        'known.', ge=0, live=True)
+    known_probability: float = setting(
+        0.5, 'Least probability of the best answer for the decision "known".',
+        ge=0.0, le=1.0, live=True)

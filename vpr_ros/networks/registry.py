@@ -1,0 +1,54 @@
+"""Networks by name; importing this module imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import importlib
+import inspect
+from typing import TYPE_CHECKING
+
+from vpr_ros.errors import unknown_name
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from vpr_ros.networks.base import PlaceNetwork
+
+__all__ = ['create_network', 'network_names', 'register_network']
+
+# name -> 'module:function'; the function's keyword arguments are the network's options.
+_NETWORKS = {
+    'compact': 'vpr_ros.networks.compact:compact',
+    'gem': 'vpr_ros.networks.gem:gem',
+    'thumbnail': 'vpr_ros.networks.thumbnail:thumbnail',
+}
+
+
+def network_names() -> list[str]:
+    """Return the names that :func:`create_network` knows."""
+    return sorted(_NETWORKS)
+
+
+def register_network(name: str, factory: str) -> None:
+    """
+    Add a network of your own.
+
+    :param factory: ``module:function``; the function takes keyword options and returns a
+        :class:`vpr_ros.networks.base.PlaceNetwork`.
+    """
+    if name in _NETWORKS and _NETWORKS[name] != factory:
+        raise VprError(f'a network named {name!r} is registered already ({_NETWORKS[name]})')
+    _NETWORKS[name] = factory
+
+
+def create_network(name: str, options: Mapping[str, object] | None = None) -> PlaceNetwork:
+    """Make a network in evaluation mode; unknown names and options are refused by name."""
+    if name not in _NETWORKS:
+        raise unknown_name('network', name, _NETWORKS)
+    module, function = _NETWORKS[name].split(':')
+    factory = getattr(importlib.import_module(module), function)
+    known = inspect.signature(factory).parameters
+    for option in options or {}:
+        if option not in known:
+            raise unknown_name(f'option of network {name!r}', option, known)
+    network: PlaceNetwork = factory(**(options or {})).eval()
+    return network.requires_grad_(False)

@@ -1,0 +1,103 @@
+"""Public trunks from torchvision, cut at a layer, with weights from where the user says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch import Tensor
+from torchvision import models
+from torchvision.models.feature_extraction import create_feature_extractor
+from torchvision.models.feature_extraction import get_graph_node_names
+
+from vpr_ros.errors import unknown_name
+from vpr_ros.errors import VprError
+from vpr_ros.networks.weights import load_weights
+from vpr_ros.networks.weights import read_weights
+
+__all__ = ['Trunk', 'trunk', 'trunk_names']
+
+
+@dataclass(frozen=True)
+class _TrunkSpec:
+    layer: str  # the last activation map: where a user who names no layer wants the cut
+
+
+_TRUNKS = {
+    'alexnet': _TrunkSpec('features.11'),
+    'mobilenet_v2': _TrunkSpec('features.18'),
+    'resnet18': _TrunkSpec('layer3'),
+    'resnet50': _TrunkSpec('layer3'),
+    'vgg16': _TrunkSpec('features.29'),
+}
+
+
+class Trunk(nn.Module):
+    """Images (B, 3, H, W), ImageNet-normalised, to one feature map (B, C, h, w)."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        with torch.no_grad():
+            self.channels = int(self.forward(torch.zeros(1, 3, 64, 64)).shape[1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the feature map."""
+        features: Tensor = self.body(images)['features']
+        return features
+
+
+def trunk_names() -> list[str]:
+    """Return the names that :func:`trunk` knows."""
+    return sorted(_TRUNKS)
+
+
+def trunk(name: str, *, layer: str = '', weights: str = '') -> Trunk:
+    """
+    Make a trunk.
+
+    :param layer: torchvision's name of the layer to end at; empty for the usual one.
+    :param weights: 'imagenet' (torchvision downloads its weights when it has not yet), or a
+        .safetensors file with torchvision's parameter names, whose batch norms may be folded into
+        the convolutions; it may hold more than the trunk needs.
+    """
+    if name not in _TRUNKS:
+        raise unknown_name('trunk', name, _TRUNKS)
+    if not weights:
+        raise VprError(f"trunk {name!r} needs weights: 'imagenet' lets torchvision download its "
+                       'own, or give the path of a .safetensors file')
+    model = models.get_model(name, weights='DEFAULT' if weights == 'imagenet' else None).eval()
+    tensors: dict[str, Tensor] = {}
+    if weights != 'imagenet':
+        tensors, _ = read_weights(Path(weights))
+        if not any(key.endswith('running_mean') for key in tensors):
+            _remove_batch_norms(model)
+    cut = layer or _TRUNKS[name].layer
+    _, nodes = get_graph_node_names(model)
+    modules = {n.rsplit('.', 1)[0] for n in nodes} | set(nodes) | {
+        n for n, _ in model.named_modules() if n}
+    if cut not in modules:
+        raise unknown_name(f'layer of {name}', cut, modules)
+    body = create_feature_extractor(model, {cut: 'features'})
+    if tensors:
+        needed = body.state_dict()
+        load_weights(body, {n: t for n, t in tensors.items() if n in needed}, weights)
+    return Trunk(body)
+
+
+def _remove_batch_norms(model: nn.Module) -> None:
+    """Replace each batch norm by identity and give the convolution before it a bias."""
+    convolution: tuple[nn.Module, str, nn.Conv2d] | None = None
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Conv2d):
+                convolution = (parent, name, child)
+            elif isinstance(child, nn.BatchNorm2d) and convolution is not None:
+                owner, key, conv = convolution
+                with_bias = nn.Conv2d(
+                    conv.in_channels, conv.out_channels, conv.kernel_size,  # type: ignore
+                    conv.stride, conv.padding, conv.dilation, conv.groups)  # type: ignore
+                setattr(owner, key, with_bias.eval())
+                setattr(parent, name, nn.Identity())
