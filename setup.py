@@ -15,11 +15,27 @@
 """Install vpr_ros with pip or colcon: what cannot be said in setup.cfg is said here."""
 
 from pathlib import Path
+import sys
 
 from setuptools import setup
 
 ROOT = Path(__file__).resolve().parent
 PACKAGE = 'vpr_ros'
+
+REQUIREMENTS = [
+    'faiss-cpu >= 1.7.4',
+    'numpy >= 1.21',
+    'opencv-python-headless >= 4.5.4',
+    'platformdirs >= 2.5',
+    'pydantic >= 2',
+    'pyyaml >= 5.4',
+    'rich >= 12',
+    'rosbags >= 0.10',
+    'safetensors >= 0.4',
+    'torch >= 2.1',
+    'torchvision >= 0.16',
+    'typer >= 0.12',
+]
 
 
 def package_data() -> list[str]:
@@ -40,7 +56,18 @@ def share(pattern: str) -> tuple[str, list[str]]:
     return str(folder), [str(path) for path in files]
 
 
+def built_for_ros() -> bool:
+    """Tell whether colcon or a distribution builds: they install, where pip asks for a wheel."""
+    return not {'develop', 'install'}.isdisjoint(sys.argv)
+
+
 setup(
+    # Here because colcon cannot read it from setup.cfg, where setuptools makes an object of it.
+    python_requires='>=3.10',
+    # Under ROS package.xml names what is needed, and OpenCV and others come from packages of the
+    # distribution. Their names are not those of wheels, so a command installed by colcon would
+    # miss opencv-python-headless as soon as anything imports pkg_resources.
+    install_requires=[] if built_for_ros() else REQUIREMENTS,
     package_data={PACKAGE: package_data()},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
