@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from vpr_ros.messages.rosbags_factory import RosbagsFactory
 from vpr_ros.messages.rosbags_factory import typestore
 

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 import pytest
-
 from vpr_ros.messages import geometry
 from vpr_ros.messages.rosbags_factory import RosbagsFactory
 from vpr_ros.types import Pose

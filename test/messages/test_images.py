@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-
 from vpr_ros.errors import VprError
 from vpr_ros.messages import images
 

@@ -6,7 +6,6 @@ from array import array
 
 import numpy as np
 import pytest
-
 from vpr_ros.errors import VprError
 from vpr_ros.messages.geometry import odometry_message
 from vpr_ros.messages.geometry import POSE_READERS

@@ -9,7 +9,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 import numpy as np
 import pytest
-
 from vpr_ros.messages import results
 from vpr_ros.messages.rosbags_factory import RosbagsFactory
 from vpr_ros.types import Candidate
@@ -58,7 +57,7 @@ def assert_same(a, b):
         assert a == b or (math.isnan(a) and math.isnan(b))
     elif isinstance(a, tuple):
         assert len(a) == len(b)
-        for one, other in zip(a, b):
+        for one, other in zip(a, b, strict=True):
             assert_same(one, other)
     elif hasattr(a, '__dataclass_fields__'):
         for name in a.__dataclass_fields__:

@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-
 from vpr_ros.errors import VprError
 from vpr_ros.messages.rosbags_factory import typestore
 

@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-
 from vpr_ros.messages.sensors import camera_from_info
 from vpr_ros.messages.sensors import camera_info_message
 from vpr_ros.messages.sensors import fix_from_message

@@ -5,7 +5,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
-
 from vpr_ros.messages.rosbags_factory import RosbagsFactory
 from vpr_ros.messages.stamps import ns_from_stamp
 from vpr_ros.messages.stamps import stamp_from_ns

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.messages.factory import MessageFactory
 from vpr_ros.messages.stamps import ns_from_stamp
 from vpr_ros.messages.stamps import stamp_from_ns

@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 from vpr_ros.messages.factory import MessageFactory

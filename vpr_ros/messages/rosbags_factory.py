@@ -14,10 +14,10 @@ from rosbags.typesys import get_types_from_msg
 from rosbags.typesys import get_typestore
 from rosbags.typesys import Stores
 from rosbags.typesys.store import Typestore
+from vpr_ros.errors import nearest_name
+from vpr_ros.errors import VprError
 
-from vpr_ros.errors import unknown_name
-
-__all__ = ['RosbagsFactory', 'typestore']
+__all__ = ['message_class', 'RosbagsFactory', 'typestore']
 
 
 @cache
@@ -34,18 +34,25 @@ def typestore() -> Typestore:
     return store
 
 
+def message_class(store: Typestore, type_name: str) -> Any:
+    """Return the class of a type; VprError with the nearest name when the store lacks it."""
+    if type_name not in store.types:
+        nearest = nearest_name(type_name, store.types)
+        hint = f'; did you mean {nearest!r}?' if nearest else ''
+        raise VprError(f'unknown message type {type_name!r}{hint} '
+                       f'({len(store.types)} are known, all of the form package/msg/Name)')
+    return store.types[type_name]
+
+
 class RosbagsFactory:
     """A :class:`MessageFactory` over a rosbags type store (ours when none is given)."""
 
     def __init__(self, store: Typestore | None = None) -> None:
-        self._types = (store or typestore()).types
+        self._store = store or typestore()
 
     def new(self, type_name: str, /, **fields: Any) -> Any:
         """Make a message; a field too many or too few is a TypeError."""
-        message_class: Any = self._types.get(type_name)
-        if message_class is None:
-            raise unknown_name('message type', type_name, self._types)
-        return message_class(**fields)
+        return message_class(self._store, type_name)(**fields)
 
     def octets(self, data: Any, /) -> Any:
         """Return a (n,) uint8 array that shares the memory of ``data``."""

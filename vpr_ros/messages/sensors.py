@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.messages.factory import MessageFactory
 from vpr_ros.messages.geometry import header
 from vpr_ros.messages.stamps import ns_from_stamp

@@ -1,0 +1,41 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One sentence for every way in which a file can fail to be a bag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vpr_ros.errors import VprError
+
+__all__ = ['naming_damage']
+
+_REMEDIES = {
+    '.bag': "if its recorder was killed, 'rosbag reindex' repairs it",
+    '.db3': "if its recorder was killed, 'ros2 bag reindex' on its folder repairs it",
+    '.mcap': "'mcap doctor' shows what is wrong and 'mcap recover' saves what is whole",
+    '': "'ros2 bag reindex' rebuilds metadata.yaml from the storage files",
+}
+
+
+@contextmanager
+def naming_damage(path: Path, doing: str = 'opened') -> Iterator[None]:
+    """
+    Turn whatever goes wrong inside into a VprError that names the bag and what to do.
+
+    The parsers were written for whole bags: on damaged bytes they raise almost anything
+    (struct.error, KeyError, AssertionError, MemoryError, errors of codecs), hence the wide net.
+    Only what the operating system refuses passes unchanged, because that is not damage.
+    """
+    try:
+        yield
+    except (VprError, PermissionError):
+        raise
+    except Exception as error:
+        remedy = _REMEDIES.get(path.suffix, _REMEDIES[''])
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise VprError(
+            f'the bag {path} cannot be {doing} (truncated, damaged or no bag?): expected a whole '
+            f'rosbag1 or rosbag2 recording, got: {reason[:300]}; {remedy}') from error

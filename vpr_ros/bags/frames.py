@@ -1,0 +1,135 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Images of a bag as frames, with what else the bag knows at their stamps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import logging
+import re
+from typing import TYPE_CHECKING
+
+from vpr_ros.bags.tracks import PoseTrack
+from vpr_ros.errors import VprError
+from vpr_ros.messages.geometry import StampedPose
+from vpr_ros.messages.images import decode_compressed_image
+from vpr_ros.messages.images import decode_image
+from vpr_ros.messages.sensors import camera_from_info
+from vpr_ros.messages.stamps import ns_from_stamp
+from vpr_ros.types import Camera
+from vpr_ros.types import Frame
+from vpr_ros.types import Pose
+
+if TYPE_CHECKING:
+    from vpr_ros.bags.reader import BagReader
+
+__all__ = ['camera_info_topic_of', 'read_frames', 'static_transform']
+
+_log = logging.getLogger(__name__)
+_DECODERS = {
+    'sensor_msgs/msg/Image': decode_image,
+    'sensor_msgs/msg/CompressedImage': decode_compressed_image,
+}
+_COMPRESSED = '/compressed'
+
+
+def read_frames(bag: BagReader, image_topic: str | None = None, *, camera: str = 'front',
+                pose_topic: str | None = None, odometry_topic: str | None = None,
+                camera_info_topic: str | None = None, base_frame: str = 'base_link',
+                start_ns: int | None = None, stop_ns: int | None = None) -> Iterator[Frame]:
+    """
+    Iterate over the images of one topic in the order of the bag.
+
+    Images stream. Poses are read first, in a pass of their own (64 bytes each), because a bag may
+    hold them in any order relative to the images.
+
+    :param image_topic: may be left out when the bag holds images of one camera only.
+    :param camera: the name that the frames carry.
+    :param pose_topic: poses of the base in the map; interpolated they become ``T_map_base``.
+    :param odometry_topic: likewise for ``T_odom_base``.
+    :param camera_info_topic: 'camera_info' beside the image topic when left out.
+    :param base_frame: where ``/tf_static`` has the mounting of the camera start.
+    :return: frames with the stamp of the image's header (of the recording where that is zero).
+    :raises VprError: for unknown topics and encodings, damage, or when no image can be decoded;
+        a single damaged image is left out with a warning.
+    """
+    topic = bag.image_topic(image_topic)
+    calibration = _calibration(bag, topic, camera_info_topic, camera, base_frame)
+    map_track = PoseTrack(bag.poses(pose_topic)) if pose_topic else None
+    odom_track = PoseTrack(bag.poses(odometry_topic)) if odometry_topic else None
+    return _frames(bag, topic, camera, calibration, map_track, odom_track, start_ns, stop_ns)
+
+
+def _frames(bag: BagReader, topic: str, camera: str, calibration: Camera | None,
+            map_track: PoseTrack | None, odom_track: PoseTrack | None, start_ns: int | None,
+            stop_ns: int | None) -> Iterator[Frame]:
+    decoded = damaged = 0
+    for recorded in bag.messages([topic], start_ns=start_ns, stop_ns=stop_ns):
+        message = recorded.message
+        stamp_ns = ns_from_stamp(message.header.stamp) or recorded.stamp_ns
+        try:
+            image = _DECODERS[recorded.type](message)
+        except VprError as error:
+            raise VprError(f'{bag.path}: {topic}: {error}') from error
+        except ValueError as error:
+            damaged += 1
+            _log.warning('%s: an image on %s at %d ns was left out: %s', bag.path, topic, stamp_ns,
+                         error)
+            continue
+        if calibration and image.shape[:2] != (calibration.height, calibration.width):
+            _log.warning(
+                '%s: the calibration of %s is left out: it is for %d x %d pixels, the images have '
+                '%d x %d', bag.path, topic, calibration.width, calibration.height, image.shape[1],
+                image.shape[0])
+            calibration = None
+        decoded += 1
+        yield Frame(
+            stamp_ns, image, camera=camera, calibration=calibration,
+            T_map_base=map_track.at(stamp_ns) if map_track else None,
+            T_odom_base=odom_track.at(stamp_ns) if odom_track else None)
+    if damaged and not decoded:
+        raise VprError(f'{bag.path}: none of the {damaged} images on {topic} can be decoded')
+
+
+def camera_info_topic_of(image_topic: str) -> str:
+    """Return the name that image_transport gives to the calibration of an image topic."""
+    return f'{_uncompressed(image_topic).rpartition("/")[0]}/camera_info'
+
+
+def _uncompressed(topic: str) -> str:
+    return topic[:-len(_COMPRESSED)] if topic.endswith(_COMPRESSED) else topic
+
+
+def _calibration(bag: BagReader, image_topic: str, info_topic: str | None, camera: str,
+                 base_frame: str) -> Camera | None:
+    if info_topic is None:
+        info_topic = camera_info_topic_of(image_topic)
+        if not any(topic.name == info_topic for topic in bag.topics()):
+            return None
+    first = next(iter(bag.messages([info_topic])), None)
+    if first is None:
+        return None
+    if first.type != 'sensor_msgs/msg/CameraInfo':
+        raise VprError(f'{bag.path}: the topic {info_topic} has the type {first.type}, expected '
+                       'sensor_msgs/msg/CameraInfo')
+    # Calibration holds for a whole recording; the name of the topic alone tells what is rectified.
+    last_name = _uncompressed(image_topic).rpartition('/')[2]
+    rectified = re.search(r'(^|_)rect(ified)?(_|$)', last_name) is not None
+    optical_frame = first.message.header.frame_id.lstrip('/')
+    mounting = static_transform(bag.transforms('/tf_static'), base_frame, optical_frame)
+    return camera_from_info(first.message, name=camera, rectified=rectified,
+                            T_base_optical=mounting)
+
+
+def static_transform(transforms: Iterator[StampedPose], parent: str, child: str) -> Pose | None:
+    """Return the pose of ``child`` in its ancestor ``parent``, or None when they do not meet."""
+    above = {edge.child: edge for edge in transforms}
+    pose = Pose.identity()
+    for _ in range(len(above) + 1):  # a loop in the tree must not hold us
+        if child == parent:
+            return pose
+        edge = above.get(child)
+        if edge is None:
+            return None
+        pose, child = edge.pose @ pose, edge.parent
+    return None

@@ -1,0 +1,293 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Bags as a stream of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+import logging
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rosbags import rosbag1
+from rosbags import rosbag2
+from rosbags.interfaces import Connection
+from vpr_ros.bags.damage import naming_damage
+from vpr_ros.bags.definitions import Definitions
+from vpr_ros.bags.recovery import ClosedMcap
+from vpr_ros.bags.recovery import is_cut_mcap
+from vpr_ros.errors import unknown_name
+from vpr_ros.errors import VprError
+from vpr_ros.messages.geometry import POSE_READERS
+from vpr_ros.messages.geometry import StampedPose
+from vpr_ros.messages.geometry import transforms_from_message
+from vpr_ros.messages.sensors import fix_from_message
+from vpr_ros.messages.sensors import SatelliteFix
+from vpr_ros.types import Frame
+
+__all__ = ['BagMessage', 'BagReader', 'Topic']
+
+_log = logging.getLogger(__name__)
+_IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+_FIX_TYPES = ('sensor_msgs/msg/NavSatFix',)
+_TF_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What a bag holds under one name."""
+
+    name: str
+    type: str
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class BagMessage:
+    """
+    A message as it was recorded.
+
+    :param stamp_ns: when it was received, which is not the stamp in its header.
+    """
+
+    topic: str
+    type: str
+    stamp_ns: int
+    message: Any
+
+
+class BagReader:
+    """
+    Reads a rosbag2 folder, a bare .mcap or .db3 file, or a rosbag1 .bag file.
+
+    A context manager. Everything streams; iterate one thing at a time, because all iterators share
+    one position in the file. An MCAP file whose recorder was killed is read as far as it is whole.
+
+    :raises VprError: naming the file, when it is missing, damaged or no bag.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        #: Whether the end of the recording is missing.
+        self.truncated = False
+        self._stack = ExitStack()
+
+    def __enter__(self) -> BagReader:
+        """Open the bag."""
+        file = _storage(self.path)
+        with naming_damage(file), self._stack:
+            self._reader = self._open(file)
+            self._stack.enter_context(self._reader)
+            self._connections = list(self._reader.connections)
+            self._stack = self._stack.pop_all()  # opened: stay open beyond this block
+        self._file = file
+        self._definitions = Definitions(ros1=isinstance(self._reader, rosbag1.Reader))
+        return self
+
+    def __exit__(self, error_type: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        """Close the bag."""
+        self._stack.close()
+
+    def _open(self, file: Path) -> rosbag1.Reader | rosbag2.Reader:
+        if file.suffix == '.bag':
+            return rosbag1.Reader(file)
+        if file.suffix == '.mcap' and is_cut_mcap(file):
+            closed = ClosedMcap(file)
+            self.truncated = True
+            _log.warning(
+                '%s was not closed by its recorder: reading its first %d of %d bytes, which are '
+                'whole', file, closed.whole_bytes, file.stat().st_size)
+            return rosbag2.Reader(closed)
+        return rosbag2.Reader(file)
+
+    @property
+    def message_count(self) -> int:
+        """How many messages the bag holds."""
+        return int(self._reader.message_count)
+
+    @property
+    def start_ns(self) -> int | None:
+        """When the first message was received, or None for an empty bag."""
+        return int(self._reader.start_time) if self.message_count else None
+
+    @property
+    def end_ns(self) -> int | None:
+        """When the last message was received, or None for an empty bag."""
+        return int(self._reader.end_time) - 1 if self.message_count else None
+
+    def topics(self) -> tuple[Topic, ...]:
+        """Return what the bag holds, sorted by name."""
+        counts: dict[tuple[str, str], int] = {}
+        for connection in self._connections:
+            key = connection.topic, connection.msgtype
+            counts[key] = counts.get(key, 0) + connection.msgcount
+        return tuple(Topic(*key, count) for key, count in sorted(counts.items()))
+
+    def messages(self, topics: Iterable[str] | None = None, *, start_ns: int | None = None,
+                 stop_ns: int | None = None) -> Iterator[BagMessage]:
+        """
+        Iterate over messages in the order in which they were received.
+
+        :param topics: their names; None for all.
+        :param start_ns: skip what was received earlier.
+        :param stop_ns: skip what was received then or later.
+        :raises VprError: for a name the bag does not have, and for damage when it is reached.
+        """
+        connections = self._connections
+        if topics is not None:
+            wanted = {self._topic(name).name for name in topics}
+            connections = [c for c in connections if c.topic in wanted]
+        return self._messages(connections, start_ns, stop_ns)
+
+    def _messages(self, connections: list[Connection], start_ns: int | None,
+                  stop_ns: int | None) -> Iterator[BagMessage]:
+        if not connections:
+            return
+        seen = 0
+        with naming_damage(self._file, 'read to its end'):
+            for connection, stamp_ns, raw in self._reader.messages(
+                    connections, start=start_ns, stop=stop_ns):
+                seen += 1
+                yield BagMessage(connection.topic, connection.msgtype, stamp_ns,
+                                 self._definitions.deserialize(connection, raw))
+        promised = sum(connection.msgcount for connection in connections)
+        if start_ns is None and stop_ns is None and seen < promised:
+            _log.warning('%s promises %d messages on %s but only %d could be read', self.path,
+                         promised, ', '.join(sorted({c.topic for c in connections})), seen)
+
+    def _topic(self, name: str, types: Iterable[str] | None = None) -> Topic:
+        """Find a topic that holds one of ``types``; a missing leading slash is forgiven."""
+        known = {topic.name: topic for topic in self.topics()}
+        topic = known.get(name) or known.get(f'/{name}')
+        if topic is None:
+            raise VprError(f'{self.path}: {unknown_name("topic", name, known)}')
+        if types is not None and topic.type not in types:
+            raise VprError(
+                f'{self.path}: the topic {topic.name} has the type {topic.type}, expected one of '
+                f'{", ".join(types)}')
+        return topic
+
+    def image_topics(self) -> tuple[Topic, ...]:
+        """Return the topics that hold images; of a topic and its compressed twin the raw one."""
+        found = {topic.name: topic for topic in self.topics()
+                 if topic.type in _IMAGE_TYPES and topic.count
+                 and not topic.name.endswith('/compressedDepth')}
+        return tuple(topic for name, topic in found.items()
+                     if not (name.endswith('/compressed')
+                             and name[:-len('/compressed')] in found))
+
+    def image_topic(self, name: str | None = None) -> str:
+        """
+        Return the full name of an image topic.
+
+        :param name: of the topic, or of the topic whose compressed twin the bag holds; None for
+            the only one.
+        """
+        if name:
+            names = {topic.name for topic in self.topics()}
+            if not names & {name, f'/{name}'} and names & {
+                    f'{name}/compressed', f'/{name}/compressed'}:
+                name = f'{name}/compressed'
+            return self._topic(name, _IMAGE_TYPES).name
+        found = self.image_topics()
+        if len(found) == 1:
+            return found[0].name
+        if found:
+            raise VprError(
+                f'{self.path} holds several image topics; name one of: '
+                + ', '.join(f'{topic.name} ({topic.count})' for topic in found))
+        listed = ', '.join(f'{topic.name} ({topic.type})' for topic in self.topics())
+        raise VprError(f'{self.path} holds no images, only: {listed or "nothing"}')
+
+    def frames(self, image_topic: str | None = None, *, camera: str = 'front',
+               pose_topic: str | None = None, odometry_topic: str | None = None,
+               camera_info_topic: str | None = None, base_frame: str = 'base_link',
+               start_ns: int | None = None, stop_ns: int | None = None) -> Iterator[Frame]:
+        """Iterate over the images of one camera; see :func:`vpr_ros.bags.frames.read_frames`."""
+        # The decoder needs OpenCV, which who only asks for topics need not load.
+        from vpr_ros.bags.frames import read_frames
+        return read_frames(
+            self, image_topic, camera=camera, pose_topic=pose_topic,
+            odometry_topic=odometry_topic, camera_info_topic=camera_info_topic,
+            base_frame=base_frame, start_ns=start_ns, stop_ns=stop_ns)
+
+    def poses(self, topic: str) -> Iterator[StampedPose]:
+        """
+        Iterate over a topic of PoseStamped, PoseWithCovarianceStamped, Odometry or transforms.
+
+        Messages without a pose (a quaternion of zeros, as drivers send before they know) are left
+        out.
+        """
+        name = self._topic(topic, POSE_READERS).name
+        return self._poses(name)
+
+    def _poses(self, topic: str) -> Iterator[StampedPose]:
+        refused = 0
+        for message in self.messages([topic]):
+            try:
+                yield POSE_READERS[message.type](message.message)
+            except ValueError:
+                refused += 1
+        if refused:
+            _log.warning('%s: %d messages on %s hold no valid pose and were left out', self.path,
+                         refused, topic)
+
+    def transforms(self, topic: str = '/tf') -> Iterator[StampedPose]:
+        """
+        Iterate over the transforms of '/tf' or '/tf_static'; nothing when the bag has none.
+
+        Transforms without a rotation (a quaternion of zeros) are left out.
+        """
+        if not any(known.name == topic for known in self.topics()):
+            return
+        for message in self.messages([self._topic(topic, _TF_TYPES).name]):
+            try:
+                yield from transforms_from_message(message.message)
+            except ValueError as error:
+                _log.warning('%s: a message on %s at %d ns was left out: %s', self.path, topic,
+                             message.stamp_ns, error)
+
+    def fixes(self, topic: str) -> Iterator[SatelliteFix]:
+        """Iterate over a topic of NavSatFix."""
+        name = self._topic(topic, _FIX_TYPES).name
+        return (fix_from_message(message.message) for message in self.messages([name]))
+
+
+def _storage(path: Path) -> Path:
+    """Return what to open for ``path``, or say why it is no bag."""
+    if not path.exists():
+        raise VprError(f'there is no bag {path}; expected a rosbag2 folder, or a file that ends '
+                       'in .mcap, .db3 or .bag')
+    if path.is_dir():
+        return path if (path / 'metadata.yaml').exists() else _lone_storage(path)
+    if path.suffix not in ('.mcap', '.db3', '.bag'):
+        raise VprError(
+            f'{path} is no bag by its name; expected a rosbag2 folder, or a file that ends in '
+            '.mcap, .db3 or .bag (unpack a .zstd file first)')
+    if path.stat().st_size == 0:
+        raise VprError(f'the bag {path} is empty (0 bytes); expected a recording')
+    log = path.with_name(f'{path.name}-wal')
+    if path.suffix == '.db3' and log.exists() and log.stat().st_size:
+        raise VprError(
+            f'the bag {path} was not closed by its recorder: messages still lie in {log.name}; '
+            f"merge them with: sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'")
+    return path
+
+
+def _lone_storage(folder: Path) -> Path:
+    files = sorted(file for file in folder.iterdir() if file.suffix in ('.mcap', '.db3'))
+    if len(files) == 1:
+        _log.warning('%s has no metadata.yaml (was its recorder killed?): reading %s', folder,
+                     files[0].name)
+        return _storage(files[0])
+    if files:
+        raise VprError(
+            f'the bag {folder} has no metadata.yaml (was its recorder killed?) and {len(files)} '
+            f"storage files; rebuild it with 'ros2 bag reindex {folder}', or name one file")
+    raise VprError(
+        f'the folder {folder} is no bag: expected a metadata.yaml and .mcap or .db3 files in it')

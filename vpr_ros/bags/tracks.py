@@ -1,0 +1,84 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Poses over time, asked at any stamp."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.messages.geometry import StampedPose
+from vpr_ros.types import Pose
+
+__all__ = ['PoseTrack']
+
+
+class PoseTrack:
+    """
+    The poses of one frame in another, interpolated between samples and never extrapolated.
+
+    :param samples: in any order; of several with one stamp the last counts.
+    :param max_gap_ns: samples further apart than this are not interpolated between.
+    :param tolerance_ns: how far from the nearest sample its pose still holds where nothing can be
+        interpolated: before the first, after the last, and in a gap.
+    """
+
+    def __init__(self, samples: Iterable[StampedPose], *, max_gap_ns: int = 2_000_000_000,
+                 tolerance_ns: int = 100_000_000) -> None:
+        # 64 bytes a sample, not a record each: hours of odometry stay small.
+        stamps_ns, numbers = array('q'), array('d')
+        for sample in samples:
+            stamps_ns.append(sample.stamp_ns)
+            numbers.extend(sample.pose.position)
+            numbers.extend(sample.pose.quaternion)
+        order = np.argsort(np.asarray(stamps_ns, dtype=np.int64), kind='stable')
+        ordered = np.asarray(stamps_ns, dtype=np.int64)[order]
+        last = np.append(ordered[1:] != ordered[:-1], np.ones(min(1, len(ordered)), dtype=bool))
+        self._stamps_ns = array('q', ordered[last].tobytes())
+        self._values: NDArray[np.float64] = (
+            np.asarray(numbers, dtype=np.float64).reshape(-1, 7)[order[last]])
+        self._max_gap_ns = max_gap_ns
+        self._tolerance_ns = tolerance_ns
+
+    def __len__(self) -> int:
+        return len(self._stamps_ns)
+
+    def at(self, stamp_ns: int) -> Pose | None:
+        """Return the pose at ``stamp_ns`` (without covariance), or None when it is not known."""
+        stamps_ns = self._stamps_ns
+        after = bisect_left(stamps_ns, stamp_ns)
+        if after < len(stamps_ns) and stamps_ns[after] == stamp_ns:
+            return self._sample(after)
+        before = after - 1
+        inside = before >= 0 and after < len(stamps_ns)
+        if inside and stamps_ns[after] - stamps_ns[before] <= self._max_gap_ns:
+            share = (stamp_ns - stamps_ns[before]) / (stamps_ns[after] - stamps_ns[before])
+            return self._between(before, after, share)
+        near = [index for index in (before, after) if 0 <= index < len(stamps_ns)
+                and abs(stamps_ns[index] - stamp_ns) <= self._tolerance_ns]
+        if not near:
+            return None
+        return self._sample(min(near, key=lambda index: abs(stamps_ns[index] - stamp_ns)))
+
+    def _sample(self, index: int) -> Pose:
+        return Pose(self._values[index, :3], self._values[index, 3:])
+
+    def _between(self, before: int, after: int, share: float) -> Pose:
+        a, b = self._values[before], self._values[after]
+        position = a[:3] + share * (b[:3] - a[:3])
+        return Pose(position, _slerp(a[3:], b[3:], share))
+
+
+def _slerp(a: NDArray[np.float64], b: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Turn from ``a`` to ``b`` at a constant rate along the shorter way."""
+    cosine = float(a @ b)
+    if cosine < 0.0:  # b and -b are one rotation
+        b, cosine = -b, -cosine
+    angle = float(np.arccos(min(1.0, cosine)))
+    if angle < 1e-6:  # the chord is the arc, and the sine too small to divide by
+        return a + share * (b - a)
+    blend = np.sin((1.0 - share) * angle) * a + np.sin(share * angle) * b
+    return np.asarray(blend / np.sin(angle))
