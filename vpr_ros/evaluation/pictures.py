@@ -1,0 +1,184 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures for people: attention on an image, a similarity matrix, inline JPEG and PNG."""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+
+from vpr_ros.errors import VprError
+
+__all__ = [
+    'attention_overlay', 'colour_matrix', 'data_uri', 'decode_picture', 'encode_jpeg',
+    'encode_png', 'fit_within', 'heat_colours', 'matrix_colours', 'shrink_matrix',
+]
+
+Array = NDArray[Any]
+
+
+def attention_overlay(image: ArrayLike, attention: ArrayLike, *, alpha: float = 0.5) -> Array:
+    """
+    Lay an attention map over an image: bright and warm where the network looks.
+
+    The map is scaled between its own smallest and largest value; an even map has nothing to
+    show and leaves the image as it is. Where attention is low the image stays itself, in grey.
+
+    :param image: (H, W, 3) uint8 RGB.
+    :param attention: (h, w) at any resolution; finite.
+    :param alpha: strength of the heat colours, in [0, 1].
+    :returns: (H, W, 3) uint8 RGB.
+    """
+    import cv2
+
+    picture = _rgb(image)
+    heat = np.asarray(attention, dtype=np.float32)
+    if heat.ndim != 2 or heat.size == 0:
+        raise ValueError(f'attention must have shape (h, w), got {heat.shape}')
+    if not np.isfinite(heat).all():
+        raise ValueError('attention must be finite')
+    if not 0 <= alpha <= 1:
+        raise ValueError(f'alpha must lie in 0 to 1, got {alpha}')
+    low, high = float(heat.min()), float(heat.max())
+    if high - low <= 1e-6 * max(abs(high), abs(low), 1e-30):
+        return np.array(picture)
+    height, width = picture.shape[:2]
+    heat = cv2.resize((heat - low) / (high - low), (width, height),
+                      interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    # Half colour, half grey below: the scene stays readable and the heat stands out.
+    base = 0.5 * picture.astype(np.float32) + 0.5 * grey[:, :, None]
+    base = base + (picture.astype(np.float32) - base) * np.float32(1 - alpha)
+    # Dark violet would look like shade: the heat begins at red.
+    colours = heat_colours()[(96 + heat * 159).round().astype(np.uint8)].astype(np.float32)
+    weight = (np.float32(alpha) * heat)[:, :, None]
+    mixed = (base * (1 - weight) + colours * weight).round().clip(0, 255)
+    return np.asarray(mixed.astype(np.uint8))
+
+
+@lru_cache(maxsize=1)
+def heat_colours() -> Array:
+    """Return (256, 3) uint8 RGB of heat: dark violet, red, yellow, evenly rising in lightness."""
+    import cv2
+
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    return np.array(cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[:, 0, ::-1])
+
+
+@lru_cache(maxsize=1)
+def matrix_colours() -> Array:
+    """
+    Return (256, 3) uint8 RGB for similarities, from pale to deep blue.
+
+    The lightness falls evenly (CIELAB), so equal steps look equal, in grey print too.
+    """
+    import cv2
+
+    t = np.linspace(0.0, 1.0, 256, dtype=np.float32)
+    lightness = 97.0 - 75.0 * t
+    chroma = 3.0 + 19.0 * np.sin(np.pi * 0.85 * t)
+    hue = np.deg2rad(250.0 + 25.0 * t)
+    lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)
+    rgb = cv2.cvtColor(lab[None].astype(np.float32), cv2.COLOR_LAB2RGB)[0]
+    return np.asarray((rgb * 255).round().clip(0, 255).astype(np.uint8))
+
+
+def shrink_matrix(matrix: ArrayLike, max_rows: int, max_columns: int) -> Array:
+    """
+    Make a matrix small enough to draw; each cell keeps the largest value under it.
+
+    The largest, not the mean: a line of matches one cell wide must stay visible.
+
+    :param matrix: (rows, columns); values that are not finite count as the smallest.
+    :returns: float32 of at most (max_rows, max_columns).
+    """
+    values = np.array(matrix, dtype=np.float32)
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(f'expected a matrix that is not empty, got shape {values.shape}')
+    finite = np.isfinite(values)
+    if not finite.all():
+        values[~finite] = values[finite].min() if finite.any() else 0.0
+    for axis, limit in ((0, max_rows), (1, max_columns)):
+        size = values.shape[axis]
+        if size > limit:
+            starts = (np.arange(limit) * size) // limit
+            values = np.maximum.reduceat(values, starts, axis=axis)
+    return values
+
+
+def colour_matrix(matrix: ArrayLike, low: float, high: float) -> Array:
+    """Colour a matrix with :func:`matrix_colours` between ``low`` and ``high``; RGB uint8."""
+    values = np.asarray(matrix, dtype=np.float32)
+    span = high - low if high > low else 1.0
+    levels = ((values - low) / span * 255).clip(0, 255).astype(np.uint8)
+    return np.asarray(matrix_colours()[levels])
+
+
+def fit_within(image: ArrayLike, max_width: int, max_height: int) -> Array:
+    """Shrink an RGB image to fit, keeping its shape; a smaller one is returned as it is."""
+    import cv2
+
+    picture = _rgb(image)
+    height, width = picture.shape[:2]
+    scale = min(max_width / width, max_height / height)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+
+def encode_jpeg(image: ArrayLike, *, quality: int = 80) -> bytes:
+    """Encode an RGB image as JPEG."""
+    import cv2
+
+    return _encode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def encode_png(image: ArrayLike) -> bytes:
+    """Encode an RGB image as PNG."""
+    return _encode('.png', image, [])
+
+
+def decode_picture(picture: ArrayLike | bytes) -> Array:
+    """
+    Return a picture as (H, W, 3) uint8 RGB, from an array or from the bytes of an image file.
+
+    Bytes that are no image are a VprError.
+    """
+    import cv2
+
+    if not isinstance(picture, bytes):
+        return _rgb(picture)
+    image = None
+    if picture:
+        image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise VprError(f'expected an encoded image, got {len(picture)} bytes that are none')
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def data_uri(data: bytes, media_type: str) -> str:
+    """Return ``data`` as a data: address, for pages that load nothing from elsewhere."""
+    return f'data:{media_type};base64,{base64.b64encode(data).decode("ascii")}'
+
+
+def _encode(kind: str, image: ArrayLike, options: list[int]) -> bytes:
+    import cv2
+
+    done, data = cv2.imencode(kind, cv2.cvtColor(_rgb(image), cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise VprError(f'cannot encode a picture as {kind}')
+    return bytes(data.tobytes())
+
+
+def _rgb(image: ArrayLike) -> Array:
+    picture = np.asarray(image)
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+        raise ValueError(
+            f'expected an RGB uint8 image (H, W, 3), got {picture.dtype} {picture.shape}')
+    return picture

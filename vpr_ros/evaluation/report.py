@@ -1,0 +1,456 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One localization run as one page for people: no other file, no network, no script."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from datetime import timezone
+import os
+from pathlib import Path
+
+from vpr_ros.evaluation.charts import Answer
+from vpr_ros.evaluation.charts import decision_mark
+from vpr_ros.evaluation.charts import match_matrix
+from vpr_ros.evaluation.charts import outcome_bar
+from vpr_ros.evaluation.charts import outcome_legend
+from vpr_ros.evaluation.charts import outcome_mark
+from vpr_ros.evaluation.charts import precision_recall_chart
+from vpr_ros.evaluation.charts import probability_strip
+from vpr_ros.evaluation.charts import similarity_scale
+from vpr_ros.evaluation.markup import element
+from vpr_ros.evaluation.markup import join
+from vpr_ros.evaluation.markup import Markup
+from vpr_ros.evaluation.metrics import average_precision
+from vpr_ros.evaluation.metrics import Recall
+from vpr_ros.evaluation.metrics import recall_at_full_precision
+from vpr_ros.evaluation.outcomes import Outcome
+from vpr_ros.evaluation.pictures import attention_overlay
+from vpr_ros.evaluation.pictures import data_uri
+from vpr_ros.evaluation.pictures import decode_picture
+from vpr_ros.evaluation.pictures import encode_jpeg
+from vpr_ros.evaluation.pictures import fit_within
+from vpr_ros.evaluation.report_style import STYLE
+from vpr_ros.evaluation.run import choose_examples
+from vpr_ros.evaluation.run import QueryResult
+from vpr_ros.evaluation.run import RunReport
+
+__all__ = ['render_report', 'write_report']
+
+PICTURE_SIZE = (320, 320)
+EXAMPLES = 24
+# The table of all answers is left out of longer runs: the page must stay quick to open.
+MAX_TABLE_ROWS = 2000
+# The page may show what it carries and nothing else, whatever text got into it.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+YEAR_2000_NS = 946_684_800 * 10**9
+
+
+def write_report(report: RunReport, path: str | Path, *, examples: int = EXAMPLES) -> Path:
+    """
+    Write the report of a run as one HTML file.
+
+    The file appears whole or not at all. OSError when the folder cannot be written.
+
+    :param examples: how many queries to show with pictures (those that have pictures).
+    :returns: the path.
+    """
+    path = Path(path)
+    text = render_report(report, examples=examples)
+    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    try:
+        # Command lines can hold bytes that are no text.
+        partial.write_text(text, encoding='utf-8', errors='replace')
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def render_report(report: RunReport, *, examples: int = EXAMPLES) -> str:
+    """Return the HTML of the report; see :func:`write_report`."""
+    sections = [
+        ('summary', 'Summary', _summary(report)),
+        ('matrix', 'Match matrix', _matrix(report)),
+        ('probability', 'Probability', _probability(report)),
+        ('precision', 'Precision', _precision(report)),
+        ('examples', 'Examples', _examples(report, examples)),
+        ('speed', 'Speed', _speed(report)),
+        ('origin', 'Map and origin', _origin(report)),
+    ]
+    shown = [(id_, name, body) for id_, name, body in sections if body]
+    page = element(
+        'html',
+        element('head', element('meta', charset='utf-8'),
+                element('meta', name='viewport', content='width=device-width, initial-scale=1'),
+                element('meta', http_equiv='Content-Security-Policy', content=POLICY),
+                element('title', report.title), element('style', Markup(STYLE))),
+        element('body',
+                element('a', 'Skip to the summary', class_='skip', href='#summary'),
+                element('div', _header(report), _navigation(shown),
+                        element('main', *(element('section', body, id=id_,
+                                                  aria_labelledby=f'{id_}-title')
+                                          for id_, _, body in shown)),
+                        _footer(report), class_='page')),
+        lang='en')
+    return '<!DOCTYPE html>\n' + page + '\n'
+
+
+def _header(report: RunReport) -> Markup:
+    return element(
+        'header', element('p', 'vpr_ros · localization run', class_='over'),
+        element('h1', report.title), element('p', _lead(report), class_='lead'))
+
+
+def _lead(report: RunReport) -> str:
+    """Say in two or three sentences what happened."""
+    counts = report.counts
+    if not counts.queries:
+        return f'No image of {report.query} was looked up.'
+    text = (f'{counts.queries} images of {report.query} were looked up in a map of '
+            f'{report.map.places} places from {report.reference}. ')
+    if not counts.judged:
+        return text + (f'{counts.recognised} were recognised; nothing says which of them are '
+                       'right, because this run has no ground truth.')
+    if not counts.recognised:
+        return text + 'None was recognised.'
+    text += f'{counts.recognised} were recognised, {counts.right} of them at the right place'
+    if counts.wrong:
+        text += f' and {counts.wrong} at a wrong one'
+    return f'{text}. {_unrecognised(report)}'
+
+
+def _unrecognised(report: RunReport) -> str:
+    counts = report.counts
+    parts = []
+    if counts.missed:
+        parts.append(f'{counts.missed} more could have been: their place is in the map')
+    if counts.rejected:
+        parts.append(f'{counts.rejected} were rightly not recognised: their place is not in the '
+                     'map')
+    return (f'{"; ".join(parts)}.' if parts else '')
+
+
+def _navigation(sections: list[tuple[str, str, Markup]]) -> Markup:
+    return element('nav', element('ul', *(
+        element('li', element('a', name, href=f'#{id_}')) for id_, name, _ in sections)),
+        aria_label='Sections')
+
+
+def _title(id_: str, text: str, about: str = '') -> Markup:
+    return join([element('h2', text, id=f'{id_}-title'),
+                 element('p', about, class_='about') if about else None])
+
+
+def _card(term: str, big: str, unit: str, small: str) -> Markup:
+    return element(
+        'div', element('dt', term),
+        element('dd', big, element('small', unit) if unit else None, class_='big'),
+        element('dd', small, class_='small'), class_='card')
+
+
+def _summary(report: RunReport) -> Markup:
+    counts = report.counts
+    cards = [_card('Recognised', str(counts.recognised), f' of {counts.queries}',
+                   f'{_percent(counts.recognised, counts.queries)} of the images')]
+    if counts.judged and counts.recognised:
+        cards.append(_card(
+            'Right when recognised', _percent(counts.right, counts.recognised), '',
+            f'{counts.right} of {counts.recognised} places '
+            + ('are right' if not counts.wrong else f'are right, {counts.wrong} wrong')))
+    statistics = report.provenance.query_statistics
+    if report.single_frame and report.single_frame[0].queries:
+        first = report.single_frame[0]
+        cards.append(_card(
+            'Right first, one image', _percent(first.hits, first.queries), '',
+            f'{first.hits} of {first.queries}, from similarity alone '
+            f'(query statistics: {statistics})'))
+    over_time = report.over_time
+    if over_time is not None and over_time.queries:
+        cards.append(_card(
+            'Right first, over time', _percent(over_time.hits, over_time.queries), '',
+            f'{over_time.hits} of {over_time.queries}, after the evidence of earlier images'))
+    if report.latencies:
+        total = report.latencies[-1]
+        cards.append(_card('Time per image', _ms(total.median_ms), ' ms',
+                           f'in the middle; 95 of 100 within {_ms(total.p95_ms)} ms'))
+    return join([_title('summary', 'Summary'), outcome_bar(counts), outcome_legend(counts),
+                 element('dl', *cards, class_='cards'), _recall_table(report)])
+
+
+def _recall_table(report: RunReport) -> Markup | None:
+    rows: list[tuple[str, Recall]] = [
+        ('one image, similarity alone', recall) for recall in report.single_frame]
+    if report.over_time is not None:
+        rows.append(('answers, with evidence over time', report.over_time))
+    if not rows or report.truth is None:
+        return None
+    left_out = rows[0][1].left_out
+    caption = (f'Recall: the share of images with a right place among the best n. Right means '
+               f'{report.truth.protocol}. Query statistics: '
+               f'{report.provenance.query_statistics}.')
+    if left_out:
+        caption += f' {left_out} images whose place is not in the map are left out.'
+    return element('div', element('h3', 'Recall'), element(
+        'div', element(
+            'table', element('caption', caption),
+            element('thead', element('tr', *(
+                element('th', name, scope='col', class_='text' if name == 'from' else None)
+                for name in ('from', 'n', 'recall', 'right', 'images')))),
+            element('tbody', *(element(
+                'tr', element('th', name, scope='row'), element('td', str(recall.n)),
+                element('td', _share(recall.hits, recall.queries)),
+                element('td', str(recall.hits)), element('td', str(recall.queries)))
+                for name, recall in rows))),
+        class_='scroll', tabindex='0', role='region', aria_label='Recall table'))
+
+
+def _answers(report: RunReport) -> list[Answer]:
+    return [Answer(result.index, result.place, result.localization.probability,
+                   report.outcome(result)) for result in report.results]
+
+
+def _matrix(report: RunReport) -> Markup | None:
+    if not report.results or not report.places:
+        return None
+    chart = match_matrix(_answers(report), queries=report.queries, places=report.places,
+                         similarity=report.similarity, truth=report.truth)
+    about = ('Every image of the run from left to right, every place of the map from bottom to '
+             'top. A robot that drives the mapped route again moves along a line; a gap is an '
+             'image that was not recognised.')
+    keys = [_key(outcome) for outcome in Outcome if outcome.recognised
+            and any(report.outcome(result) is outcome for result in report.results)]
+    if report.truth is not None:
+        keys.append(element('span', element('span', class_='line'),
+                            f'right places ({report.truth.protocol})', class_='key'))
+    if report.similarity is not None:
+        keys.append(similarity_scale(report.similarity))
+    return join([_title('matrix', 'Match matrix', about), _figure(chart, keys, 'Match matrix')])
+
+
+def _key(outcome: Outcome) -> Markup:
+    return element('span', outcome_mark(outcome), outcome.value, class_='key')
+
+
+def _figure(chart: Markup, keys: list[Markup], name: str) -> Markup:
+    # A scroll area must be reachable by keyboard.
+    return element(
+        'figure', element('div', chart, class_='scroll', tabindex='0', role='region',
+                          aria_label=name),
+        element('figcaption', *keys) if keys else None)
+
+
+def _probability(report: RunReport) -> Markup | None:
+    if not report.results:
+        return None
+    sources = sorted({result.localization.probability_source for result in report.results})
+    about = ('How sure the run was that the robot is at its best place, image by image. '
+             f'Calibrated by: {", ".join(sources)}.')
+    keys = [_key(outcome) for outcome in Outcome
+            if any(report.outcome(result) is outcome for result in report.results)]
+    chart = probability_strip(_answers(report), queries=report.queries)
+    return join([_title('probability', 'Probability over time', about),
+                 _figure(chart, keys, 'Probability over time')])
+
+
+def _precision(report: RunReport) -> Markup | None:
+    curve = report.curve
+    if curve is None or not curve.positives:
+        return None
+    counts = report.counts
+    chosen = None
+    if counts.recognised:
+        chosen = (counts.right / curve.positives, counts.right / counts.recognised)
+    flawless = recall_at_full_precision(curve)
+    if flawless.threshold is None:
+        without_mistake = 'none: the surest answer is wrong'
+    else:
+        without_mistake = (f'{flawless.correct} of {flawless.positives} '
+                           f'({_percent(flawless.correct, flawless.positives)}), at probability '
+                           f'{_decimal(flawless.threshold)} or more')
+    facts = element(
+        'dl',
+        element('dt', 'Average precision'), element('dd', _decimal(average_precision(curve))),
+        element('dt', 'Found without a mistake'), element('dd', without_mistake),
+        element('dt', 'Decisions of this run'),
+        element('dd', f'recall {_decimal(chosen[0])}, precision {_decimal(chosen[1])}' if chosen
+                else 'nothing was recognised'),
+        element('dt', 'Images that count'),
+        element('dd', f'{curve.positives} with a place in the map'), class_='origin')
+    key = element('figcaption', element('span', decision_mark(), 'decisions of this run',
+                                        class_='key')) if chosen else None
+    about = ('If every answer above some probability were accepted: how many of those would be '
+             'right (precision), and how many of the places in the map would be found (recall).')
+    return join([_title('precision', 'Precision and recall', about), element(
+        'div', element('figure', precision_recall_chart(curve, chosen), key), facts,
+        class_='two')])
+
+
+def _examples(report: RunReport, count: int) -> Markup | None:
+    mistakes, spread = choose_examples(report, count)
+    parts: list[Markup | None] = [_title(
+        'examples', 'Examples',
+        'From left to right: the image of the robot, where the network looked (brighter is '
+        'more), and the place of the map that it matched.')]
+    for name, positions in (('Mistakes, the surest first', mistakes),
+                            ('Across the run', spread)):
+        results = [report.results[i] for i in positions
+                   if report.results[i].query_image is not None]
+        if results:
+            parts += [element('h3', name), element('ol', *(
+                element('li', _example(report, result)) for result in results),
+                class_='gallery')]
+    return join(parts) if len(parts) > 1 else None
+
+
+def _example(report: RunReport, result: QueryResult) -> Markup:
+    outcome = report.outcome(result)
+    place = 'none' if result.place is None else str(result.place)
+    pictures = [_picture(result.query_image, 'query', f'query {result.index}')]
+    if result.query_image is not None and result.attention is not None:
+        small = fit_within(decode_picture(result.query_image), *PICTURE_SIZE)
+        pictures.append(_picture(attention_overlay(small, result.attention), 'attention',
+                                 f'attention on query {result.index}'))
+    # A map without thumbnails gives empty bytes.
+    if result.match_image is not None and len(result.match_image):
+        pictures.append(_picture(result.match_image, f'place {place}',
+                                 f'place {place} of the map'))
+    facts = [('place', place)]
+    if report.truth is not None:
+        facts.append(('right', _ranges(report.truth.matches(result.index).tolist())))
+    if result.similarity is not None:
+        facts.append(('similarity', _decimal(result.similarity)))
+    facts.append(('probability', _decimal(result.localization.probability)))
+    return element(
+        'article',
+        element('h4', outcome_mark(outcome), f'Query {result.index}',
+                element('span', f'{outcome.value} · {_stamp(result.stamp_ns)}')),
+        element('div', *pictures, class_='strip'),
+        element('dl', *(element('div', element('dt', term), element('dd', value))
+                        for term, value in facts), class_='facts'),
+        element('p', element('b', result.localization.decision.value), ': ',
+                result.localization.reason, class_='why'),
+        class_='example wrong' if outcome is Outcome.WRONG else 'example')
+
+
+def _picture(picture: object, caption: str, alt: str) -> Markup:
+    small = fit_within(decode_picture(picture), *PICTURE_SIZE)  # type: ignore[arg-type]
+    source = data_uri(encode_jpeg(small, quality=78), 'image/jpeg')
+    return element(
+        'figure', element('img', src=source, alt=alt, width=small.shape[1],
+                          height=small.shape[0], loading='lazy'),
+        element('figcaption', caption))
+
+
+def _speed(report: RunReport) -> Markup | None:
+    if not report.latencies:
+        return None
+    rows = [element(
+        'tr', element('th', row.stage, scope='row'), element('td', _ms(row.median_ms)),
+        element('td', _ms(row.p95_ms)), element('td', _ms(row.max_ms)),
+        element('td', str(row.frames)), class_='sum' if row is report.latencies[-1] else None)
+        for row in report.latencies]
+    table = element(
+        'table', element('caption', 'Milliseconds per image'),
+        element('thead', element('tr', *(element('th', name, scope='col') for name in (
+            'stage', 'median', '95 of 100 within', 'longest', 'images')))),
+        element('tbody', *rows))
+    return join([_title('speed', 'Speed'), element(
+        'div', table, class_='scroll', tabindex='0', role='region', aria_label='Speed table')])
+
+
+def _origin(report: RunReport) -> Markup:
+    origin, map_ = report.provenance, report.map
+    rows = [
+        ('Map', element('code', map_.id)), ('Revision', str(map_.revision)),
+        ('Built from', report.reference), ('Places', str(map_.places)),
+        ('Network', map_.network), ('Descriptor', f'{map_.dimension} numbers'),
+        ('Size', _size(map_.size_bytes)), ('Looked up', report.query),
+        ('Query statistics', origin.query_statistics),
+        ('Ground truth', report.truth.protocol if report.truth else 'none'),
+        ('Random seed', 'none drawn' if origin.seed is None else str(origin.seed)),
+        ('Command', element('code', origin.command) if origin.command else ''),
+        ('vpr_ros', origin.version), ('Made', origin.created),
+    ]
+    return join([_title('origin', 'Map and origin'), element('dl', *(
+        join([element('dt', term), element('dd', value)]) for term, value in rows if value),
+        class_='origin'), _all_answers(report)])
+
+
+def _all_answers(report: RunReport) -> Markup | None:
+    if not 0 < len(report.results) <= MAX_TABLE_ROWS:
+        return None
+    rows = (element(
+        'tr', element('th', str(result.index), scope='row'),
+        element('td', _stamp(result.stamp_ns)),
+        element('td', '' if result.place is None else str(result.place)),
+        element('td', '' if result.similarity is None else _decimal(result.similarity)),
+        element('td', _decimal(result.localization.probability)),
+        element('td', report.outcome(result).value, class_='text'),
+        element('td', result.localization.reason, class_='text'))
+        for result in report.results)
+    table = element(
+        'table', element('caption', 'Every answer, in order of time'),
+        element('thead', element('tr', *(
+            element('th', name, scope='col', class_='text' if name in ('outcome', 'why') else None)
+            for name in ('query', 'time', 'place', 'similarity', 'probability', 'outcome',
+                         'why')))),
+        element('tbody', *rows))
+    return element('details', element('summary', f'All {len(report.results)} answers'), element(
+        'div', table, class_='all', tabindex='0', role='region', aria_label='All answers'))
+
+
+def _footer(report: RunReport) -> Markup:
+    version = f' {report.provenance.version}' if report.provenance.version else ''
+    return element('footer', f'Written by vpr_ros{version}. This page is one file and loads '
+                             'nothing from elsewhere.')
+
+
+def _percent(part: int, whole: int) -> str:
+    if not whole:
+        return '–'
+    share = 100 * part / whole
+    # 100 % and 0 % are said only when they are exact.
+    if 0 < part < whole:
+        share = min(max(share, 0.1), 99.9)
+    return f'{share:.0f} %' if part in (0, whole) else f'{share:.1f} %'
+
+
+def _share(part: int, whole: int) -> str:
+    return _decimal(part / whole) if whole else '–'
+
+
+def _decimal(value: float) -> str:
+    return f'{value:.3f}'
+
+
+def _ms(value: float) -> str:
+    return f'{value:.2f}' if value < 10 else f'{value:.1f}' if value < 100 else f'{value:.0f}'
+
+
+def _size(size_bytes: int) -> str:
+    for unit, factor in (('GB', 10**9), ('MB', 10**6), ('kB', 10**3)):
+        if size_bytes >= factor:
+            return f'{size_bytes / factor:.1f} {unit}'
+    return f'{size_bytes} bytes'
+
+
+def _stamp(stamp_ns: int) -> str:
+    """Return a stamp for people: a date when it can be one, else seconds; exact to the ms."""
+    seconds, rest = divmod(stamp_ns, 10**9)
+    if stamp_ns < YEAR_2000_NS:
+        return f'{seconds}.{rest // 10**6:03d} s'
+    moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    return f'{moment:%Y-%m-%d %H:%M:%S}.{rest // 10**6:03d} UTC'
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return a sorted list in short: 3–9, 14."""
+    runs: list[list[int]] = []
+    for value in numbers:
+        if runs and value == runs[-1][1] + 1:
+            runs[-1][1] = value
+        else:
+            runs.append([value, value])
+    shown = [str(a) if a == b else f'{a}–{b}' for a, b in runs[:3]]
+    return ', '.join(shown) + (', ...' if len(runs) > 3 else '') if runs else 'not in the map'

@@ -1,0 +1,145 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The look of the report, in light and dark."""
+
+STYLE = """
+:root {
+  color-scheme: light dark;
+  --page: #fbfbf9; --card: #ffffff; --ink: #1c2024; --soft: #5b646d; --line: #dcdfe2;
+  --faint: #eceeef; --accent: #1f5f99; --right: #0b7a5c; --wrong: #c2410c; --missed: #6b7280;
+  --halo: #ffffff; --plot: #f3f5f6; --truth: #111827;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #14171a; --card: #1b1f23; --ink: #e6e8ea; --soft: #9aa4ad; --line: #33393f;
+    --faint: #262b30; --accent: #79b4e8; --right: #4cc9a0; --wrong: #ff8a5c; --missed: #a3abb3;
+    --halo: #14171a; --plot: #1f2429; --truth: #f3f4f6;
+  }
+  .cells, .ramp { filter: invert(1) hue-rotate(180deg); }
+}
+* { box-sizing: border-box; }
+html { scroll-behavior: auto; -webkit-text-size-adjust: 100%; }
+body {
+  margin: 0; background: var(--page); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial,
+    'Liberation Sans', sans-serif;
+  font-variant-numeric: tabular-nums;
+}
+a { color: var(--accent); text-underline-offset: 0.2em; text-decoration-thickness: 1px; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 2px; }
+.skip { position: absolute; left: -999px; }
+.skip:focus { left: 1rem; top: 1rem; background: var(--card); padding: 0.5rem 1rem; z-index: 2; }
+.page { max-width: 1120px; margin: 0 auto; padding: 0 24px 64px; }
+header { padding: 48px 0 20px; }
+.over { margin: 0 0 6px; color: var(--soft); font-size: 14px; letter-spacing: 0.02em; }
+h1 { margin: 0 0 14px; font-size: clamp(28px, 4vw, 40px); line-height: 1.15; font-weight: 650;
+  letter-spacing: -0.015em; overflow-wrap: anywhere; }
+h2 { margin: 0 0 4px; font-size: 22px; line-height: 1.3; font-weight: 650;
+  letter-spacing: -0.005em; }
+h3 { margin: 28px 0 10px; font-size: 16px; font-weight: 650; }
+.lead { max-width: 46em; margin: 0; font-size: 19px; line-height: 1.5; }
+.about { max-width: 46em; margin: 0 0 16px; color: var(--soft); }
+nav { position: sticky; top: 0; z-index: 1; background: var(--page);
+  border-bottom: 1px solid var(--line); }
+nav ul { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 0; padding: 10px 0;
+  list-style: none; }
+nav a { color: var(--soft); text-decoration: none; font-size: 14px; }
+nav a:hover { color: var(--ink); text-decoration: underline; }
+section { padding: 40px 0 0; scroll-margin-top: 28px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 14px;
+  margin: 22px 0 0; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 6px;
+  padding: 14px 16px 15px; }
+.card dt { font-size: 14px; color: var(--soft); }
+.card dd { margin: 0; }
+.card .big { font-size: 31px; line-height: 1.25; font-weight: 650; letter-spacing: -0.02em; }
+.card .big small { font-size: 17px; font-weight: 450; color: var(--soft); letter-spacing: 0; }
+.card .small { font-size: 14px; line-height: 1.45; color: var(--soft); }
+.bar { display: block; width: 100%; height: 22px; margin: 22px 0 10px; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 24px; margin: 0; padding: 0; list-style: none;
+  font-size: 14px; color: var(--soft); }
+.legend li { display: flex; align-items: center; gap: 6px; }
+.legend b { color: var(--ink); font-weight: 650; }
+.mark { width: 16px; height: 16px; flex: none; vertical-align: -3px; }
+figure { margin: 0; }
+.scroll { overflow-x: auto; }
+.chart { display: block; width: 100%; min-width: 640px; height: auto; }
+.chart.square { min-width: 0; max-width: 460px; }
+.plot { fill: var(--plot); }
+.cells { image-rendering: pixelated; }
+.axis, .grid { stroke: var(--line); stroke-width: 1; }
+.axis { stroke: var(--soft); }
+.tick { font-size: 12px; fill: var(--soft); }
+.label { font-size: 13px; fill: var(--ink); }
+.truth { fill: none; stroke: var(--truth); stroke-width: 1.1; stroke-linejoin: round;
+  opacity: 0.8; }
+.trace { fill: none; stroke: var(--line); stroke-width: 1.2; }
+.curve { fill: none; stroke: var(--accent); stroke-width: 2.2; stroke-linejoin: round; }
+.chosen { fill: var(--card); stroke: var(--ink); stroke-width: 2; }
+.halo { fill: none; stroke: var(--halo); stroke-width: 3.6; opacity: 0.9; }
+.trace ~ .halo, .mark .halo { stroke: none; }
+.dot { fill: none; stroke-width: 1.9; }
+.dot.right { fill: var(--right); stroke: none; }
+.dot.wrong { stroke: var(--wrong); stroke-width: 2.3; stroke-linecap: round; }
+.dot.missed { stroke: var(--missed); stroke-width: 1.4; fill: var(--page); }
+.dot.rejected { stroke: var(--soft); stroke-width: 2; stroke-linecap: round; }
+.fill-right { fill: var(--right); } .fill-wrong { fill: var(--wrong); }
+.fill-missed { fill: var(--faint); } .fill-rejected { fill: var(--line); }
+.hatch { stroke: var(--soft); stroke-width: 1; fill: none; }
+#hatch-wrong .hatch { stroke: var(--page); stroke-width: 1.6; }
+figcaption { margin-top: 8px; display: flex; flex-wrap: wrap; gap: 4px 24px; font-size: 14px;
+  color: var(--soft); align-items: center; }
+.key { display: inline-flex; align-items: center; gap: 6px; }
+.key .line { width: 20px; height: 7px; border: 1px solid currentColor; opacity: 0.8; }
+.scale { display: inline-flex; align-items: center; gap: 7px; }
+.ramp { width: 96px; height: 10px; border-radius: 2px; }
+.two { display: grid; grid-template-columns: minmax(0, 460px) minmax(0, 1fr); gap: 24px 48px;
+  align-items: start; }
+table { border-collapse: collapse; width: 100%; font-size: 15px; }
+caption { text-align: left; color: var(--soft); font-size: 14px; padding-bottom: 6px; }
+th, td { padding: 7px 14px 7px 0; text-align: right; border-bottom: 1px solid var(--line);
+  font-weight: 400; white-space: nowrap; }
+thead th { color: var(--soft); font-size: 14px; vertical-align: bottom; }
+th:first-child, td:first-child, td.text, th.text { text-align: left; }
+td.text { white-space: normal; min-width: 14em; }
+th:last-child, td:last-child { padding-right: 0; }
+tr.sum th, tr.sum td { font-weight: 650; border-bottom: 0; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(500px, 100%), 1fr));
+  gap: 18px; margin: 0; padding: 0; list-style: none; }
+.example { background: var(--card); border: 1px solid var(--line); border-radius: 6px;
+  padding: 12px 14px 13px; height: 100%; }
+.example.wrong { border-left: 4px solid var(--wrong); }
+.example h4 { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: center; margin: 0 0 9px;
+  font-size: 15px; font-weight: 650; }
+.example h4 span { font-weight: 400; color: var(--soft); font-size: 14px; }
+.strip { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 6px; }
+.strip { align-items: start; }
+.strip img { display: block; width: 100%; height: auto; border-radius: 3px;
+  background: var(--faint); }
+.strip figcaption { margin-top: 3px; font-size: 13px; }
+.facts { display: flex; flex-wrap: wrap; gap: 0 20px; margin: 9px 0 0; font-size: 14px; }
+.facts div { display: flex; gap: 6px; }
+.facts dt { color: var(--soft); } .facts dd { margin: 0; }
+.why { margin: 5px 0 0; font-size: 14px; color: var(--soft); overflow-wrap: anywhere; }
+.why b { color: var(--ink); font-weight: 650; }
+.origin { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 6px 24px;
+  margin: 12px 0 0; font-size: 15px; }
+.origin dt { color: var(--soft); } .origin dd { margin: 0; overflow-wrap: anywhere; }
+code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono',
+  monospace; }
+details { margin-top: 24px; }
+summary { cursor: pointer; color: var(--accent); }
+.all { max-height: 520px; overflow: auto; margin-top: 12px; }
+.all table { font-size: 14px; }
+.all thead th { position: sticky; top: 0; background: var(--page); }
+footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--line);
+  color: var(--soft); font-size: 14px; }
+@media (max-width: 760px) {
+  .two { grid-template-columns: minmax(0, 1fr); }
+  .page { padding: 0 16px 48px; } header { padding-top: 28px; }
+}
+@media print {
+  nav, .skip, details { display: none; } body { font-size: 11pt; background: #ffffff; }
+  .example, .card, figure { break-inside: avoid; }
+}
+"""
