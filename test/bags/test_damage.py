@@ -3,6 +3,7 @@
 """Whatever is no whole bag is named, with what to do; what is whole of a cut MCAP is read."""
 
 import random
+import sqlite3
 
 import numpy as np
 import pytest
@@ -91,6 +92,20 @@ def test_cut_bags_are_refused(write_bag, noisy_frames, kind, share):
     else:
         assert kind == 'db3' and found == [frame.stamp_ns for frame in noisy_frames]
     assert 'cannot be' in refused(path)
+
+
+def test_messages_that_were_promised_but_are_not_there(write_bag, frames, caplog):
+    folder = write_bag('sqlite3 folder', frames)
+    with sqlite3.connect(next(folder.glob('*.db3'))) as database:
+        database.execute(f'DELETE FROM messages WHERE timestamp > {frames[0].stamp_ns}')
+    database.close()
+    with BagReader(folder) as bag:
+        assert len(list(bag.messages(['/odom']))) == 1
+        assert 'promises 6 messages on /odom but 1 could be read' in caplog.text
+    with sqlite3.connect(next(folder.glob('*.db3'))) as database:
+        database.execute('DELETE FROM messages')
+    database.close()
+    assert 'promises 31 messages' in refused(folder)
 
 
 def test_log_of_an_unclosed_database(write_bag, frames):

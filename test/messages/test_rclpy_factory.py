@@ -13,11 +13,17 @@ from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.messages.images import decode_image
 from vpr_ros.messages.images import image_message
 from vpr_ros.messages.rclpy_factory import RclpyFactory
+from vpr_ros.messages.results import localization_from_message
+from vpr_ros.messages.results import place_match_message
 from vpr_ros.messages.rosbags_factory import typestore
 from vpr_ros.messages.sensors import camera_from_info
 from vpr_ros.messages.sensors import camera_info_message
 from vpr_ros.types import Camera
+from vpr_ros.types import Candidate
+from vpr_ros.types import Decision
+from vpr_ros.types import Localization
 from vpr_ros.types import Pose
+from vpr_ros.types import RelativePose
 
 
 def test_missing_package_says_how_to_get_it():
@@ -44,6 +50,23 @@ def test_image_through_ros():
     assert np.array_equal(decode_image(message), image)
     raw, type_name = _to_bytes(message, 'sensor_msgs/msg/Image')
     assert np.array_equal(decode_image(typestore().deserialize_cdr(raw, type_name)), image)
+
+
+def test_results_through_ros():
+    pytest.importorskip('vpr_msgs.msg')
+    localization = Localization(
+        1_700_000_000_123_456_789, 'front', 'uuid', 2**40, 'compact', Decision.KNOWN, 'it fits',
+        0.5, 'map', (Candidate(2**62, 5, 'monday', 'front', 0.75, 0.5, Pose([1, 2, 3])),),
+        RelativePose(Pose([4, 5, 6]), True, False, 17), None, {'describe': 2**63, 'search': 1})
+    message = place_match_message(RclpyFactory(), localization, map_frame='map')
+    raw, type_name = _to_bytes(message, 'vpr_msgs/msg/PlaceMatch')
+    for received in message, typestore().deserialize_cdr(raw, type_name):
+        back = localization_from_message(received)
+        assert back.stamp_ns == localization.stamp_ns
+        assert back.candidates[0].place_id == 2**62
+        assert back.stage_times_ns == localization.stage_times_ns
+        assert back.relative_pose.inliers == 17 and not back.relative_pose.translation_valid
+        assert back.relative_pose.T_match_query.position.tolist() == [4, 5, 6]
 
 
 def test_fixed_and_free_float_arrays_through_ros():

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from rosbags.interfaces import Connection
@@ -32,7 +33,8 @@ class Definitions:
     that cannot be parsed spoils its own topic alone.
     """
 
-    def __init__(self, *, ros1: bool) -> None:
+    def __init__(self, path: Path, *, ros1: bool) -> None:
+        self._path = path
         self._ros1 = ros1
         self._stores: dict[tuple[str, MessageDefinition], Typestore] = {}
 
@@ -58,8 +60,8 @@ class Definitions:
             store.register(_parse(connection.msgdef, connection.msgtype))
             store.get_msgdef(connection.msgtype)
         except Exception as error:  # the text is foreign: parsers fail in many ways
-            _log.warning('the definition of %s that the bag holds for %s cannot be used (%s)',
-                         connection.msgtype, connection.topic, error)
+            _log.warning('%s: the definition of %s that it holds for %s cannot be used (%s)',
+                         self._path, connection.msgtype, connection.topic, error)
             return None
         return store
 
@@ -67,9 +69,10 @@ class Definitions:
         store = get_typestore(Stores.ROS1_NOETIC) if self._ros1 else typestore()
         if connection.msgtype not in store.types:
             raise VprError(
-                f'messages on {connection.topic} have the type {connection.msgtype}, which '
-                'neither the bag defines nor this program knows; leave the topic out, or record '
-                'with a distribution that stores definitions (Iron or later, or MCAP)')
+                f'{self._path}: messages on {connection.topic} have the type '
+                f'{connection.msgtype}, which neither the bag defines nor this program knows; '
+                'leave the topic out, or record with a distribution that stores definitions (Iron '
+                'or later, or MCAP)')
         return store
 
 

@@ -68,7 +68,7 @@ def _frames(bag: BagReader, topic: str, camera: str, calibration: Camera | None,
         message = recorded.message
         stamp_ns = ns_from_stamp(message.header.stamp) or recorded.stamp_ns
         try:
-            image = _DECODERS[recorded.type](message)
+            image = _DECODERS[recorded.type_name](message)
         except VprError as error:
             raise VprError(f'{bag.path}: {topic}: {error}') from error
         except ValueError as error:
@@ -109,9 +109,9 @@ def _calibration(bag: BagReader, image_topic: str, info_topic: str | None, camer
     first = next(iter(bag.messages([info_topic])), None)
     if first is None:
         return None
-    if first.type != 'sensor_msgs/msg/CameraInfo':
-        raise VprError(f'{bag.path}: the topic {info_topic} has the type {first.type}, expected '
-                       'sensor_msgs/msg/CameraInfo')
+    if first.type_name != 'sensor_msgs/msg/CameraInfo':
+        raise VprError(f'{bag.path}: the topic {info_topic} has the type {first.type_name}, '
+                       'expected sensor_msgs/msg/CameraInfo')
     # Calibration holds for a whole recording; the name of the topic alone tells what is rectified.
     last_name = _uncompressed(image_topic).rpartition('/')[2]
     rectified = re.search(r'(^|_)rect(ified)?(_|$)', last_name) is not None

@@ -42,7 +42,7 @@ class Topic:
     """What a bag holds under one name."""
 
     name: str
-    type: str
+    type_name: str
     count: int
 
 
@@ -55,7 +55,7 @@ class BagMessage:
     """
 
     topic: str
-    type: str
+    type_name: str
     stamp_ns: int
     message: Any
 
@@ -85,7 +85,8 @@ class BagReader:
             self._connections = list(self._reader.connections)
             self._stack = self._stack.pop_all()  # opened: stay open beyond this block
         self._file = file
-        self._definitions = Definitions(ros1=isinstance(self._reader, rosbag1.Reader))
+        self._definitions = Definitions(
+            self.path, ros1=isinstance(self._reader, rosbag1.Reader))
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, error: BaseException | None,
@@ -155,10 +156,20 @@ class BagReader:
                 seen += 1
                 yield BagMessage(connection.topic, connection.msgtype, stamp_ns,
                                  self._definitions.deserialize(connection, raw))
+        if start_ns is None and stop_ns is None:
+            self._check_complete(connections, seen)
+
+    def _check_complete(self, connections: list[Connection], seen: int) -> None:
+        """Speak up when the bag promised more: an MCAP file without indexes reads as empty."""
         promised = sum(connection.msgcount for connection in connections)
-        if start_ns is None and stop_ns is None and seen < promised:
-            _log.warning('%s promises %d messages on %s but only %d could be read', self.path,
-                         promised, ', '.join(sorted({c.topic for c in connections})), seen)
+        if seen >= promised:
+            return
+        topics = ', '.join(sorted({connection.topic for connection in connections}))
+        text = f'{self.path} promises {promised} messages on {topics} but {seen} could be read'
+        if seen == 0:
+            raise VprError(f"{text}; 'mcap recover' or 'ros2 bag convert' writes a bag with a "
+                           'whole index')
+        _log.warning('%s', text)
 
     def _topic(self, name: str, types: Iterable[str] | None = None) -> Topic:
         """Find a topic that holds one of ``types``; a missing leading slash is forgiven."""
@@ -166,16 +177,16 @@ class BagReader:
         topic = known.get(name) or known.get(f'/{name}')
         if topic is None:
             raise VprError(f'{self.path}: {unknown_name("topic", name, known)}')
-        if types is not None and topic.type not in types:
+        if types is not None and topic.type_name not in types:
             raise VprError(
-                f'{self.path}: the topic {topic.name} has the type {topic.type}, expected one of '
-                f'{", ".join(types)}')
+                f'{self.path}: the topic {topic.name} has the type {topic.type_name}, expected '
+                f'{" or ".join(types)}')
         return topic
 
     def image_topics(self) -> tuple[Topic, ...]:
         """Return the topics that hold images; of a topic and its compressed twin the raw one."""
         found = {topic.name: topic for topic in self.topics()
-                 if topic.type in _IMAGE_TYPES and topic.count
+                 if topic.type_name in _IMAGE_TYPES and topic.count
                  and not topic.name.endswith('/compressedDepth')}
         return tuple(topic for name, topic in found.items()
                      if not (name.endswith('/compressed')
@@ -201,7 +212,7 @@ class BagReader:
             raise VprError(
                 f'{self.path} holds several image topics; name one of: '
                 + ', '.join(f'{topic.name} ({topic.count})' for topic in found))
-        listed = ', '.join(f'{topic.name} ({topic.type})' for topic in self.topics())
+        listed = ', '.join(f'{topic.name} ({topic.type_name})' for topic in self.topics())
         raise VprError(f'{self.path} holds no images, only: {listed or "nothing"}')
 
     def frames(self, image_topic: str | None = None, *, camera: str = 'front',
@@ -230,7 +241,7 @@ class BagReader:
         refused = 0
         for message in self.messages([topic]):
             try:
-                yield POSE_READERS[message.type](message.message)
+                yield POSE_READERS[message.type_name](message.message)
             except ValueError:
                 refused += 1
         if refused:

@@ -72,7 +72,7 @@ class ClosedMcap:
         """Return False: this is a file."""
         return False
 
-    def open(self, *_args: Any, **_kwargs: Any) -> BinaryIO:
+    def open(self, *_args: Any, **_kwargs: Any) -> BinaryIO:  # noqa: A003 (of the protocol)
         """Open the whole part of the file, followed by the end it lacks."""
         return io.BufferedReader(_Joined(self._path, self.whole_bytes, self._tail))
 
