@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vpr_ros.datasets.ground_truth import GroundTruth
+from vpr_ros.datasets.registry import open_dataset
 from vpr_ros.evaluation.metrics import auc_pr
 from vpr_ros.evaluation.metrics import average_precision
 from vpr_ros.evaluation.metrics import precision_recall
@@ -219,3 +220,20 @@ def test_no_queries_make_an_empty_curve():
 def test_impossible_answers_are_refused(scores, correct, has_match, words):
     with pytest.raises(ValueError, match=words):
         precision_recall(scores, correct, has_match)
+
+
+def test_a_plain_baseline_on_real_images_is_what_it_was_measured_to_be(shared_data):
+    dataset = open_dataset(shared_data / 'benchmark' / 'nordland_64x32')
+
+    def describe(name):
+        images = np.stack([frame.image[:, :, 0] for frame in dataset.traverse(name)])
+        patches = images.astype(np.float32).reshape(-1, 4, 8, 8, 8)
+        patches -= patches.mean(axis=(2, 4), keepdims=True)
+        patches /= patches.std(axis=(2, 4), keepdims=True) + 1e-3
+        flat = patches.reshape(len(images), -1)
+        return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+    similarity = describe('winter') @ describe('summer').T
+    recall = recall_at_n(rank(similarity, 1), dataset.ground_truth('summer', 'winter'), 1)
+    assert (recall.queries, recall.left_out) == (3576, 0)
+    assert recall.value == pytest.approx(0.132, abs=0.002)

@@ -152,14 +152,8 @@ def match_matrix(answers: Sequence[Answer], *, queries: int, places: int,
 
     if truth is not None:
         for first, band in _truth_bands(truth):
-            forward: list[tuple[float, float]] = [(first, band[0][1] + 1)] + [
-                (first + i + 0.5, high + 1) for i, (_, high) in enumerate(band)] + [
-                (first + len(band), band[-1][1] + 1)]
-            back: list[tuple[float, float]] = [(first, band[0][0])] + [
-                (first + i + 0.5, low) for i, (low, _) in enumerate(band)] + [
-                (first + len(band), band[-1][0])]
-            outline = ' '.join(f'{number(x(q))},{number(y(p))}' for q, p in [
-                *_straight(forward), *_straight(back)[::-1]])
+            outline = ' '.join(
+                f'{number(x(q))},{number(y(p))}' for q, p in _outline(first, band))
             parts.append(element('polygon', points=outline, class_='truth'))
     for outcome in Outcome:
         if outcome.recognised:
@@ -180,9 +174,10 @@ def match_matrix(answers: Sequence[Answer], *, queries: int, places: int,
 
 
 def _matrix_image(similarity: Array, top: float, height: float) -> list[Markup]:
-    low, high = _similarity_range(similarity)
+    drawn = _drawn(similarity)
+    low, high = _drawn_range(drawn)
     # Time runs to the right, places upwards.
-    small = shrink_matrix(np.asarray(similarity, dtype=np.float32).T[::-1], 430, 900)
+    small = drawn.T[::-1]
     image = colour_matrix(small, low, high)
     data = data_uri(encode_png(image), 'image/png') if small.size <= PNG_CELLS else \
         data_uri(encode_jpeg(image, quality=82), 'image/jpeg')
@@ -190,19 +185,23 @@ def _matrix_image(similarity: Array, top: float, height: float) -> list[Markup]:
                     height=number(height), preserveAspectRatio='none', class_='cells')]
 
 
-def _similarity_range(similarity: Array) -> tuple[float, float]:
+def _drawn(similarity: Array) -> Array:
+    """Return what is left of a similarity matrix at the resolution of the chart."""
+    return shrink_matrix(similarity, 900, 430)
+
+
+def _drawn_range(drawn: Array) -> tuple[float, float]:
     """Return the similarities drawn palest and darkest; what is below or above looks the same."""
-    finite = similarity[np.isfinite(similarity)]
-    if not finite.size:
-        return 0.0, 1.0
-    # The lowest tenth says nothing about places; a sample is enough for millions of pairs.
-    low, high = np.percentile(finite[::max(1, finite.size // 200_000)], [10.0, 99.9])
+    # The lowest tenth says nothing about places, and a few flukes must not fade all the rest.
+    low, high = np.percentile(drawn, [10.0, 99.9])
     return float(low), float(high)
 
 
 def similarity_scale(similarity: Array) -> Markup:
     """Return a small colour bar with the similarities at its ends."""
-    low, high = _similarity_range(similarity)
+    if not similarity.size:
+        return Markup('')
+    low, high = _drawn_range(_drawn(similarity))
     ramp = matrix_colours()[None, ::4]
     bar = element('img', src=data_uri(encode_png(ramp), 'image/png'), alt='', class_='ramp')
     return element('span', f'similarity {low:.2f} ', bar, f' {high:.2f}', class_='scale')
@@ -230,6 +229,16 @@ def _truth_bands(truth: GroundTruth) -> list[tuple[int, list[tuple[int, int]]]]:
             still_open.append(band)
         open_bands = still_open
     return bands
+
+
+def _outline(first: int, band: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+    """Return the corners around a band of cells: along its upper edge and back the lower."""
+    middles = [first + 0.5 + i for i in range(len(band))]
+    queries = [float(first), *middles, float(first + len(band))]
+    rows = [band[0], *band, band[-1]]
+    upper = [(query, high + 1.0) for query, (_, high) in zip(queries, rows)]
+    lower = [(query, float(low)) for query, (low, _) in zip(queries, rows)]
+    return [*_straight(upper), *_straight(lower)[::-1]]
 
 
 def _straight(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -107,14 +107,15 @@ def _lead(report: RunReport) -> str:
     counts = report.counts
     if not counts.queries:
         return f'No image of {report.query} was looked up.'
-    text = (f'{counts.queries} images of {report.query} were looked up in a map of '
-            f'{report.map.places} places from {report.reference}. ')
+    text = (f'{_number(counts.queries, "image")} of {report.query} {_were(counts.queries)} looked '
+            f'up in a map of {_number(report.map.places, "place")} from {report.reference}. ')
+    recognised = f'{counts.recognised} {_were(counts.recognised)} recognised'
     if not counts.judged:
-        return text + (f'{counts.recognised} were recognised; nothing says which of them are '
-                       'right, because this run has no ground truth.')
+        return text + (f'{recognised}; nothing says which are right, because this run has no '
+                       'ground truth.')
     if not counts.recognised:
-        return text + 'None was recognised.'
-    text += f'{counts.recognised} were recognised, {counts.right} of them at the right place'
+        return f'{text}None was recognised. {_unrecognised(report)}'
+    text += f'{recognised}, {counts.right} of them at the right place'
     if counts.wrong:
         text += f' and {counts.wrong} at a wrong one'
     return f'{text}. {_unrecognised(report)}'
@@ -124,11 +125,24 @@ def _unrecognised(report: RunReport) -> str:
     counts = report.counts
     parts = []
     if counts.missed:
-        parts.append(f'{counts.missed} more could have been: their place is in the map')
+        parts.append(f'{counts.missed} {"more " if counts.recognised else ""}could have been: '
+                     f'{_their_place(counts.missed)} in the map')
     if counts.rejected:
-        parts.append(f'{counts.rejected} were rightly not recognised: their place is not in the '
-                     'map')
-    return (f'{"; ".join(parts)}.' if parts else '')
+        parts.append(f'{counts.rejected} {_were(counts.rejected)} rightly not recognised: '
+                     f'{_their_place(counts.rejected)} not in the map')
+    return f'{"; ".join(parts)}.' if parts else ''
+
+
+def _number(count: int, noun: str) -> str:
+    return f'{count} {noun}' if count == 1 else f'{count} {noun}s'
+
+
+def _were(count: int) -> str:
+    return 'was' if count == 1 else 'were'
+
+
+def _their_place(count: int) -> str:
+    return 'its place is' if count == 1 else 'their places are'
 
 
 def _navigation(sections: list[tuple[str, str, Markup]]) -> Markup:
@@ -156,8 +170,8 @@ def _summary(report: RunReport) -> Markup:
     if counts.judged and counts.recognised:
         cards.append(_card(
             'Right when recognised', _percent(counts.right, counts.recognised), '',
-            f'{counts.right} of {counts.recognised} places '
-            + ('are right' if not counts.wrong else f'are right, {counts.wrong} wrong')))
+            f'{counts.right} of {counts.recognised}'
+            + (f', {counts.wrong} wrong' if counts.wrong else '')))
     statistics = report.provenance.query_statistics
     if report.single_frame and report.single_frame[0].queries:
         first = report.single_frame[0]
@@ -190,7 +204,8 @@ def _recall_table(report: RunReport) -> Markup | None:
                f'{report.truth.protocol}. Query statistics: '
                f'{report.provenance.query_statistics}.')
     if left_out:
-        caption += f' {left_out} images whose place is not in the map are left out.'
+        caption += (f' {_number(left_out, "image")} {"is" if left_out == 1 else "are"} left out: '
+                    f'{_their_place(left_out)} not in the map.')
     return element('div', element('h3', 'Recall'), element(
         'div', element(
             'table', element('caption', caption),
@@ -287,15 +302,15 @@ def _precision(report: RunReport) -> Markup | None:
 
 
 def _examples(report: RunReport, count: int) -> Markup | None:
-    mistakes, spread = choose_examples(report, count)
+    mistakes, spread = choose_examples(report, count, pictured=True)
+    looked = ', where the network looked (brighter is more),' if any(
+        report.results[i].attention is not None for i in mistakes + spread) else ''
     parts: list[Markup | None] = [_title(
         'examples', 'Examples',
-        'From left to right: the image of the robot, where the network looked (brighter is '
-        'more), and the place of the map that it matched.')]
+        f'From left to right: the image of the robot{looked} and its best place of the map.')]
     for name, positions in (('Mistakes, the surest first', mistakes),
                             ('Across the run', spread)):
-        results = [report.results[i] for i in positions
-                   if report.results[i].query_image is not None]
+        results = [report.results[i] for i in positions]
         if results:
             parts += [element('h3', name), element('ol', *(
                 element('li', _example(report, result)) for result in results),

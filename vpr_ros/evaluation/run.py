@@ -141,11 +141,12 @@ class RunReport:
                     f'similarity is {similarity.shape} but the ground truth is for '
                     f'{(self.truth.n_queries, self.truth.n_references)}')
             object.__setattr__(self, 'similarity', similarity)
+        queries, places = self.queries, self.places
         for result in self.results:
-            if result.index >= self.queries or (result.place or 0) >= self.places:
+            if result.index >= queries or not 0 <= (result.place or 0) < places:
                 raise ValueError(
                     f'query {result.index} at place {result.place} lies outside the '
-                    f'{self.queries} queries and {self.places} places of similarity or truth')
+                    f'{queries} queries and {places} places of similarity or truth')
             if (result.place is None) != (not result.localization.candidates):
                 raise ValueError(
                     f'query {result.index}: place and candidates must both be there or both not')
@@ -222,21 +223,27 @@ class RunReport:
         return stage_latencies(result.localization for result in self.results)
 
 
-def choose_examples(report: RunReport, count: int = 24) -> tuple[list[int], list[int]]:
+def choose_examples(report: RunReport, count: int = 24, *,
+                    pictured: bool = False) -> tuple[list[int], list[int]]:
     """
     Choose which results to show pictures of, as positions in ``report.results``.
 
+    Choose first and load pictures for those alone: a run can be long, and images are large.
+
+    :param pictured: choose only among results that have the picture of the query.
     :returns: (mistakes, spread). Mistakes are the recognised places that are wrong, the surest
-        first and neighbours last, at most half of ``count``; the rest are spread evenly over the other results in
-        order of time.
+        first and close neighbours last, at most half of ``count``; the rest are spread evenly
+        over the other results in order of time.
     """
     if count < 1:
         return [], []
     outcomes = [report.outcome(result) for result in report.results]
-    wrong = [i for i, outcome in enumerate(outcomes) if outcome is Outcome.WRONG]
+    usable = [i for i, result in enumerate(report.results)
+              if not pictured or result.query_image is not None]
+    wrong = [i for i in usable if outcomes[i] is Outcome.WRONG]
     wrong.sort(key=lambda i: (-report.results[i].localization.probability, i))
     mistakes = _apart(wrong)[:max(1, count // 2)]
-    others = _without(range(len(outcomes)), wrong)
+    others = _without(usable, wrong)
     wanted = min(count - len(mistakes), len(others))
     picked = np.linspace(0, len(others) - 1, wanted).round().astype(int) if wanted else []
     return mistakes, [others[int(i)] for i in picked]
