@@ -31,6 +31,13 @@ def test_missing_package_says_how_to_get_it():
         RclpyFactory().new('no_such_msgs/msg/Nothing')
 
 
+def test_unbuilt_interfaces_say_how_to_build_them(monkeypatch, tmp_path):
+    (tmp_path / 'vpr_msgs' / 'msg').mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(VprError, match='colcon build --base-paths src src/vpr_ros/vpr_msgs'):
+        RclpyFactory().new('vpr_msgs/msg/NeverBuilt')
+
+
 def test_arrays_need_no_ros():
     assert RclpyFactory().octets(np.array([1, 255], np.uint8)) == array('B', [1, 255])
     assert RclpyFactory().floats(np.arange(2)) == [0.0, 1.0]
@@ -53,7 +60,8 @@ def test_image_through_ros():
 
 
 def test_results_through_ros():
-    pytest.importorskip('vpr_msgs.msg')
+    if not hasattr(pytest.importorskip('vpr_msgs.msg'), 'PlaceMatch'):
+        pytest.skip('vpr_msgs is not built and sourced')
     localization = Localization(
         1_700_000_000_123_456_789, 'front', 'uuid', 2**40, 'compact', Decision.KNOWN, 'it fits',
         0.5, 'map', (Candidate(2**62, 5, 'monday', 'front', 0.75, 0.5, Pose([1, 2, 3])),),

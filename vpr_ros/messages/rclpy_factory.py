@@ -19,15 +19,16 @@ __all__ = ['RclpyFactory']
 def _message_class(type_name: str) -> Any:
     package, _, name = type_name.partition('/msg/')
     try:
-        module = importlib.import_module(f'{package}.msg')
-    except ImportError as error:
+        # The sources of vpr_msgs, seen from the root of the repository, import as an empty
+        # package: a class that is missing means the same as a package that is.
+        return getattr(importlib.import_module(f'{package}.msg'), name)
+    except (ImportError, AttributeError) as error:
         hint = ('build it with: colcon build --base-paths src src/vpr_ros/vpr_msgs'
                 if package == 'vpr_msgs' else
                 f'install it with: apt install ros-$ROS_DISTRO-{package.replace("_", "-")}')
         raise VprError(
             f'messages of the ROS package {package!r} cannot be imported ({error}); {hint}, '
             'then source its setup file') from error
-    return getattr(module, name)
 
 
 class RclpyFactory:
