@@ -14,8 +14,8 @@ from vpr_ros.errors import VprError
 
 
 def test_natural_order():
-    names = ['Image10.jpg', 'image2.jpg', 'Image1.jpg', 'a.jpg', '3.jpg', '20.jpg', 'x1y10', 'x1y9',
-             'Image01.jpg']
+    names = ['Image10.jpg', 'image2.jpg', 'Image1.jpg', 'a.jpg', '3.jpg', '20.jpg', 'x1y10',
+             'x1y9', 'Image01.jpg']
     assert sorted(names, key=natural_key) == [
         '3.jpg', '20.jpg', 'a.jpg', 'Image01.jpg', 'Image1.jpg', 'image2.jpg', 'Image10.jpg',
         'x1y9', 'x1y10']

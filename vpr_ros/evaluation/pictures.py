@@ -27,7 +27,7 @@ def attention_overlay(image: ArrayLike, attention: ArrayLike, *, alpha: float = 
     Lay an attention map over an image: bright and warm where the network looks.
 
     The map is scaled between its own smallest and largest value; an even map has nothing to
-    show and leaves the image as it is. Where attention is low the image stays itself, in grey.
+    show and leaves the image as it is. Where attention is low the image is greyer and darker.
 
     :param image: (H, W, 3) uint8 RGB.
     :param attention: (h, w) at any resolution; finite.
@@ -51,12 +51,13 @@ def attention_overlay(image: ArrayLike, attention: ArrayLike, *, alpha: float = 
     heat = cv2.resize((heat - low) / (high - low), (width, height),
                       interpolation=cv2.INTER_CUBIC).clip(0, 1)
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    # Half colour, half grey below: the scene stays readable and the heat stands out.
-    base = 0.5 * picture.astype(np.float32) + 0.5 * grey[:, :, None]
-    base = base + (picture.astype(np.float32) - base) * np.float32(1 - alpha)
+    # Half grey and dimmed away from the heat: the scene stays readable and the heat stands out.
+    faded = 0.5 * picture.astype(np.float32) + 0.5 * grey[:, :, None]
+    base = picture.astype(np.float32) * np.float32(1 - alpha) + faded * np.float32(alpha)
+    base *= (1 - np.float32(0.7 * alpha) * (1 - heat))[:, :, None]
     # Dark violet would look like shade: the heat begins at red.
     colours = heat_colours()[(96 + heat * 159).round().astype(np.uint8)].astype(np.float32)
-    weight = (np.float32(alpha) * heat)[:, :, None]
+    weight = (np.float32(alpha) * heat ** 0.8)[:, :, None]
     mixed = (base * (1 - weight) + colours * weight).round().clip(0, 255)
     return np.asarray(mixed.astype(np.uint8))
 
