@@ -6,7 +6,6 @@ import pickletools
 
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.corridor import Corridor
 from vpr_ros.errors import VprError
 

@@ -3,7 +3,6 @@
 """Folders of one's own."""
 
 import pytest
-
 from vpr_ros.datasets.folders import FolderOfTraverses
 from vpr_ros.datasets.folders import SingleFolder
 from vpr_ros.errors import VprError

@@ -5,7 +5,6 @@
 import shutil
 
 import pytest
-
 from vpr_ros.datasets.gardens_point import GardensPoint
 from vpr_ros.errors import VprError
 

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 import pytest
-
 from vpr_ros.datasets import ground_truth as module
 from vpr_ros.datasets.ground_truth import GroundTruth
 

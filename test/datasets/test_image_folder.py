@@ -3,7 +3,6 @@
 """A folder of images as a traverse."""
 
 import pytest
-
 from vpr_ros.datasets.image_folder import read_image_folder
 from vpr_ros.errors import VprError
 

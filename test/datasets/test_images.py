@@ -5,7 +5,6 @@
 import cv2
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.images import IMAGE_SUFFIXES
 from vpr_ros.datasets.images import list_images
 from vpr_ros.datasets.images import natural_key

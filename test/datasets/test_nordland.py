@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.nordland import NordlandHd
 from vpr_ros.datasets.nordland import NordlandSmall
 from vpr_ros.errors import VprError

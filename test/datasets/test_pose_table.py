@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.pose_table import read_pose_table
 from vpr_ros.errors import VprError
 

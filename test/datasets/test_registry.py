@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.corridor import Corridor
 from vpr_ros.datasets.dataset import Dataset
 from vpr_ros.datasets.folders import FolderOfTraverses

@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.traverse import session_label
 from vpr_ros.datasets.traverse import synthetic_stamps
 from vpr_ros.datasets.traverse import Traverse

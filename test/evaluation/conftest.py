@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.evaluation.run import MapSummary
 from vpr_ros.evaluation.run import Provenance

@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.evaluation.charts import Answer
 from vpr_ros.evaluation.charts import match_matrix

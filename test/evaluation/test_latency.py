@@ -5,7 +5,6 @@
 from dataclasses import replace
 
 import pytest
-
 from vpr_ros.evaluation.latency import stage_latencies
 
 

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.datasets.registry import open_dataset
 from vpr_ros.evaluation.metrics import auc_pr
@@ -135,7 +134,7 @@ def test_precision_recall(data):
     positives = sum(flags[1] for _, flags in data)
     points = naive_points(data)
     assert curve.positives == positives
-    assert list(zip(curve.thresholds, curve.accepted, curve.correct)) == points
+    assert list(zip(curve.thresholds, curve.accepted, curve.correct, strict=True)) == points
     assert curve.precision.tolist() == [correct / accepted for _, accepted, correct in points]
     if positives:
         assert curve.recall.tolist() == [correct / positives for _, _, correct in points]

@@ -5,7 +5,6 @@
 import math
 
 import pytest
-
 from vpr_ros.evaluation.outcomes import count_outcomes
 from vpr_ros.evaluation.outcomes import judge
 from vpr_ros.evaluation.outcomes import Outcome

@@ -7,7 +7,6 @@ import base64
 import cv2
 import numpy as np
 import pytest
-
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.pictures import attention_overlay
 from vpr_ros.evaluation.pictures import colour_matrix

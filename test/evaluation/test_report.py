@@ -10,7 +10,6 @@ import re
 import cv2
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.evaluation.report import render_report
 from vpr_ros.evaluation.report import write_report

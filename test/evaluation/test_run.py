@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.evaluation.outcomes import Outcome
 from vpr_ros.evaluation.run import choose_examples
@@ -94,7 +93,7 @@ def test_loading_pictures_for_the_chosen_ones_alone_shows_exactly_these(make_rep
                                 localization=localization(i, place, p, p > 0.3))
                     for i, (place, p) in enumerate(zip(
                         np.clip(np.arange(100) + rng.integers(-4, 5, 100), 0, 99).tolist(),
-                        rng.uniform(size=100).tolist())))
+                        rng.uniform(size=100).tolist(), strict=True)))
     report = make_report(results=results, truth=truth, similarity=None)
     assert report.counts.wrong > 12
     chosen = choose_examples(report, 24)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.errors import VprError
 
 __all__ = ['IMAGE_SUFFIXES', 'ImageFiles', 'list_images', 'natural_key', 'read_image']

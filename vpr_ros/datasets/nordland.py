@@ -12,7 +12,6 @@ import zipfile
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.datasets.dataset import check_traverse
 from vpr_ros.datasets.dataset import numbered_images
 from vpr_ros.datasets.dataset import SynchronisedDataset

@@ -12,7 +12,6 @@ from pathlib import Path
 import re
 
 import numpy as np
-
 from vpr_ros.errors import nearest_name
 from vpr_ros.errors import VprError
 from vpr_ros.types import Pose
@@ -83,7 +82,7 @@ def _read_rows(path: Path, stream: object) -> list[PoseRow]:
             raise VprError(
                 f'{path} line {reader.line_num}: expected {len(header)} values '
                 f'({", ".join(header)}), got {len(cells)}')
-        rows.append(_row(path, reader.line_num, dict(zip(header, cells))))
+        rows.append(_row(path, reader.line_num, dict(zip(header, cells, strict=True))))
     if header is None:
         raise VprError(f'{path} is empty; its first line names the columns ({", ".join(COLUMNS)})')
     return rows

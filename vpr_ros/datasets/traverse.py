@@ -14,7 +14,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
-
 from vpr_ros.types import Frame
 from vpr_ros.types import Pose
 

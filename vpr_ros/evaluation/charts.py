@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.evaluation.markup import element
 from vpr_ros.evaluation.markup import join
@@ -236,15 +235,15 @@ def _outline(first: int, band: Sequence[tuple[int, int]]) -> list[tuple[float, f
     middles = [first + 0.5 + i for i in range(len(band))]
     queries = [float(first), *middles, float(first + len(band))]
     rows = [band[0], *band, band[-1]]
-    upper = [(query, high + 1.0) for query, (_, high) in zip(queries, rows)]
-    lower = [(query, float(low)) for query, (low, _) in zip(queries, rows)]
+    upper = [(query, high + 1.0) for query, (_, high) in zip(queries, rows, strict=True)]
+    lower = [(query, float(low)) for query, (low, _) in zip(queries, rows, strict=True)]
     return [*_straight(upper), *_straight(lower)[::-1]]
 
 
 def _straight(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Leave out points on the line between their neighbours."""
     kept = points[:1]
-    for before, here, after in zip(points, points[1:], points[2:]):
+    for before, here, after in zip(points, points[1:], points[2:], strict=False):
         one = (here[0] - before[0]) * (after[1] - here[1])
         other = (here[1] - before[1]) * (after[0] - here[0])
         if one != other:
@@ -307,7 +306,7 @@ def precision_recall_chart(curve: PrecisionRecall, chosen: tuple[float, float] |
                   _text(x(value), bottom + 17, f'{value:g}')]
     path: list[str] = []
     last = 0.0
-    for recall, precision in zip(curve.recall, curve.precision):
+    for recall, precision in zip(curve.recall, curve.precision, strict=True):
         start = 'L' if path else 'M'
         path.append(f'{start}{number(x(last))} {number(y(precision))}H{number(x(recall))}')
         last = float(recall)

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-
 from vpr_ros.types import Localization
 
 __all__ = ['stage_latencies', 'StageLatency', 'TOTAL']

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
-
 from vpr_ros.datasets.ground_truth import GroundTruth
 
 __all__ = [

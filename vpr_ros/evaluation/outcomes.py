@@ -83,7 +83,7 @@ class OutcomeCounts:
 
 def count_outcomes(outcomes: Iterable[Outcome]) -> OutcomeCounts:
     """Count the outcomes of a run."""
-    counts = {outcome: 0 for outcome in Outcome}
+    counts = dict.fromkeys(Outcome, 0)
     for outcome in outcomes:
         counts[outcome] += 1
     return OutcomeCounts(

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
-
 from vpr_ros.errors import VprError
 
 __all__ = [

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.evaluation.latency import stage_latencies
 from vpr_ros.evaluation.latency import StageLatency
