@@ -81,7 +81,7 @@ colcon: $(VENV)/.installed-colcon  ## build vpr_ros with colcon, without ROS (CO
 
 .PHONY: clean
 clean:  ## remove all that was made here
-	rm -rf $(VENV) build install log demo dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build install log demo dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The environment --------------------------------------------------------------------------------
