@@ -60,11 +60,12 @@ class Localizer:
         self._filter.reset()
         self._last_ns = None
 
-    def localize(self, frame: Frame) -> Localization:
+    def localize(self, frame: Frame) -> tuple[Description, Localization]:
         """Describe a frame and say where it was taken."""
         began = time.perf_counter_ns()
         description = self._extractor.describe(frame)
-        return self.match(description, describe_ns=time.perf_counter_ns() - began)
+        describe_ns = time.perf_counter_ns() - began
+        return description, self.match(description, describe_ns=describe_ns)
 
     def match(self, description: Description, *, describe_ns: int = 0) -> Localization:
         """

@@ -1,0 +1,86 @@
+"""Talking to the person at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from typing import TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+__all__ = ['fail', 'progress', 'say', 'table']
+
+Item = TypeVar('Item')
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print a line; rich markup is allowed, so escape what users gave."""
+    _console().print(text)
+
+
+def fail(text: str) -> None:
+    """Print an error to stderr."""
+    from rich.markup import escape
+
+    _console(stderr=True).print(f'[bold red]error:[/] {escape(text)}')
+
+
+def table(rows: list[tuple[str, str]]) -> None:
+    """Print names and values in two columns."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style='dim')
+    grid.add_column()
+    for name, value in rows:
+        grid.add_row(escape(name), escape(value))
+    _console().print(grid)
+
+
+@contextmanager
+def progress(doing: str, total: int | None) -> Iterator[ProgressLine]:
+    """Show a line that advances; on a pipe it prints nothing until it is done."""
+    from rich.progress import BarColumn
+    from rich.progress import MofNCompleteColumn
+    from rich.progress import Progress
+    from rich.progress import TextColumn
+    from rich.progress import TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn
+
+    columns = (TextColumn('{task.description:<24}'), BarColumn(), MofNCompleteColumn(),
+               TimeElapsedColumn(), TimeRemainingColumn(), TextColumn('{task.fields[note]}'))
+    with Progress(*columns, console=_console()) as bar:
+        yield ProgressLine(bar, doing, total)
+
+
+class ProgressLine:
+    """One advancing line."""
+
+    def __init__(self, bar: Progress, doing: str, total: int | None) -> None:
+        self._bar = bar
+        self._task = bar.add_task(doing, total=total, note='')
+
+    def passing(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield items, advancing by one for each that was dealt with."""
+        for item in items:
+            yield item
+            self._bar.advance(self._task)
+
+    def advance(self) -> None:
+        """Advance by one."""
+        self._bar.advance(self._task)
+
+    def note(self, text: str) -> None:
+        """Show a text behind the line."""
+        self._bar.update(self._task, note=text)

@@ -1,0 +1,122 @@
+"""Command: vpr_ros demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from typing import TYPE_CHECKING
+
+import typer
+
+from vpr_ros.cli.console import progress
+from vpr_ros.cli.console import say
+from vpr_ros.cli.console import table
+from vpr_ros.cli.localize import localize_source
+from vpr_ros.cli.map import build_map
+from vpr_ros.cli.sources import BagSource
+from vpr_ros.cli.sources import open_source
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from vpr_ros.datasets.dataset import Dataset
+    from vpr_ros.datasets.ground_truth import GroundTruth
+    from vpr_ros.evaluation.run import RunReport
+    from vpr_ros.maps.snapshot import Snapshot
+
+__all__ = ['demo']
+
+
+def demo(
+    data: Annotated[Path, typer.Option(
+        '--data', metavar='FOLDER', help='A folder with one folder of images per traverse of one '
+        'route.')],
+    out: Annotated[Path, typer.Option(
+        '--out', '-o', metavar='FOLDER', help='Where to put all that is made.')] = Path('demo'),
+    reference: Annotated[str, typer.Option(
+        '--reference', help='The traverse to map; the first when left out.')] = '',
+    query: Annotated[str, typer.Option(
+        '--query', help='The traverse to localize; the last when left out.')] = '',
+) -> None:
+    """
+    Show the whole job: two traverses become bags, a map is built, a drive is localized.
+
+    Example: `vpr_ros demo --data gardens_point`
+    """
+    from vpr_ros.cli.run_report import write_run_report
+    from vpr_ros.datasets.registry import open_dataset
+    from vpr_ros.settings import BuildSettings
+    from vpr_ros.settings import LocalizeSettings
+
+    dataset = open_dataset(data)
+    reference, query = _choose(dataset, reference, query)
+    out.mkdir(parents=True, exist_ok=True)
+    say(f'mapping [bold]{reference}[/], then localizing [bold]{query}[/] in it')
+    references = _bag(dataset, reference, out)
+    queries = _bag(dataset, query, out)
+
+    map_path = out / f'{reference}.vprmap'
+    build_map(references, map_path, BuildSettings(), overwrite=True)
+    answers = out / f'{query}_in_{reference}.mcap'
+    run = localize_source(queries, LocalizeSettings(map=str(map_path)), out=answers,
+                          overwrite=True)
+    truth = _truth(dataset, reference, query, run.snapshot)
+    page = answers.with_suffix('.html')
+    report = write_run_report(run, queries, page, truth=truth)
+    table([*_summary(report), ('answers', str(answers)), ('map', str(map_path)),
+           ('report', str(page))])
+
+
+def _choose(dataset: Dataset, reference: str, query: str) -> tuple[str, str]:
+    names = dataset.traverses()
+    if len(names) < 2:
+        raise VprError(f'{dataset.root} must hold at least two traverses of one route, each a '
+                       f'folder of images; found {", ".join(names) or "none"}')
+    reference = reference or next(n for n in names if n != query)
+    query = query or next(n for n in reversed(names) if n != reference)
+    if reference == query:
+        raise VprError(f'reference and query are both {query!r}: choose two traverses of '
+                       f'{", ".join(names)}')
+    return reference, query
+
+
+def _bag(dataset: Dataset, name: str, out: Path) -> BagSource:
+    from vpr_ros.bags.make import write_frames
+
+    traverse = dataset.traverse(name)
+    path = out / f'{name}.mcap'
+    with progress(f'bag of {name}', len(traverse)) as line:
+        write_frames(path, traverse.frames(), encoding='jpeg', overwrite=True,
+                     on_frame=lambda _: line.advance())
+    pose_topic = '/ground_truth/pose' if traverse.poses is not None else ''
+    source = open_source(path, None, pose_topic=pose_topic)
+    assert isinstance(source, BagSource)
+    return source
+
+
+def _truth(dataset: Dataset, reference: str, query: str,
+           snapshot: Snapshot) -> GroundTruth | None:
+    """Return the truth for the places of the map, which may be fewer than the frames."""
+    import numpy as np
+
+    truth = dataset.ground_truth(reference, query)
+    if truth is None:
+        return None
+    stamps = dataset.traverse(reference).stamps_ns
+    return truth.select(np.arange(truth.n_queries), np.searchsorted(stamps, snapshot.stamps_ns))
+
+
+def _summary(report: RunReport) -> list[tuple[str, str]]:
+    counts = report.counts
+    rows = [('known', f'{counts.recognised} of {counts.queries} images')]
+    if report.truth is not None:
+        rows.append(('right when known', f'{counts.precision:.1%}'))
+        rows.append(('truth', report.truth.protocol))
+    for recall in report.single_frame[:1]:
+        rows.append(('single image', f'R@1 {recall.value:.3f} ({recall.hits} of {recall.queries})'))
+    if report.over_time is not None:
+        rows.append(('with evidence over time', f'R@1 {report.over_time.value:.3f} '
+                     f'({report.over_time.hits} of {report.over_time.queries})'))
+    for stage in report.latencies:
+        rows.append((f'{stage.stage} time', f'{stage.median_ms:.1f} ms (median), '
+                     f'{stage.p95_ms:.1f} ms (95 %)'))
+    return rows

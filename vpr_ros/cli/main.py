@@ -1,0 +1,61 @@
+"""Entry point of the command."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from vpr_ros import __version__
+from vpr_ros.cli import attention
+from vpr_ros.cli import bag
+from vpr_ros.cli import demo
+from vpr_ros.cli import localize
+from vpr_ros.cli import map as map_commands
+from vpr_ros.cli import train
+from vpr_ros.cli.console import fail
+from vpr_ros.errors import VprError
+
+__all__ = ['app', 'main']
+
+app = typer.Typer(
+    name='vpr_ros', no_args_is_help=True, add_completion=False, rich_markup_mode='markdown',
+    pretty_exceptions_enable=False, context_settings={'help_option_names': ['-h', '--help']},
+    help='Visual place recognition: tell a robot where it has been before, from its cameras.')
+app.add_typer(map_commands.app, name='map')
+app.command('localize')(localize.localize)
+app.add_typer(bag.app, name='bag')
+app.command('attention')(attention.attention)
+app.command('demo')(demo.demo)
+app.add_typer(train.app, name='train')
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f'vpr_ros {__version__}')
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    version: Annotated[bool, typer.Option(
+        '--version', callback=_show_version, is_eager=True, help='Show the version.')] = False,
+    verbose: Annotated[bool, typer.Option('--verbose', '-v', help='Say more.')] = False,
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING,
+                        format='%(levelname)s: %(message)s')
+
+
+def main() -> None:
+    """Run the command; what the user can put right is said in one line, without a traceback."""
+    try:
+        app()
+    except VprError as error:
+        fail(str(error))
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from typing import Optional
+from typing import TYPE_CHECKING
+from typing import TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from vpr_ros.config import Settings
+
+__all__ = ['Assignments', 'Bag', 'Camera', 'Config', 'Images', 'read_settings', 'Topic']
+
+Bag = Annotated[Optional[Path], typer.Option(
+    '--bag', metavar='BAG', help='A rosbag2 (.mcap, .db3 or folder) or rosbag1 (.bag) recording.')]
+Images = Annotated[Optional[Path], typer.Option(
+    '--images', metavar='FOLDER',
+    help='A folder of images instead of a bag, with poses.csv where poses are known.')]
+Topic = Annotated[str, typer.Option(
+    '--topic', help='Image topic; may be left out when the bag has one.')]
+Camera = Annotated[str, typer.Option('--camera', help='Name of the camera.')]
+Config = Annotated[Optional[Path], typer.Option(
+    '--config', '-c', metavar='YAML', help='A ROS 2 parameter file.')]
+Assignments = Annotated[list[str], typer.Option(
+    '--param', '-p', metavar='NAME:=VALUE',
+    help='Set one parameter, as in "ros2 run ... -p name:=value"; may be repeated.')]
+
+AnySettings = TypeVar('AnySettings', bound='Settings')
+
+
+def read_settings(model: type[AnySettings], node: str, config: Path | None,
+                  assignments: list[str], **flags: object) -> AnySettings:
+    """
+    Make settings: the file first, then ``-p``, then flags; each wins over the one before.
+
+    :param flags: dotted names with dots written as two underscores; None and '' are not set.
+    """
+    from vpr_ros.config import make_settings
+    from vpr_ros.config import parse_assignments
+    from vpr_ros.config import read_parameter_file
+
+    values: dict[str, object] = read_parameter_file(config, node) if config else {}
+    values.update(parse_assignments(assignments))
+    values.update({name.replace('__', '.'): value for name, value in flags.items()
+                   if value not in (None, '')})
+    return make_settings(model, values)

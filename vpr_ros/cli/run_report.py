@@ -1,0 +1,94 @@
+"""From a run to its report: the numbers first, then pictures of the examples it chose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from datetime import timezone
+from itertools import islice
+from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
+
+from vpr_ros import __version__
+
+if TYPE_CHECKING:
+    from vpr_ros.cli.localize import Run
+    from vpr_ros.cli.sources import FrameSource
+    from vpr_ros.datasets.ground_truth import GroundTruth
+    from vpr_ros.evaluation.run import RunReport
+
+__all__ = ['make_run_report', 'write_run_report']
+
+# A similarity matrix beyond this many entries is left out of a report.
+_LARGEST_MATRIX = 50_000_000
+
+
+def write_run_report(run: Run, source: FrameSource, path: Path, *,
+                     truth: GroundTruth | None = None) -> RunReport:
+    """
+    Write the HTML report of a run.
+
+    :param truth: for the places of the map in its order, and the frames of the source.
+    """
+    from vpr_ros.evaluation.report import write_report
+    from vpr_ros.evaluation.run import choose_examples
+
+    report = make_run_report(run, source, truth=truth)
+    mistakes, spread = choose_examples(report)
+    report = _with_pictures(report, run, source, {*mistakes, *spread})
+    write_report(report, path)
+    return report
+
+
+def make_run_report(run: Run, source: FrameSource, *,
+                    truth: GroundTruth | None = None) -> RunReport:
+    """Put the numbers of a run together, without pictures."""
+    import numpy as np
+
+    from vpr_ros.evaluation.run import MapSummary
+    from vpr_ros.evaluation.run import Provenance
+    from vpr_ros.evaluation.run import QueryResult
+    from vpr_ros.evaluation.run import RunReport
+
+    snapshot = run.snapshot
+    results = []
+    for index, answer in enumerate(run.answers):
+        found = answer.localization.candidates
+        place = int(snapshot.rows_of(np.array([found[0].place_id]))[0]) if found else None
+        results.append(QueryResult(index, answer.localization, place,
+                                   attention=answer.description.attention))
+    similarity = None
+    if 0 < len(results) * len(snapshot) <= _LARGEST_MATRIX:
+        queries = np.stack([a.description.descriptor for a in run.answers])
+        similarity = np.full((len(queries), len(snapshot)), -1.0, np.float32)
+        np.maximum.at(similarity.T, snapshot.view_rows, snapshot.descriptors @ queries.T)
+    reference = ', '.join(snapshot.sessions)
+    return RunReport(
+        title=f'{source.label} in {reference}', reference=reference, query=source.label,
+        map=MapSummary(
+            id=snapshot.map_id, revision=snapshot.revision,
+            network=run.answers[0].localization.network if run.answers else '',
+            places=len(snapshot), dimension=int(snapshot.descriptors.shape[1]),
+            size_bytes=run.map_path.stat().st_size),
+        results=tuple(results), similarity=similarity, truth=truth,
+        provenance=Provenance(
+            command=' '.join(['vpr_ros', *sys.argv[1:]]), version=__version__,
+            created=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC'))
+
+
+def _with_pictures(report: RunReport, run: Run, source: FrameSource,
+                   chosen: set[int]) -> RunReport:
+    from vpr_ros.evaluation.pictures import fit_within
+    from vpr_ros.maps.place_map import PlaceMap
+
+    results = list(report.results)
+    last = max(chosen, default=-1)
+    with PlaceMap.open(run.map_path) as place_map:
+        for index, frame in enumerate(islice(source.frames(), last + 1)):
+            if index in chosen:
+                found = results[index].localization.candidates
+                match = place_map.thumbnail(found[0].place_id, found[0].camera) if found else None
+                results[index] = replace(results[index], match_image=match,
+                                         query_image=fit_within(frame.image, 640, 480))
+    return replace(report, results=tuple(results))

@@ -1,0 +1,25 @@
+"""From the answer to one frame to a loop closure for a SLAM graph."""
+
+from __future__ import annotations
+
+from vpr_ros.types import Localization
+from vpr_ros.types import LoopClosure
+
+__all__ = ['loop_closure_of']
+
+
+def loop_closure_of(localization: Localization, *, session: str) -> LoopClosure | None:
+    """
+    Return the loop closure that a known place is, or None for an unknown one.
+
+    :param session: the run that the query belongs to; the query is no place of the map.
+    """
+    if not localization.known:
+        return None
+    best = localization.candidates[0]
+    return LoopClosure(
+        query_session=session, query_place_id=0, query_stamp_ns=localization.stamp_ns,
+        match_session=best.session, match_place_id=best.place_id, match_stamp_ns=best.stamp_ns,
+        map_id=localization.map_id, similarity=best.similarity, probability=best.probability,
+        probability_source=localization.probability_source,
+        relative_pose=localization.relative_pose)

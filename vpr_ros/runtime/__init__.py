@@ -1,0 +1,1 @@
+"""ROS-free machinery that every live host shares."""

@@ -1,0 +1,69 @@
+"""One thread that does the heavy work, so that the thread that talks to others never waits."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+import logging
+from threading import Thread
+from typing import Generic
+from typing import TypeVar
+
+from vpr_ros.runtime.latest_slot import LatestSlot
+
+__all__ = ['Worker']
+
+_log = logging.getLogger(__name__)
+
+Job = TypeVar('Job')
+Result = TypeVar('Result')
+
+
+class Worker(Generic[Job, Result]):
+    """
+    Works on the latest job; results wait until their owner collects them.
+
+    The worker never hands a result out by itself: it only wakes its owner, who collects on a
+    thread of its own choosing, so that shutting down cannot race with publishing.
+
+    :param work: called on the worker's thread; what it raises becomes a warning, not the end.
+    :param wake: called on the worker's thread whenever there is something to collect.
+    """
+
+    def __init__(self, work: Callable[[Job], Result], wake: Callable[[], None]) -> None:
+        self._work = work
+        self._wake = wake
+        self._slot: LatestSlot[Job] = LatestSlot()
+        self._results: deque[Result | Exception] = deque()
+        self._thread = Thread(target=self._run, name='vpr_ros worker', daemon=True)
+        self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """How many jobs were replaced by a later one before their turn came."""
+        return self._slot.dropped
+
+    def submit(self, job: Job) -> None:
+        """Hand over a job; a job that still waits is replaced."""
+        self._slot.put(job)
+
+    def collect(self) -> list[Result | Exception]:
+        """Return the results and failures since the last call, oldest first."""
+        collected = []
+        while self._results:
+            collected.append(self._results.popleft())
+        return collected
+
+    def stop(self) -> None:
+        """Finish the job in hand, drop what waits, and end the thread."""
+        self._slot.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._slot.take()) is not None:
+            try:
+                self._results.append(self._work(job))
+            except Exception as error:  # one bad image must not end the node
+                _log.debug('the worker failed', exc_info=True)
+                self._results.append(error)
+            self._wake()

@@ -1,0 +1,38 @@
+"""What a host can be told: the settings of the rooms, composed."""
+
+from __future__ import annotations
+
+from vpr_ros.config import setting
+from vpr_ros.config import Settings
+from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.maps.settings import MapSettings
+from vpr_ros.matching.settings import MatchingSettings
+
+__all__ = ['BuildSettings', 'LocalizeSettings']
+
+
+class BuildSettings(Settings):
+    """Building a map."""
+
+    extraction: ExtractionSettings = ExtractionSettings()
+    map: MapSettings = MapSettings()
+
+
+class LocalizeSettings(Settings):
+    """Localizing against a map, live or on a bag."""
+
+    map: str = setting('', 'Path of the map file (.vprmap).')
+    image: str = setting(
+        '', 'Image topic. Empty: on a bag, its only image topic; on a robot, the relative topic '
+        '"image", for remapping.')
+    compressed: bool = setting(
+        False, 'On a robot: subscribe to the topic\'s compressed images (<topic>/compressed).')
+    camera: str = setting('front', 'Name of the camera in answers.')
+    map_frame: str = setting('map', 'Frame that the poses of the map are given in.')
+    base_frame: str = setting('base_link', 'Frame of the robot, for loop closures.')
+    silence_s: float = setting(
+        5.0, 'On a robot: warn after this many seconds without an image.', gt=0.0)
+    autostart: bool = setting(
+        True, 'On a robot: configure and activate at once; false waits for a lifecycle manager.')
+    extraction: ExtractionSettings = ExtractionSettings()
+    matching: MatchingSettings = MatchingSettings()
