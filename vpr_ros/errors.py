@@ -14,8 +14,9 @@ class VprError(Exception):
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that looks most like ``name``, or None when none does."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    spellings = {k.lower(): k for k in known}
+    matches = difflib.get_close_matches(name.lower(), list(spellings), n=1, cutoff=0.5)
+    return spellings[matches[0]] if matches else None
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> VprError:

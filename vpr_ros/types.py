@@ -24,7 +24,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import fields
 from enum import Enum
+import operator
 from types import MappingProxyType
 from typing import Any
 
@@ -44,7 +46,7 @@ def _readonly(value: ArrayLike, name: str, shape: tuple[int, ...], dtype: Any) -
     """Return ``value`` as a read-only array; -1 in ``shape`` means any length."""
     array = np.asarray(value, dtype=dtype)
     fits = array.ndim == len(shape) and all(
-        wanted in (-1, got) for wanted, got in zip(shape, array.shape))
+        wanted in (-1, got) for wanted, got in zip(shape, array.shape, strict=True))
     if not fits:
         wanted = ' x '.join('n' if n < 0 else str(n) for n in shape)
         raise ValueError(f'{name} must have shape ({wanted}), got {array.shape}')
@@ -55,13 +57,32 @@ def _readonly(value: ArrayLike, name: str, shape: tuple[int, ...], dtype: Any) -
     return array
 
 
+def _stamp(value: Any) -> int:
+    """Return integer nanoseconds; a float is refused: it cannot hold today's stamps."""
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise ValueError(f'a stamp is integer nanoseconds, got {value!r}') from error
+
+
 def _set(record: object, **values: object) -> None:
     for name, value in values.items():
         object.__setattr__(record, name, value)
 
 
+class _Record:
+    """What all records share."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copies and pickles go through the constructor: it makes arrays read-only again, and a
+        # MappingProxyType could not travel.
+        values = (getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+        return type(self), tuple(
+            dict(v) if isinstance(v, MappingProxyType) else v for v in values)
+
+
 @dataclass(frozen=True, eq=False)
-class Pose:
+class Pose(_Record):
     """
     A rigid transform ``T_a_b``: the pose of ``b`` in ``a``.
 
@@ -96,10 +117,22 @@ class Pose:
 
     @classmethod
     def from_matrix(cls, matrix: ArrayLike) -> Pose:
-        """Make a pose from a (4, 4) homogeneous or (3, 4) matrix."""
+        """
+        Make a pose from a (4, 4) homogeneous or (3, 4) matrix.
+
+        Rounded rotations are taken (files hold few digits); a reflection, a scaled or a transposed
+        matrix is a ValueError.
+        """
         m = np.asarray(matrix, dtype=np.float64)
         if m.shape not in ((4, 4), (3, 4)):
             raise ValueError(f'a transform matrix must be 4 x 4 or 3 x 4, got {m.shape}')
+        if m.shape == (4, 4) and not np.allclose(m[3], [0.0, 0.0, 0.0, 1.0]):
+            raise ValueError('the last row of a transform matrix is 0 0 0 1, got '
+                             f'{m[3].tolist()}: is it transposed?')
+        r = m[:3, :3]
+        if not np.allclose(r @ r.T, np.eye(3), atol=5e-3) or np.linalg.det(r) < 0.0:
+            raise ValueError('the left 3 x 3 of a transform matrix must be a rotation (no '
+                             f'scale, no reflection), got {r.tolist()}')
         return cls(m[:3, 3], _quaternion_from_rotation(m[:3, :3]))
 
     @classmethod
@@ -145,8 +178,9 @@ class Pose:
 
     def angle_to(self, other: Pose) -> float:
         """Return the angle between the two orientations in radians, in [0, pi]."""
-        cosine = min(1.0, abs(float(self.quaternion @ other.quaternion)))
-        return float(2.0 * np.arccos(cosine))
+        x, y, z, w = _multiply_quaternions(self.inverse().quaternion, other.quaternion)
+        # Not arccos, which loses angles below 1e-8.
+        return float(2.0 * np.arctan2(np.sqrt(x * x + y * y + z * z), abs(w)))
 
 
 def _multiply_quaternions(a: Array, b: Array) -> Array:
@@ -179,11 +213,11 @@ def _quaternion_from_rotation(r: Array) -> Array:
         q[k] = r[k, i] + r[i, k]
         q[3] = r[k, j] - r[j, k]
     q = q / root
-    return q / np.linalg.norm(q)
+    return np.asarray(q / np.linalg.norm(q))
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
+class Motion(_Record):
     """
     How the robot moved between two stamps.
 
@@ -196,7 +230,7 @@ class Motion:
 
 
 @dataclass(frozen=True, eq=False)
-class Camera:
+class Camera(_Record):
     """
     A calibrated pinhole camera.
 
@@ -227,7 +261,7 @@ class Camera:
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class Frame(_Record):
     """
     One image of one camera at one time.
 
@@ -254,11 +288,11 @@ class Frame:
         image = _readonly(image, 'image', (-1, -1, 3), np.uint8)
         if image.size == 0:
             raise ValueError(f'a frame holds a non-empty image, got shape {image.shape}')
-        _set(self, stamp_ns=int(self.stamp_ns), image=image)
+        _set(self, stamp_ns=_stamp(self.stamp_ns), image=image)
 
 
 @dataclass(frozen=True, eq=False)
-class LocalFeatures:
+class LocalFeatures(_Record):
     """
     Local features of one image, for geometric verification.
 
@@ -280,7 +314,7 @@ class LocalFeatures:
 
 
 @dataclass(frozen=True, eq=False)
-class Description:
+class Description(_Record):
     """
     What a network says about one frame.
 
@@ -299,12 +333,12 @@ class Description:
         attention = self.attention
         if attention is not None:
             attention = _readonly(attention, 'attention', (-1, -1), np.float32)
-        _set(self, stamp_ns=int(self.stamp_ns), attention=attention,
+        _set(self, stamp_ns=_stamp(self.stamp_ns), attention=attention,
              descriptor=_readonly(self.descriptor, 'descriptor', (-1,), np.float32))
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class View(_Record):
     """
     What one camera saw of a place.
 
@@ -322,7 +356,7 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class Place(_Record):
     """
     A place of a map: one moment of one traverse.
 
@@ -339,7 +373,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(_Record):
     """
     A place that may be where the query was taken.
 
@@ -364,7 +398,7 @@ class Decision(Enum):
 
 
 @dataclass(frozen=True)
-class RelativePose:
+class RelativePose(_Record):
     """
     Pose of the query's base in the base of the place it matched.
 
@@ -380,7 +414,7 @@ class RelativePose:
 
 
 @dataclass(frozen=True)
-class Localization:
+class Localization(_Record):
     """
     The answer to one query frame.
 
@@ -416,7 +450,7 @@ class Localization:
 
 
 @dataclass(frozen=True)
-class LoopClosure:
+class LoopClosure(_Record):
     """
     Two moments at which the robot was at one place.
 
