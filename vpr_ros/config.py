@@ -10,6 +10,7 @@ allowed: bool, int, float, str and non-empty lists of one of them; an empty stri
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 import fnmatch
@@ -19,24 +20,27 @@ from typing import Any
 from typing import get_args
 from typing import get_origin
 from typing import Literal
+from typing import TypeAlias
 from typing import TypeVar
 
 import pydantic
-import yaml
-
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
+import yaml
 
 __all__ = ['Parameter', 'Settings', 'make_settings', 'parameters', 'parse_assignments',
            'read_parameter_file', 'setting', 'write_parameter_file']
 
+Kind: TypeAlias = type
+_SCALARS: tuple[Kind, ...] = (bool, int, float, str)
 Value = bool | int | float | str | list[bool] | list[int] | list[float] | list[str]
 
 
 class Settings(pydantic.BaseModel):
     """Base of all settings: immutable, and unknown names are refused."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra='forbid', validate_default=True)
+    model_config = pydantic.ConfigDict(frozen=True, extra='forbid', validate_default=True,
+                                       allow_inf_nan=False)
 
 
 AnySettings = TypeVar('AnySettings', bound=Settings)
@@ -59,6 +63,7 @@ class Parameter:
     One row of the table that ROS declarations, YAML, command line and docs are made from.
 
     :param type: bool, int, float, str or list.
+    :param item: what a list holds: bool, int, float or str; None for anything else.
     :param minimum: smallest allowed number, or None.
     :param choices: the allowed strings, or empty.
     """
@@ -71,19 +76,23 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     live: bool = False
+    item: Kind | None = None
 
 
 def parameters(model: type[Settings], prefix: str = '') -> list[Parameter]:
     """Return the flat table of a settings model; nested names are joined by dots."""
     rows: list[Parameter] = []
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Settings):
+        kind: Any = field.annotation
+        origin = get_origin(kind)
+        # In Python 3.10 list[int] is an instance of type, and no class.
+        if origin is None and isinstance(kind, type) and issubclass(kind, Settings):
             rows += parameters(kind, f'{prefix}{name}.')
             continue
-        choices = get_args(kind) if get_origin(kind) is Literal else ()
-        plain = str if choices else (get_origin(kind) or kind)
-        if plain not in (bool, int, float, str, list):
+        choices = get_args(kind) if origin is Literal else ()
+        item = get_args(kind)[0] if origin is list else None
+        plain = str if choices else (origin or kind)
+        if plain not in (*_SCALARS, list) or (plain is list and item not in _SCALARS):
             raise TypeError(f'{model.__name__}.{name}: ROS parameters cannot carry {kind}')
         extra = field.json_schema_extra
         bounds = {k: getattr(m, k) for m in field.metadata for k in ('ge', 'gt', 'le', 'lt')
@@ -93,7 +102,7 @@ def parameters(model: type[Settings], prefix: str = '') -> list[Parameter]:
             description=field.description or '',
             minimum=bounds.get('ge', bounds.get('gt')),
             maximum=bounds.get('le', bounds.get('lt')), choices=choices,
-            live=bool(extra.get('live')) if isinstance(extra, dict) else False))
+            item=item, live=bool(extra.get('live')) if isinstance(extra, dict) else False))
     return rows
 
 
@@ -119,16 +128,26 @@ def make_settings(model: type[AnySettings], values: Mapping[str, object]) -> Any
         return model.model_validate(nested)
     except pydantic.ValidationError as error:
         problems = '; '.join(
-            f"parameter {'.'.join(str(part) for part in e['loc'])}: {e['msg'].lower()}, "
+            f"parameter {'.'.join(str(part) for part in e['loc'])}: "
+            f"{e['msg'][:1].lower()}{e['msg'][1:]}, "
             f"got {e['input']!r}" for e in error.errors())
         raise VprError(problems) from error
 
 
-def _check_type(row: Parameter, value: object) -> None:
+def _check_type(row: Parameter, value: Any) -> None:
     # Stricter than pydantic, which would read the text 'yes' as true and true as 1.
-    fits = type(value) is row.type or (row.type is float and type(value) is int)
-    if not fits:
-        raise VprError(f'parameter {row.name} must be {_type_name(row.type)}, got {value!r} '
+    _check_kind(row.name, row.type, value)
+    if isinstance(value, list) and row.item is not None:
+        if not value:
+            raise VprError(f'parameter {row.name} must not be an empty list: ROS cannot tell what '
+                           'it holds')
+        for index, item in enumerate(value):
+            _check_kind(f'{row.name}[{index}]', row.item, item)
+
+
+def _check_kind(name: str, kind: Kind, value: object) -> None:
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        raise VprError(f'parameter {name} must be {_type_name(kind)}, got {value!r} '
                        f'({_type_name(type(value))})')
 
 
@@ -153,12 +172,26 @@ def read_parameter_file(path: Path, node: str) -> dict[str, object]:
         raise VprError(f'{path} is no ROS parameter file: expected a section such as "/**:" with '
                        '"ros__parameters:" below it')
     flat: dict[str, object] = {}
-    for section, body in document.items():
-        if not isinstance(body, dict) or not isinstance(body.get('ros__parameters'), dict):
-            raise VprError(f'{path}: section {section!r} must hold "ros__parameters:"')
-        if fnmatch.fnmatch(node, str(section).strip('/').rsplit('/', 1)[-1]):
-            flat.update(_flatten(body['ros__parameters']))
+    for section, body in _sections(document, path):
+        if fnmatch.fnmatchcase(node, section.rsplit('/', 1)[-1]):
+            flat.update(_flatten(body))
     return flat
+
+
+def _sections(tree: Mapping[Any, Any], path: Path, above: str = '',
+              ) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Return (name of the node, its parameters); namespaces may be nested or in the name."""
+    for key, body in tree.items():
+        section = f"{above}/{str(key).strip('/')}"
+        if not isinstance(body, dict) or not body:
+            raise VprError(f'{path}: section {str(key)!r} must hold "ros__parameters:"')
+        if 'ros__parameters' not in body:
+            yield from _sections(body, path, section)
+        elif isinstance(body['ros__parameters'], dict):
+            yield section, body['ros__parameters']
+        else:
+            raise VprError(f'{path}: "ros__parameters:" of section {str(key)!r} must hold '
+                           f"name: value, got {body['ros__parameters']!r}")
 
 
 def _flatten(tree: Mapping[Any, Any], prefix: str = '') -> dict[str, object]:
@@ -194,7 +227,7 @@ def write_parameter_file(model: type[Settings], node: str) -> str:
     for row in parameters(model):
         *groups, last = row.name.split('.')
         for depth, group in enumerate(groups):
-            if open_groups[depth:depth + 1] != [group]:
+            if open_groups[:depth + 1] != groups[:depth + 1]:
                 lines.append(f"{'  ' * (depth + 2)}{group}:")
         open_groups = groups
         indent = '  ' * (len(groups) + 2)
