@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.maps.flat_index import FlatIndex
 from vpr_ros.maps.place_index import Neighbours
@@ -42,18 +41,21 @@ class Localizer:
                  settings: MatchingSettings) -> None:
         if len(snapshot) == 0:
             raise ValueError('a map without places cannot localize anything')
-        self.settings = settings
         self._snapshot = snapshot
         self._extractor = extractor
         self._index = FlatIndex(snapshot)
         self._background = Background.of(snapshot.descriptors)
-        self._neighbourhoods = Neighbourhoods(
-            snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
         self._filter = ForwardFilter(
-            snapshot.session_of, snapshot.stamps_ns,
-            Transition(settings.fastest_speed_ratio, settings.enter_probability,
-                       settings.leave_probability, settings.jump_probability))
+            snapshot.session_of, snapshot.stamps_ns, _transition(settings))
+        self.change_settings(settings)
         self._last_ns: int | None = None
+
+    def change_settings(self, settings: MatchingSettings) -> None:
+        """Go on with other settings; the belief stays."""
+        self.settings = settings
+        self._neighbourhoods = Neighbourhoods(
+            self._snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
+        self._filter.transition = _transition(settings)
 
     def reset(self) -> None:
         """Forget all evidence, as after a restart."""
@@ -103,8 +105,8 @@ class Localizer:
 
     def _answer(self, description: Description, rows: NDArray[np.int64], neighbours: Neighbours,
                 found: list[Hypothesis], times: dict[str, int]) -> Localization:
-        similarity = dict(zip(rows.tolist(), neighbours.similarities.tolist()))
-        camera = dict(zip(rows.tolist(), neighbours.cameras.tolist()))
+        similarity = dict(zip(rows.tolist(), neighbours.similarities.tolist(), strict=True))
+        camera = dict(zip(rows.tolist(), neighbours.cameras.tolist(), strict=True))
         candidates = tuple(
             self._candidate(h, description, similarity.get(h.row), camera.get(h.row))
             for h in found)
@@ -146,3 +148,8 @@ class Localizer:
         return Decision.UNKNOWN, (
             f'several places look like this: the best has probability {probability:.2f}, less '
             f'than {wanted:.2f}')
+
+
+def _transition(settings: MatchingSettings) -> Transition:
+    return Transition(settings.fastest_speed_ratio, settings.enter_probability,
+                      settings.leave_probability, settings.jump_probability)

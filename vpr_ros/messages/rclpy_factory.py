@@ -12,11 +12,12 @@ from typing import Any
 
 from vpr_ros.errors import VprError
 
-__all__ = ['RclpyFactory']
+__all__ = ['message_class', 'RclpyFactory']
 
 
 @cache
-def _message_class(type_name: str) -> Any:
+def message_class(type_name: str) -> Any:
+    """Return the class of 'package/msg/Name'; VprError with what to build or install."""
     package, _, name = type_name.partition('/msg/')
     try:
         # The sources of vpr_msgs, seen from the root of the repository, import as an empty
@@ -36,7 +37,7 @@ class RclpyFactory:
 
     def new(self, type_name: str, /, **fields: Any) -> Any:
         """Make a message; VprError when its package is not in the sourced installation."""
-        return _message_class(type_name)(**fields)
+        return message_class(type_name)(**fields)
 
     def octets(self, data: Any, /) -> Any:
         """Return an ``array.array``: it alone escapes a check of every single element."""

@@ -1,0 +1,267 @@
+"""
+The node ``localizer``: images in, places out.
+
+Its executor thread only moves messages: the images wait undecoded in a slot of one, a worker
+decodes and localizes the latest, and its answers return to the executor to be published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import logging
+from pathlib import Path
+import sys
+import time
+
+from geometry_msgs.msg import PoseWithCovarianceStamped
+import rclpy
+from rclpy.clock import JumpThreshold
+from rclpy.clock import TimeJump
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleState
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import HistoryPolicy
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+
+from vpr_ros.errors import VprError
+from vpr_ros.extraction.extractor import make_extractor
+from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.matching.localizer import Localizer
+from vpr_ros.matching.loop_closures import loop_closure_of
+from vpr_ros.messages.images import decode_compressed_image
+from vpr_ros.messages.images import decode_image
+from vpr_ros.messages.rclpy_factory import message_class
+from vpr_ros.messages.rclpy_factory import RclpyFactory
+from vpr_ros.messages.results import loop_closure_message
+from vpr_ros.messages.results import place_match_message
+from vpr_ros.messages.results import pose_message
+from vpr_ros.messages.stamps import ns_from_stamp
+from vpr_ros.nodes.logs import LogBridge
+from vpr_ros.nodes.parameters import declare_settings
+from vpr_ros.nodes.parameters import read_node_settings
+from vpr_ros.nodes.parameters import validate_changes
+from vpr_ros.runtime.worker import Worker
+from vpr_ros.settings import LocalizeSettings
+from vpr_ros.types import Frame
+from vpr_ros.types import Localization
+
+__all__ = ['LocalizerNode', 'main']
+
+# The latest image is worth more than all of them; a replay overrides this by parameter.
+_IMAGE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1,
+                        reliability=ReliabilityPolicy.BEST_EFFORT)
+_ANSWER_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10,
+                         reliability=ReliabilityPolicy.RELIABLE)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One image to localize, and what changed since the last."""
+
+    serialized: bytes
+    settings: LocalizeSettings
+    reset: bool
+
+
+class LocalizerNode(LifecycleNode):
+    """
+    Publishes where in a map the images of a camera were taken.
+
+    ``~/place_match`` (vpr_msgs/PlaceMatch) for every image that was looked at, ``~/loop_closure``
+    (vpr_msgs/LoopClosure) for known places, ``~/pose`` (PoseWithCovarianceStamped in the map
+    frame) for known places whose pose the map has. Stamps are those of the images.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('localizer')
+        logging.getLogger('vpr_ros').addHandler(LogBridge(self.get_logger()))
+        declare_settings(self, LocalizeSettings)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self._factory = RclpyFactory()
+        self._localizer: Localizer | None = None
+        self._worker: Worker[_Job, Localization] | None = None
+        self._settings = LocalizeSettings()
+        self._settings_changed = False
+        self._reset_wanted = False
+        self._session = ''
+        self._last_image = 0.0
+        self._warned_of_silence = False
+
+    # Life cycle ---------------------------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the map and its network; one clear sentence when that cannot be done."""
+        try:
+            self._load()
+        except VprError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def _load(self) -> None:
+        self._place_match_type = message_class('vpr_msgs/msg/PlaceMatch')
+        self._loop_closure_type = message_class('vpr_msgs/msg/LoopClosure')
+        self._settings = read_node_settings(self, LocalizeSettings)
+        if not self._settings.map:
+            raise VprError('parameter map is empty: give the path of a map, made with '
+                           '"vpr_ros map build"')
+        with PlaceMap.open(Path(self._settings.map)) as place_map:
+            network = place_map.network
+            snapshot = place_map.snapshot()
+        if len(snapshot) == 0:
+            raise VprError(f'the map {self._settings.map} has no places')
+        extractor = make_extractor(self._settings.extraction, network)
+        self._localizer = Localizer(snapshot, extractor, self._settings.matching)
+        self.get_logger().info(
+            f'{len(snapshot)} places of {self._settings.map}, described by {network.name}')
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to listen and to answer."""
+        settings = self._settings
+        self._session = f'{self.get_name()} {time.time_ns()}'
+        self._place_match = self.create_publisher(
+            self._place_match_type, '~/place_match', _ANSWER_QOS)
+        self._loop_closure = self.create_publisher(
+            self._loop_closure_type, '~/loop_closure', _ANSWER_QOS)
+        self._pose = self.create_publisher(PoseWithCovarianceStamped, '~/pose', _ANSWER_QOS)
+        self._answers_ready = self.create_guard_condition(self._publish_answers)
+        self._worker = Worker(self._localize, self._answers_ready.trigger)
+        topic = settings.image or 'image'
+        self._images = self.create_subscription(
+            CompressedImage if settings.compressed else Image,
+            f'{topic}/compressed' if settings.compressed else topic, self._on_image, _IMAGE_QOS,
+            raw=True, qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        self._jumps = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1)),
+            post_callback=self._on_time_jump)
+        self._last_image, self._warned_of_silence = time.monotonic(), False
+        self._silence_timer = self.create_timer(1.0, self._watch_silence)
+        self._reset_wanted = True
+        self.get_logger().info(f'localizing images on {self._images.topic_name}')
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening; the map stays loaded."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of the map and the network."""
+        self._localizer = None
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop whatever runs."""
+        self._stop()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _stop(self) -> None:
+        if self._worker is None:
+            return
+        self.destroy_subscription(self._images)
+        self._worker.stop()
+        self._worker = None
+        self._jumps.unregister()
+        self.destroy_timer(self._silence_timer)
+        self.destroy_guard_condition(self._answers_ready)
+        for publisher in (self._place_match, self._loop_closure, self._pose):
+            self.destroy_publisher(publisher)
+
+    # On the executor's thread -------------------------------------------------------------------
+
+    def _on_image(self, serialized: bytes) -> None:
+        if self._worker is None:
+            return
+        self._last_image, self._warned_of_silence = time.monotonic(), False
+        if self._settings_changed:
+            # Validated when they were set; applied here, because Humble calls nobody afterwards.
+            self._settings = read_node_settings(self, LocalizeSettings)
+            self._settings_changed = False
+        self._worker.submit(_Job(serialized, self._settings, self._reset_wanted))
+        self._reset_wanted = False
+
+    def _publish_answers(self) -> None:
+        if self._worker is None:
+            return
+        for answer in self._worker.collect():
+            if isinstance(answer, Exception):
+                self.get_logger().warning(f'an image was left out: {answer}')
+            else:
+                self._publish(answer)
+
+    def _publish(self, answer: Localization) -> None:
+        settings = self._settings
+        self._place_match.publish(
+            place_match_message(self._factory, answer, map_frame=settings.map_frame))
+        closure = loop_closure_of(answer, session=self._session)
+        if closure is not None:
+            self._loop_closure.publish(
+                loop_closure_message(self._factory, closure, frame_id=settings.base_frame))
+        if answer.T_map_base is not None:
+            self._pose.publish(
+                pose_message(self._factory, answer, map_frame=settings.map_frame))
+
+    def _on_set_parameters(self, changes: list[Parameter]) -> object:
+        self._settings_changed = True
+        return validate_changes(self, LocalizeSettings, changes)
+
+    def _on_time_jump(self, jump: TimeJump) -> None:
+        self.get_logger().info('time went back: starting anew')
+        self._reset_wanted = True
+
+    def _watch_silence(self) -> None:
+        silent = time.monotonic() - self._last_image
+        if silent < self._settings.silence_s or self._warned_of_silence:
+            return
+        self._warned_of_silence = True
+        topic = self._images.topic_name
+        publishers = self.count_publishers(topic)
+        hint = ('nobody publishes it: set the parameter image' if publishers == 0 else
+                f'{publishers} publish it: is it an image, and is their QoS compatible?')
+        self.get_logger().warning(f'no image on {topic} for {silent:.0f} s; {hint}')
+
+    # On the worker's thread ---------------------------------------------------------------------
+
+    def _localize(self, job: _Job) -> Localization:
+        assert self._localizer is not None
+        if job.settings.matching is not self._localizer.settings:
+            self._localizer.change_settings(job.settings.matching)
+        if job.reset:
+            self._localizer.reset()
+        if job.settings.compressed:
+            message = deserialize_message(job.serialized, CompressedImage)
+            image = decode_compressed_image(message)
+        else:
+            message = deserialize_message(job.serialized, Image)
+            image = decode_image(message)
+        frame = Frame(ns_from_stamp(message.header.stamp), image, camera=job.settings.camera)
+        _, localization = self._localizer.localize(frame)
+        return localization
+
+
+def main() -> None:
+    """Run the node until it is stopped."""
+    rclpy.init(args=sys.argv)
+    node = LocalizerNode()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        if node.get_parameter('autostart').value and (
+                node.trigger_configure() == TransitionCallbackReturn.SUCCESS):
+            node.trigger_activate()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.on_shutdown(LifecycleState(0, 'finalizing'))
+        node.destroy_node()
+        rclpy.try_shutdown()
