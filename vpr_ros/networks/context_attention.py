@@ -49,6 +49,7 @@ class LayerAttention(nn.Module):
         self.omega = nn.Parameter(torch.eye(channels) / channels)
         self.conv = nn.Conv2d(channels, 1, 3, padding=1)
         nn.init.normal_(self.conv.weight, std=1e-3)
+        assert self.conv.bias is not None
         nn.init.constant_(self.conv.bias, 0.5)  # above zero, or ReLU lets no gradient through
 
     def forward(self, features: Tensor) -> Tensor:
@@ -76,13 +77,15 @@ class ContextFlexibleAttention(nn.Module):
 
     def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Return (B, h, w) summing to 1, from one map (B, C_l, H_l, W_l) per layer."""
-        total = torch.zeros((), device=maps[0].device)
-        for layer, weight, features in zip(self.layers, F.softplus(self.weight), maps):
+        if len(maps) != len(self.layers):
+            raise ValueError(f'expected {len(self.layers)} maps, got {len(maps)}')
+        total = F.softplus(self.bias)
+        for layer, weight, features in zip(self.layers, F.softplus(self.weight), maps,
+                                           strict=True):
             attention = layer(features)
             # Mean 1 on its own grid: resizing keeps that, whatever the sizes.
             attention = attention * (attention.shape[1] * attention.shape[2])
             resized = F.interpolate(attention[:, None], size=size, mode='bilinear',
                                     align_corners=False)[:, 0]
             total = total + weight * resized
-        total = total + F.softplus(self.bias)
         return total / total.sum(dim=(1, 2), keepdim=True)

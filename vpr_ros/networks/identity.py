@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from dataclasses import dataclass
 import json
+import math
+from typing import Any
 
 __all__ = ['NetworkIdentity', 'Preprocessing']
+
+# An identity may come from a foreign map: what no network takes is refused before it is allocated.
+_LARGEST_SIDE = 16384
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,15 @@ class Preprocessing:
     width: int
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if not (_is_count(self.height) and _is_count(self.width)
+                and max(self.height, self.width) <= _LARGEST_SIDE):
+            raise ValueError(f'height and width of a network must be whole numbers in '
+                             f'1..{_LARGEST_SIDE}, got {self.height!r} x {self.width!r}')
+        if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std) <= 0.0:
+            raise ValueError('mean must be finite and std finite and positive, got '
+                             f'{self.mean} and {self.std}')
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,12 @@ class NetworkIdentity:
     options: str = '{}'
     metric: str = 'cosine'
 
+    def __post_init__(self) -> None:
+        texts = (self.name, self.weights_hash, self.options, self.metric)
+        if not all(isinstance(text, str) for text in texts) or not _is_count(self.dimension):
+            raise ValueError('an identity has texts and a dimension of at least 1, got '
+                             f'{texts} and {self.dimension!r}')
+
     def to_json(self) -> str:
         """Return the identity as JSON with sorted keys."""
         return json.dumps(asdict(self), sort_keys=True)
@@ -51,10 +71,16 @@ class NetworkIdentity:
             values = json.loads(text)
             image = values.pop('preprocessing')
             return cls(preprocessing=Preprocessing(
-                height=int(image['height']), width=int(image['width']),
+                height=image['height'], width=image['width'],
                 mean=_rgb(image['mean']), std=_rgb(image['std'])), **values)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f'not the identity of a network: {text[:200]!r}') from error
+        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError,
+                ValueError) as error:
+            raise ValueError(f'not the identity of a network: {text[:200]!r} '
+                             f'({str(error)[:200]})') from error
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
 
 
 def _rgb(values: list[float]) -> tuple[float, float, float]:

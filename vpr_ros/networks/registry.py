@@ -35,6 +35,9 @@ def register_network(name: str, factory: str) -> None:
     :param factory: ``module:function``; the function takes keyword options and returns a
         :class:`vpr_ros.networks.base.PlaceNetwork`.
     """
+    module, colon, function = factory.partition(':')
+    if not (module and colon and function):
+        raise VprError(f"a network's factory is given as module:function, got {factory!r}")
     if name in _NETWORKS and _NETWORKS[name] != factory:
         raise VprError(f'a network named {name!r} is registered already ({_NETWORKS[name]})')
     _NETWORKS[name] = factory
@@ -45,10 +48,18 @@ def create_network(name: str, options: Mapping[str, object] | None = None) -> Pl
     if name not in _NETWORKS:
         raise unknown_name('network', name, _NETWORKS)
     module, function = _NETWORKS[name].split(':')
-    factory = getattr(importlib.import_module(module), function)
+    try:
+        factory = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise VprError(f'network {name!r} cannot be made: {_NETWORKS[name]} is not there '
+                       f'({error})') from error
     known = inspect.signature(factory).parameters
     for option in options or {}:
         if option not in known:
             raise unknown_name(f'option of network {name!r}', option, known)
-    network: PlaceNetwork = factory(**(options or {})).eval()
-    return network.requires_grad_(False)
+    try:
+        network: PlaceNetwork = factory(**(options or {}))
+    except (TypeError, ValueError) as error:
+        raise VprError(f'network {name!r} does not take the options {dict(options or {})}: '
+                       f'{error}') from error
+    return network.eval().requires_grad_(False)
