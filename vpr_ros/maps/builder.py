@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 import cv2
-
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.maps.keyframes import select_keyframes
 from vpr_ros.maps.place_map import NewPlace

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 import os
 from pathlib import Path
 import sqlite3
+import sys
 
 from vpr_ros.errors import VprError
 
@@ -18,25 +20,35 @@ _TABLES = {'map', 'session', 'camera', 'place', 'view', 'thumbnail'}
 _LARGEST_VALUE = 64 * 1024 * 1024
 
 
-def create(path: Path) -> sqlite3.Connection:
-    """Make an empty map file; an existing path is refused."""
+def create(path: Path, facts: Mapping[str, str | int]) -> sqlite3.Connection:
+    """
+    Make a map file without places, whole or not at all; an existing path is refused.
+
+    :param facts: what the table ``map`` holds.
+    """
     if path.exists():
         raise VprError(f'{path} exists already: choose another name, append to it, or remove it')
     if not path.parent.is_dir():
         raise VprError(f'cannot make {path}: its folder does not exist')
-    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection = sqlite3.connect(path, isolation_level=None)
+    except sqlite3.Error as error:
+        raise VprError(f'cannot make {path}: {error}') from error
     try:
         connection.execute('BEGIN IMMEDIATE')
         schema = (resources.files('vpr_ros.maps') / 'schema.sql').read_text(encoding='utf-8')
         for statement in _statements(schema):
             connection.execute(statement)
+        connection.executemany('INSERT INTO map VALUES (?, ?)', facts.items())
         connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
         connection.execute(f'PRAGMA user_version = {SCHEMA_VERSION}')
         connection.execute('COMMIT')
         _prepare(connection, writeable=True)
-    except BaseException:
+    except BaseException as error:
         connection.close()
         path.unlink(missing_ok=True)
+        if isinstance(error, sqlite3.Error):
+            raise VprError(f'cannot make {path}: {error}') from error
         raise
     return connection
 
@@ -50,9 +62,12 @@ def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
     """Open a map file; anything else is refused with what it is."""
     if not path.is_file():
         raise VprError(f'no map at {path}: build one with "vpr_ros map build"')
+    if writeable and not os.access(path, os.W_OK):
+        raise VprError(f'no permission to change the map {path}: open it to read, or copy it')
     mode = 'rw' if writeable else 'ro'
-    if not writeable and not os.access(path.parent, os.W_OK):
-        # SQLite wants to write beside a WAL file even to read it; where it cannot, nobody writes.
+    if not writeable and not os.access(path.parent, os.W_OK) and not _log(path).exists():
+        # SQLite wants to make files beside a map in WAL mode even to read it. Without a log nobody
+        # writes; with one, what it holds is part of the map and must not be skipped.
         mode = 'ro&immutable=1'
     try:
         connection = sqlite3.connect(f'{path.absolute().as_uri()}?mode={mode}', uri=True,
@@ -62,7 +77,7 @@ def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
     try:
         _check(connection, path)
         _prepare(connection, writeable=writeable)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise VprError(f'{path} is no map of vpr_ros, or it is damaged: {error}') from error
     except BaseException:
@@ -71,19 +86,31 @@ def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
     return connection
 
 
+def _log(path: Path) -> Path:
+    """Return where SQLite keeps changes that are not in the file yet."""
+    return path.with_name(f'{path.name}-wal')
+
+
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    if hasattr(connection, 'setlimit'):  # Python 3.11
+    if sys.version_info >= (3, 11):
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
     connection.execute('PRAGMA trusted_schema = OFF')
     connection.execute('PRAGMA cell_size_check = ON')
     application, = connection.execute('PRAGMA application_id').fetchone()
     if application != APPLICATION_ID:
-        raise VprError(f'{path} is an SQLite file but no map of vpr_ros (its application id is '
-                       f'{application:#x}, a map has {APPLICATION_ID:#x})')
+        raise VprError(f'{path} is no map of vpr_ros: its SQLite application id is '
+                       f'{application:#x}, not {APPLICATION_ID:#x}')
     version, = connection.execute('PRAGMA user_version').fetchone()
     if version != SCHEMA_VERSION:
         raise VprError(f'{path} has schema version {version}, this vpr_ros reads version '
                        f'{SCHEMA_VERSION}: use the vpr_ros that wrote it, or build it again')
+    pages, = connection.execute('PRAGMA page_count').fetchone()
+    page_size, = connection.execute('PRAGMA page_size').fetchone()
+    # SQLite takes the missing part of a last page for zeros, and places would be gone unnoticed.
+    # The log is looked for first: another process may fold it into the file meanwhile.
+    if not _log(path).exists() and path.stat().st_size < pages * page_size:
+        raise VprError(f'{path} is damaged: it ends after {path.stat().st_size} of '
+                       f'{pages * page_size} bytes; copy it again')
     tables = {name for name, in connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")}
     if not _TABLES <= tables:
@@ -102,6 +129,8 @@ def close(connection: sqlite3.Connection, *, writeable: bool) -> None:
     """Close; the last writer folds the log into the one file that users copy around."""
     try:
         if writeable:
+            # First the content, which readers do not hinder, then the log itself, which they do.
+            connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
             connection.execute('PRAGMA journal_mode = DELETE')
     except sqlite3.OperationalError:
         pass  # somebody else has it open: they fold it

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.maps.place_index import Neighbours
 from vpr_ros.maps.snapshot import Snapshot
 
@@ -30,6 +29,9 @@ class FlatIndex:
         dimension = self._index.d
         if query.shape != (dimension,):
             raise ValueError(f'a query must have shape ({dimension},), got {query.shape}')
+        if not np.isfinite(query).all():
+            # FAISS would answer with row -1, which numpy takes for the last view.
+            raise ValueError('a query must be finite, got NaN or infinity')
         if k < 1:
             raise ValueError(f'k must be positive, got {k}')
         # A place can hold as many of the best views as it has views.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 import secrets
@@ -15,7 +16,6 @@ import uuid
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros import __version__
 from vpr_ros.errors import VprError
 from vpr_ros.maps import database
@@ -30,6 +30,8 @@ __all__ = ['NewPlace', 'PlaceMap', 'SessionInfo']
 # fleet (100,000 sessions collide with probability 0.5 %, which adding a session then notices).
 _COUNTER_BITS = 23
 _PREFIX_BITS = 40
+# A map that asks for more than this is not honest.
+_LARGEST_DIMENSION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,14 @@ class PlaceMap:
             self.created_ns = int(facts['created_ns'])
             self.software = str(facts['software'])
             self.descriptor_type = str(facts['descriptor_type'])
+            int(facts['revision'])
             if self.descriptor_type not in ('float16', 'float32'):
                 raise ValueError(f'descriptor type {self.descriptor_type!r}')
-        except (KeyError, ValueError, sqlite3.Error) as error:
+            dimension: object = self.network.dimension
+            if type(dimension) is not int or not 0 < dimension <= _LARGEST_DIMENSION:
+                raise ValueError(f'descriptors of {dimension!r} dimensions')
+        # Deeply nested JSON is a RecursionError.
+        except (KeyError, TypeError, ValueError, RecursionError, sqlite3.Error) as error:
             raise VprError(f'{path} is damaged: its description cannot be read '
                            f'({error})') from error
 
@@ -81,11 +88,13 @@ class PlaceMap:
     def create(cls, path: Path, network: NetworkIdentity, *,
                descriptor_type: Literal['float16', 'float32'] = 'float16') -> PlaceMap:
         """Make an empty map for descriptors of a network; an existing path is refused."""
-        connection = database.create(path)
-        facts = {'uuid': str(uuid.uuid4()), 'network': network.to_json(),
-                 'created_ns': time.time_ns(), 'software': f'vpr_ros {__version__}',
-                 'descriptor_type': descriptor_type, 'revision': 0}
-        connection.executemany('INSERT INTO map VALUES (?, ?)', facts.items())
+        if descriptor_type not in ('float16', 'float32'):
+            raise ValueError('descriptor_type must be float16 or float32, got '
+                             f'{descriptor_type!r}')
+        connection = database.create(path, {
+            'uuid': str(uuid.uuid4()), 'network': network.to_json(),
+            'created_ns': time.time_ns(), 'software': f'vpr_ros {__version__}',
+            'descriptor_type': descriptor_type, 'revision': 0})
         return cls(path, connection, writeable=True)
 
     @classmethod
@@ -110,40 +119,45 @@ class PlaceMap:
         self.close()
 
     def __len__(self) -> int:
-        count: int = self._connection.execute('SELECT count(*) FROM place').fetchone()[0]
+        with self._reading():
+            count: int = self._connection.execute('SELECT count(*) FROM place').fetchone()[0]
         return count
 
     @property
     def revision(self) -> int:
         """The number of changes made to this map."""
-        value, = self._connection.execute(
-            "SELECT value FROM map WHERE key = 'revision'").fetchone()
-        return int(value)
+        with self._reading():
+            value, = self._connection.execute(
+                "SELECT value FROM map WHERE key = 'revision'").fetchone()
+            return int(value)
 
     def sessions(self) -> list[SessionInfo]:
         """Return the traverses in the order they were added."""
-        rows = self._connection.execute(
-            'SELECT s.name, s.source, count(p.id), min(p.stamp_ns), max(p.stamp_ns) '
-            'FROM session s LEFT JOIN place p ON p.session = s.number '
-            'GROUP BY s.number ORDER BY s.number')
-        return [SessionInfo(*row) for row in rows]
+        with self._reading():
+            rows = self._connection.execute(
+                'SELECT s.name, s.source, count(p.id), min(p.stamp_ns), max(p.stamp_ns) '
+                'FROM session s LEFT JOIN place p ON p.session = s.number '
+                'GROUP BY s.number ORDER BY s.number')
+            return [SessionInfo(*row) for row in rows]
 
     def cameras(self) -> list[str]:
         """Return the names of the cameras that saw places."""
-        return [name for name, in self._connection.execute(
-            'SELECT name FROM camera ORDER BY number')]
+        with self._reading():
+            return [name for name, in self._connection.execute(
+                'SELECT name FROM camera ORDER BY number')]
 
     def add_session(self, name: str, *, source: str) -> None:
         """Begin a traverse; its name must be new to the map."""
-        self._require_writeable()
         if not name:
             raise VprError('a session needs a name')
-        if self._connection.execute('SELECT 1 FROM session WHERE name = ?', (name,)).fetchone():
-            raise VprError(f'{self.path} has a session {name!r} already: give this one another '
-                           'name')
-        self._connection.execute(
-            'INSERT INTO session (name, source, id_prefix, created_ns) VALUES (?, ?, ?, ?)',
-            (name, source, secrets.randbits(_PREFIX_BITS), time.time_ns()))
+        with self._change():
+            if self._connection.execute(
+                    'SELECT 1 FROM session WHERE name = ?', (name,)).fetchone():
+                raise VprError(f'{self.path} has a session {name!r} already: give this one '
+                               'another name')
+            self._connection.execute(
+                'INSERT INTO session (name, source, id_prefix, created_ns) VALUES (?, ?, ?, ?)',
+                (name, source, secrets.randbits(_PREFIX_BITS), time.time_ns()))
 
     def append(self, session: str, places: Iterable[NewPlace]) -> list[int]:
         """
@@ -151,15 +165,14 @@ class PlaceMap:
 
         Once this returns, they survive a crash. If any place is refused, none is added.
         """
-        self._require_writeable()
-        row = self._connection.execute(
-            'SELECT number, id_prefix FROM session WHERE name = ?', (session,)).fetchone()
-        if row is None:
-            raise VprError(f'{self.path} has no session {session!r}: add it first')
-        number, prefix = row
+        places = list(places)  # before the map is locked: they may take long to come
         ids = []
-        self._connection.execute('BEGIN IMMEDIATE')
-        try:
+        with self._change():
+            row = self._connection.execute(
+                'SELECT number, id_prefix FROM session WHERE name = ?', (session,)).fetchone()
+            if row is None:
+                raise VprError(f'{self.path} has no session {session!r}: add it first')
+            number, prefix = row
             base = prefix << _COUNTER_BITS
             last, = self._connection.execute(
                 'SELECT max(id) FROM place WHERE id BETWEEN ? AND ?',
@@ -171,17 +184,41 @@ class PlaceMap:
                 self._insert(next_id, number, place)
                 ids.append(next_id)
                 next_id += 1
-            self._connection.execute(
-                "UPDATE map SET value = value + 1 WHERE key = 'revision'")
-            self._connection.execute('COMMIT')
-        except BaseException:
-            self._connection.execute('ROLLBACK')
-            raise
         return ids
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Run one transaction, which raises the revision or leaves the map as it was."""
+        self._require_writeable()
+        try:
+            self._connection.execute('BEGIN IMMEDIATE')
+            try:
+                yield
+                self._connection.execute(
+                    "UPDATE map SET value = value + 1 WHERE key = 'revision'")
+                self._connection.execute('COMMIT')
+            except BaseException:
+                # A full disk makes SQLite roll back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute('ROLLBACK')
+                raise
+        except (sqlite3.Error, OverflowError) as error:
+            raise VprError(f'cannot change the map {self.path}: {error}') from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise VprError(f'the map {self.path} cannot be read, it may be damaged: '
+                           f'{error!r}') from error
 
     def _insert(self, place_id: int, session: int, place: NewPlace) -> None:
         if not place.views:
             raise VprError('a place needs at least one view')
+        cameras = [view.camera for view in place.views]
+        if len(set(cameras)) < len(cameras):
+            raise VprError(f'a place has one view of each camera, got views of {cameras}')
         pose = place.T_map_base
         covariance = None if pose is None else pose.covariance
         self._connection.execute(
@@ -218,56 +255,65 @@ class PlaceMap:
 
     def thumbnail(self, place_id: int, camera: str | None = None) -> bytes | None:
         """Return a small JPEG of a place (of any camera when none is named), or None."""
-        row = self._connection.execute(
-            'SELECT t.jpeg FROM thumbnail t JOIN camera c ON c.number = t.camera '
-            'WHERE t.place = ? AND (? IS NULL OR c.name = ?) ORDER BY c.number',
-            (place_id, camera, camera)).fetchone()
-        return None if row is None else bytes(row[0])
+        with self._reading():
+            row = self._connection.execute(
+                'SELECT t.jpeg FROM thumbnail t JOIN camera c ON c.number = t.camera '
+                'WHERE t.place = ? AND (? IS NULL OR c.name = ?) ORDER BY c.number',
+                (place_id, camera, camera)).fetchone()
+            if row is None:
+                return None
+            # bytes(n) of a number makes n zeros.
+            if not isinstance(row[0], bytes):
+                raise ValueError(f'the thumbnail of place {place_id} is no picture')
+            return row[0]
 
     def snapshot(self) -> Snapshot:
         """Read one revision of the map into memory."""
-        self._connection.execute('BEGIN')  # one state for all reads, while others append
-        try:
-            places = self._connection.execute(
-                'SELECT id, session, stamp_ns, pose, covariance FROM place '
-                'ORDER BY session, stamp_ns, id').fetchall()
-            sessions = dict(self._connection.execute('SELECT number, name FROM session'))
-            cameras = dict(self._connection.execute('SELECT number, name FROM camera'))
-            row_of = {row[0]: n for n, row in enumerate(places)}
-            views = list(self._views(row_of))
-            revision = self.revision
-        except sqlite3.DatabaseError as error:
-            raise VprError(f'the map {self.path} is damaged: {error}') from error
-        finally:
-            self._connection.execute('COMMIT')
-        session_index = {number: n for n, number in enumerate(sessions)}
-        camera_index = {number: n for n, number in enumerate(cameras)}
-        return Snapshot(
-            map_id=self.id, revision=revision,
-            sessions=tuple(sessions.values()), cameras=tuple(cameras.values()),
-            place_ids=np.array([p[0] for p in places], np.int64),
-            stamps_ns=np.array([p[2] for p in places], np.int64),
-            session_of=np.array([session_index[p[1]] for p in places], np.int64),
-            poses=tuple(_pose(p[3], p[4], self.path) for p in places),
-            view_rows=np.array([v[0] for v in views], np.int64),
-            view_cameras=np.array([camera_index[v[1]] for v in views], np.int64),
-            descriptors=(np.stack([v[2] for v in views]) if views
-                         else np.zeros((0, self.network.dimension), np.float32)))
+        with self._reading():
+            self._connection.execute('BEGIN')  # one state for all reads, while others append
+            try:
+                places = self._connection.execute(
+                    'SELECT id, session, stamp_ns, pose, covariance FROM place '
+                    'ORDER BY session, stamp_ns, id').fetchall()
+                sessions = dict(self._connection.execute(
+                    'SELECT number, name FROM session ORDER BY number'))
+                cameras = dict(self._connection.execute(
+                    'SELECT number, name FROM camera ORDER BY number'))
+                views = self._connection.execute(
+                    'SELECT place, camera, descriptor FROM view ORDER BY place, camera').fetchall()
+                revision = self.revision
+            finally:
+                self._connection.execute('COMMIT')
+            row_of = {place[0]: row for row, place in enumerate(places)}
+            if any(row[0] <= 0 for row in places):
+                raise ValueError('a place id is not positive')
+            session_index = {number: n for n, number in enumerate(sessions)}
+            camera_index = {number: n for n, number in enumerate(cameras)}
+            return Snapshot(
+                map_id=self.id, revision=revision,
+                sessions=tuple(sessions.values()), cameras=tuple(cameras.values()),
+                place_ids=np.array([p[0] for p in places], np.int64),
+                stamps_ns=np.array([p[2] for p in places], np.int64),
+                session_of=np.array([session_index[p[1]] for p in places], np.int64),
+                poses=tuple(_pose(p[3], p[4], self.path) for p in places),
+                view_rows=np.array([row_of[v[0]] for v in views], np.int64),
+                view_cameras=np.array([camera_index[v[1]] for v in views], np.int64),
+                descriptors=self._decode([v[2] for v in views]))
 
-    def _views(self, row_of: dict[int, int]) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    def _decode(self, blobs: list[bytes]) -> NDArray[np.float32]:
+        dimension = self.network.dimension
         kind = np.dtype(self.descriptor_type).newbyteorder('<')
-        size = self.network.dimension * kind.itemsize
-        for place, camera, blob in self._connection.execute(
-                'SELECT place, camera, descriptor FROM view ORDER BY place, camera'):
+        size = dimension * kind.itemsize
+        for blob in blobs:
             if len(blob) != size:
-                raise VprError(f'the map {self.path} is damaged: the descriptor of place {place} '
-                               f'has {len(blob)} bytes, not {size}')
-            descriptor = np.frombuffer(blob, kind).astype(np.float32)
-            norm = float(np.linalg.norm(descriptor))
-            if not np.isfinite(norm) or norm < 0.5:
-                raise VprError(f'the map {self.path} is damaged: the descriptor of place {place} '
-                               f'has norm {norm}')
-            yield row_of[place], camera, descriptor / norm
+                raise ValueError(f'a descriptor has {len(blob)} bytes, not {size}')
+        descriptors = np.frombuffer(b''.join(blobs), kind).astype(np.float32)
+        descriptors = descriptors.reshape(len(blobs), dimension)
+        norms = np.linalg.norm(descriptors, axis=1)
+        if not (np.isfinite(norms) & (norms >= 0.5)).all():
+            raise ValueError('a descriptor is not L2-normalised')
+        descriptors /= norms[:, None]  # what rounding to float16 took away
+        return descriptors
 
 
 def _blob(values: NDArray[np.float64]) -> bytes:
@@ -281,5 +327,5 @@ def _pose(pose: bytes | None, covariance: bytes | None, path: Path) -> Pose | No
         values = np.frombuffer(pose, '<f8')
         spread = None if covariance is None else np.frombuffer(covariance, '<f8').reshape(6, 6)
         return Pose(values[:3], values[3:], spread)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise VprError(f'the map {path} is damaged: a pose cannot be read ({error})') from error
