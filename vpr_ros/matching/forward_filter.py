@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.errors import VprError
 
 __all__ = ['ForwardFilter', 'Transition']
 
@@ -27,6 +28,12 @@ class Transition:
     enter_probability: float
     leave_probability: float
     jump_probability: float
+
+    def __post_init__(self) -> None:
+        if self.leave_probability + self.jump_probability > 1.0:
+            raise VprError(
+                'leave_probability and jump_probability exclude each other, so they add up to at '
+                f'most 1, got {self.leave_probability} and {self.jump_probability}')
 
 
 class ForwardFilter:
@@ -111,7 +118,7 @@ def _segments(session_of: NDArray[np.int64], stamps_ns: NDArray[np.int64]) -> li
         return []
     borders = [0, *(np.flatnonzero(np.diff(session_of)) + 1).tolist(), len(session_of)]
     segments = []
-    for begin, end in zip(borders[:-1], borders[1:]):
+    for begin, end in zip(borders[:-1], borders[1:], strict=True):
         gaps = np.diff(stamps_ns[begin:end])
         spacing = float(np.median(gaps)) if len(gaps) else 1e9
         segments.append(_Segment(slice(begin, end), max(spacing, 1.0)))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.maps.snapshot import Snapshot
 
 __all__ = ['Hypothesis', 'Neighbourhoods', 'hypotheses']

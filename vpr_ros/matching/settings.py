@@ -24,7 +24,7 @@ class MatchingSettings(Settings):
         1.2, 'Log odds of "same place" that one robust standard deviation of similarity is '
         'worth.', gt=0.0, le=100.0, live=True)
     evidence_threshold: float = setting(
-        2.2, 'How many robust standard deviations above the map\'s background the similarity '
+        2.2, "How many robust standard deviations above the map's background the similarity "
         'must stand for even odds.', ge=0.0, le=100.0, live=True)
     largest_evidence: float = setting(
         6.0, 'Bound on the log odds that one frame can give, for or against.',
