@@ -92,7 +92,7 @@ def test_registering_twice():
         register_network('compact', 'elsewhere:compact')
 
 
-@pytest.mark.parametrize('factory', ['networks_of_mine', 'networks_of_mine.average', ':', 'a:', ''])
+@pytest.mark.parametrize('factory', ['mine', 'mine.average', ':', 'mine:', ':f', ''])
 def test_a_factory_is_named_with_its_module(factory):
     with pytest.raises(VprError, match='module:function'):
         register_network('average', factory)

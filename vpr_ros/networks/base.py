@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import nn
 from torch import Tensor
-
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.networks.weights import weights_hash

@@ -11,11 +11,10 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+import torch
 from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
-import torch
-
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.context_attention import ContextFlexibleAttention
@@ -83,7 +82,13 @@ def compact(*, weights: str = '') -> Compact:
         embedded = resources.files('vpr_ros') / 'weights' / 'compact.safetensors'
         with resources.as_file(embedded) as path:
             tensors, _ = read_weights(path)
-    network = Compact(dimension=tensors['project.weight'].shape[0],
-                      features=tensors['fuse.weight'].shape[0])
+    network = Compact(dimension=_outputs(tensors, 'project.weight', 512),
+                      features=_outputs(tensors, 'fuse.weight', 128))
     load_weights(network, tensors, source)
     return network
+
+
+def _outputs(tensors: dict[str, Tensor], name: str, usual: int) -> int:
+    """Return how many outputs a layer has; loading will tell when the tensor is none of ours."""
+    tensor = tensors.get(name)
+    return usual if tensor is None or tensor.numel() == 0 or tensor.ndim < 2 else len(tensor)

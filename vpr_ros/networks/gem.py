@@ -6,7 +6,6 @@ import json
 
 from torch import Tensor
 from torch.nn import functional as F
-
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.identity import Preprocessing

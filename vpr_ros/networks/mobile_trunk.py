@@ -34,8 +34,9 @@ class _Conv(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         if self.pads_one_side:
             x = F.pad(x, (0, 1, 0, 1))
-        output: Tensor = super().forward(x)
-        return output
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 class _InvertedResidual(nn.Module):

@@ -12,7 +12,6 @@ import json
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.identity import Preprocessing

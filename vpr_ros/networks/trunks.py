@@ -11,7 +11,6 @@ from torch import Tensor
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.models.feature_extraction import get_graph_node_names
-
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 from vpr_ros.networks.weights import load_weights
@@ -37,11 +36,15 @@ _TRUNKS = {
 class Trunk(nn.Module):
     """Images (B, 3, H, W), ImageNet-normalised, to one feature map (B, C, h, w)."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, body: nn.Module, layer: str) -> None:
         super().__init__()
         self.body = body
         with torch.no_grad():
-            self.channels = int(self.forward(torch.zeros(1, 3, 64, 64)).shape[1])
+            shape = tuple(self.forward(torch.zeros(1, 3, 64, 64)).shape)
+        if len(shape) != 4:
+            raise VprError(f'layer {layer!r} does not return a feature map (B, C, h, w): one '
+                           f'image becomes {shape}; choose an earlier layer')
+        self.channels = shape[1]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the feature map."""
@@ -84,7 +87,7 @@ def trunk(name: str, *, layer: str = '', weights: str = '') -> Trunk:
     if tensors:
         needed = body.state_dict()
         load_weights(body, {n: t for n, t in tensors.items() if n in needed}, weights)
-    return Trunk(body)
+    return Trunk(body, cut)
 
 
 def _remove_batch_norms(model: nn.Module) -> None:

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 import torch
 from torch import nn
 from torch import Tensor
-
 from vpr_ros.errors import VprError
 
 __all__ = ['load_weights', 'read_weights', 'weights_hash', 'write_weights']

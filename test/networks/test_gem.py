@@ -1,0 +1,56 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""GeM on a trunk."""
+
+import json
+
+import pytest
+from safetensors.torch import save_file
+import torch
+from torchvision import models
+from vpr_ros.networks.gem import gem
+from vpr_ros.networks.registry import create_network
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp('weights') / 'resnet18.safetensors'
+    save_file(models.resnet18(weights=None).state_dict(), str(path))
+    return str(path)
+
+
+def test_descriptor_is_the_pooled_trunk(weights):
+    network = create_network('gem', {'weights': weights, 'p': 2.5})
+    images = torch.rand(2, 3, 96, 64)
+    output = network(images)
+    mean = torch.tensor([0.485, 0.456, 0.406])[None, :, None, None]
+    std = torch.tensor([0.229, 0.224, 0.225])[None, :, None, None]
+    features = network.trunk((images - mean) / std)
+    pooled = (features.clamp(min=1e-6) ** 2.5).mean(dim=(2, 3)) ** (1 / 2.5)
+    torch.testing.assert_close(output.descriptors, pooled / pooled.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(output.features, features)
+    assert output.attention is None
+    assert output.descriptors.shape == (2, network.dimension) == (2, 256)
+
+
+def test_identity_tells_what_weights_do_not(weights):
+    plain = gem(weights=weights).identity()
+    assert json.loads(plain.options) == {
+        'trunk': 'resnet18', 'layer': '', 'p': 3.0, 'height': 224, 'width': 224}
+    assert (plain.preprocessing.height, plain.preprocessing.width) == (224, 224)
+    wide = gem(weights=weights, width=320).identity()
+    assert wide.weights_hash == plain.weights_hash
+    assert wide != plain
+    assert gem(weights=weights, p=4.0).identity().weights_hash != plain.weights_hash
+    # Where a file lies does not matter, so a map can move to another machine.
+    assert weights not in plain.to_json()
+
+
+def test_each_image_is_described_for_itself(weights):
+    network = create_network('gem', {'weights': weights})
+    images = torch.rand(3, 3, 64, 64)
+    together = network(images).descriptors
+    for image in range(3):
+        torch.testing.assert_close(network(images[image:image + 1]).descriptors[0],
+                                   together[image], rtol=0, atol=1e-5)

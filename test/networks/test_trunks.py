@@ -1,0 +1,138 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Public trunks, cut at a layer, with weights from a file."""
+
+import pytest
+from safetensors.torch import save_file
+import torch
+from torch import nn
+from torchvision import models
+from vpr_ros.errors import VprError
+from vpr_ros.networks.trunks import trunk
+from vpr_ros.networks.trunks import trunk_names
+
+
+@pytest.fixture(scope='module')
+def resnet():
+    torch.manual_seed(0)
+    model = models.resnet18(weights=None).eval()
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_(std=0.3)
+                module.running_mean.normal_(std=0.3)
+                module.running_var.uniform_(0.5, 1.5)
+    return model
+
+
+@pytest.fixture(scope='module')
+def resnet_file(resnet, tmp_path_factory):
+    path = tmp_path_factory.mktemp('weights') / 'resnet18.safetensors'
+    save_file(resnet.state_dict(), str(path))
+    return path
+
+
+@pytest.fixture(scope='module')
+def folded_file(resnet, tmp_path_factory):
+    """Fold the batch norms: conv1 and bn1, conv2 and bn2, downsample.0 and downsample.1."""
+    state, folded = resnet.state_dict(), {}
+    for name, tensor in state.items():
+        if tensor.ndim == 4:
+            norm = name.removesuffix('.weight').replace('conv', 'bn').replace(
+                'downsample.0', 'downsample.1')
+            scale = state[f'{norm}.weight'] / (state[f'{norm}.running_var'] + 1e-5).sqrt()
+            folded[name] = (tensor * scale[:, None, None, None]).contiguous()
+            folded[name.replace('weight', 'bias')] = (
+                state[f'{norm}.bias'] - state[f'{norm}.running_mean'] * scale)
+    path = tmp_path_factory.mktemp('weights') / 'folded.safetensors'
+    save_file(folded, str(path))
+    return path
+
+
+def layer3(model, images):
+    x = model.maxpool(model.relu(model.bn1(model.conv1(images))))
+    return model.layer3(model.layer2(model.layer1(x)))
+
+
+@pytest.mark.parametrize('file', ['resnet_file', 'folded_file'])
+def test_trunk_is_the_network_up_to_the_layer(file, resnet, request):
+    body = trunk('resnet18', weights=str(request.getfixturevalue(file)))
+    assert body.channels == 256
+    images = torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        wanted = layer3(resnet, images)
+        assert wanted.shape == (2, 256, 4, 6)
+        torch.testing.assert_close(body(images), wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_a_layer_may_be_named(resnet, resnet_file):
+    body = trunk('resnet18', layer='layer2.0.relu', weights=str(resnet_file))
+    assert body.channels == 128
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        x = resnet.layer1(resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(images)))))
+        torch.testing.assert_close(
+            body(images), resnet.layer2[0].relu(resnet.layer2[0].bn1(resnet.layer2[0].conv1(x))))
+
+
+def test_an_unknown_layer(resnet_file):
+    with pytest.raises(VprError, match="unknown layer of resnet18 'layer33'; did you mean "
+                                       "'layer3'?"):
+        trunk('resnet18', layer='layer33', weights=str(resnet_file))
+
+
+def test_a_layer_without_a_map(resnet_file):
+    with pytest.raises(VprError, match=r"'fc'.*feature map.*\(1, 1000\)"):
+        trunk('resnet18', layer='fc', weights=str(resnet_file))
+
+
+def test_unknown_trunk():
+    with pytest.raises(VprError, match="unknown trunk 'resnet81'; did you mean 'resnet18'"):
+        trunk('resnet81', weights='imagenet')
+
+
+@pytest.mark.parametrize('name', ['resnet18', 'vgg16'])
+def test_a_trunk_needs_weights(name):
+    with pytest.raises(VprError, match=f"trunk '{name}' needs weights: .*imagenet.*safetensors"):
+        trunk(name)
+
+
+def test_no_weights_at_that_path(tmp_path):
+    with pytest.raises(VprError, match=r'no weights at .*absent'):
+        trunk('resnet18', weights=str(tmp_path / 'absent.safetensors'))
+
+
+def test_weights_of_another_network(tmp_path):
+    save_file({'stem.weight': torch.zeros(3)}, str(tmp_path / 'w'))
+    with pytest.raises(VprError, match=r'conv1\.weight is missing \(shape \(64, 3, 7, 7\)\)'):
+        trunk('resnet18', weights=str(tmp_path / 'w'))
+
+
+# VGG-16 and ResNet-50 are as many lines of code as these and ten times the weights.
+@pytest.mark.parametrize(('name', 'channels', 'stride'), [
+    ('alexnet', 256, 16), ('mobilenet_v2', 1280, 32), ('resnet18', 256, 16)])
+def test_the_usual_layer(name, channels, stride, tmp_path):
+    save_file(models.get_model(name, weights=None).state_dict(), str(tmp_path / 'w'))
+    body = trunk(name, weights=str(tmp_path / 'w'))
+    assert body.channels == channels
+    with torch.no_grad():
+        features = body(torch.rand(1, 3, 128, 160))
+    assert abs(features.shape[2] - 128 // stride) <= 1
+    assert abs(features.shape[3] - 160 // stride) <= 1
+
+
+def test_every_named_trunk_is_one_of_torchvisions():
+    assert set(trunk_names()) <= set(models.list_models())
+
+
+def test_the_public_folded_resnet_loads(shared_data):
+    weights = shared_data / 'weights' / 'resnet18_imagenet_bnfolded_to_layer3.safetensors'
+    body = trunk('resnet18', weights=str(weights))
+    with torch.no_grad():
+        features = body(torch.randn(1, 3, 64, 64))
+    assert features.shape == (1, 256, 4, 4)
+    assert (features >= 0).all()  # ends in a ReLU
+    assert 0.1 < float(features.std()) < 10
+    with pytest.raises(VprError, match=r'layer4\.0\.conv1\.weight is missing'):
+        trunk('resnet18', layer='layer4', weights=str(weights))
