@@ -1,0 +1,103 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""From frames to a map, with a real network."""
+
+import cv2
+import numpy as np
+import pytest
+from vpr_ros.extraction.extractor import make_extractor
+from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.maps.builder import build_session
+from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.settings import MapSettings
+from vpr_ros.types import Frame
+from vpr_ros.types import Pose
+
+SECOND = 10 ** 9
+
+
+@pytest.fixture(scope='module')
+def extractor():
+    return make_extractor(ExtractionSettings(
+        network='thumbnail', options='{height: 16, width: 32}', device='cpu', threads=1))
+
+
+def scenes(n, size=(48, 96), posed=False):
+    """Generate pictures with some structure, each another one, one a second."""
+    rng = np.random.default_rng(0)
+    for k in range(n):
+        small = rng.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+        image = cv2.resize(small, size[::-1], interpolation=cv2.INTER_CUBIC)
+        yield Frame(k * SECOND, image, camera='left',
+                    T_map_base=Pose.from_xy_yaw(2.0 * k, 0, 0) if posed else None)
+
+
+def build(path, extractor, frames, **settings):
+    with PlaceMap.create(path, extractor.identity, descriptor_type='float32') as place_map:
+        told = list(build_session(place_map, 'monday', frames, extractor,
+                                  MapSettings(**settings), source='a.mcap'))
+        return told, place_map.snapshot(), place_map.sessions()
+
+
+def test_from_frames_to_places(path, extractor):
+    told, snapshot, sessions = build(path, extractor, scenes(150, posed=True))
+    # What is told is in the map: whole groups, then the rest.
+    assert told == [64, 128, 150]
+    assert [(s.name, s.source, s.places) for s in sessions] == [('monday', 'a.mcap', 150)]
+    assert snapshot.cameras == ('left',)
+    assert snapshot.stamps_ns.tolist() == [k * SECOND for k in range(150)]
+    assert [pose.position[0] for pose in snapshot.poses] == [2.0 * k for k in range(150)]
+    for row, frame in list(enumerate(scenes(150)))[::29]:
+        descriptor = extractor.describe(frame).descriptor
+        similarities = snapshot.descriptors @ descriptor
+        assert snapshot.view_rows[int(similarities.argmax())] == row
+        assert similarities.max() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_progress_is_safe_when_it_is_told(path, extractor):
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        for told in build_session(place_map, 'monday', scenes(100), extractor, MapSettings(),
+                                  source=''):
+            with PlaceMap.open(path) as other:
+                assert len(other) == told
+
+
+def test_only_keyframes_are_described(path, extractor):
+    told, snapshot, _ = build(path, extractor, scenes(30), keyframe_interval_s=3.0)
+    assert told == [10]
+    assert snapshot.stamps_ns.tolist() == [3 * k * SECOND for k in range(10)]
+
+
+@pytest.mark.parametrize('width, wanted', [(320, (48, 96)), (48, (24, 48)), (1, (1, 1))])
+def test_thumbnails_are_small_pictures_of_the_frames(path, extractor, width, wanted):
+    _, snapshot, _ = build(path, extractor, scenes(3), thumbnail_width_px=width)
+    with PlaceMap.open(path) as place_map:
+        for place_id, frame in zip(snapshot.place_ids.tolist(), scenes(3), strict=True):
+            jpeg = np.frombuffer(place_map.thumbnail(place_id, 'left'), np.uint8)
+            picture = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[:, :, ::-1]
+            assert picture.shape[:2] == wanted
+            reference = cv2.resize(frame.image, wanted[::-1], interpolation=cv2.INTER_AREA)
+            # Red and blue would be far apart had they changed places.
+            assert np.abs(picture.astype(int) - reference).mean() < 15
+
+
+def test_without_thumbnails(path, extractor):
+    _, snapshot, _ = build(path, extractor, scenes(2), thumbnail_width_px=0)
+    with PlaceMap.open(path) as place_map:
+        assert place_map.thumbnail(int(snapshot.place_ids[0])) is None
+
+
+def test_no_frames_no_places(path, extractor):
+    told, snapshot, _ = build(path, extractor, [])
+    assert (told, len(snapshot)) == ([], 0)
+
+
+def test_another_network_is_refused_before_the_map_changes(path, extractor):
+    other = make_extractor(ExtractionSettings(
+        network='thumbnail', options='{height: 16, width: 32, patch: 4}', device='cpu'))
+    assert other.identity.dimension == extractor.identity.dimension
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        with pytest.raises(ValueError, match='not the network of this map'):
+            list(build_session(place_map, 'monday', scenes(3), other, MapSettings(), source=''))
+        assert place_map.sessions() == []
+        assert place_map.revision == 0

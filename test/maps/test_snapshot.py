@@ -1,0 +1,84 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A map in memory: order, rows and cameras."""
+
+import numpy as np
+import pytest
+from vpr_ros.maps.place_map import NewPlace
+from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.types import View
+
+
+def test_places_stand_in_driving_order_whatever_the_order_they_came_in(path, identity, new_place):
+    with PlaceMap.create(path, identity, descriptor_type='float32') as place_map:
+        place_map.add_session('monday', source='')
+        place_map.add_session('tuesday', source='')
+        wanted = {}
+        for session, stamp in [('tuesday', 7), ('monday', 30), ('monday', 10), ('tuesday', 5),
+                               ('monday', 20), ('monday', 10)]:
+            place = new_place(stamp)
+            place_id, = place_map.append(session, [place])
+            wanted[place_id] = (session, stamp, place.views[0].descriptor)
+        snapshot = place_map.snapshot()
+    assert snapshot.sessions == ('monday', 'tuesday')
+    assert snapshot.session_of.tolist() == [0, 0, 0, 0, 1, 1]
+    assert snapshot.stamps_ns.tolist() == [10, 10, 20, 30, 5, 7]
+    # Rows of views keep their place although places moved.
+    for view, row in enumerate(snapshot.view_rows):
+        session, stamp, descriptor = wanted[int(snapshot.place_ids[row])]
+        assert snapshot.sessions[snapshot.session_of[row]] == session
+        assert snapshot.stamps_ns[row] == stamp
+        assert np.abs(snapshot.descriptors[view] - descriptor).max() < 1e-6
+    assert sorted(snapshot.view_rows.tolist()) == list(range(6))
+
+
+def test_several_cameras_of_a_place(path, identity, unit):
+    front, rear, front2 = unit(3)
+    with PlaceMap.create(path, identity, descriptor_type='float32') as place_map:
+        place_map.add_session('monday', source='')
+        ids = place_map.append('monday', [
+            NewPlace(2, (View('rear', rear), View('front', front))),
+            NewPlace(1, (View('front', front2),))])
+        snapshot = place_map.snapshot()
+    assert snapshot.place_ids.tolist() == ids[::-1]
+    found = {(int(row), snapshot.cameras[camera]): descriptor for row, camera, descriptor in zip(
+        snapshot.view_rows, snapshot.view_cameras, snapshot.descriptors, strict=True)}
+    assert found.keys() == {(0, 'front'), (1, 'front'), (1, 'rear')}
+    for key, wanted in {(0, 'front'): front2, (1, 'front'): front, (1, 'rear'): rear}.items():
+        assert np.abs(found[key] - wanted).max() < 1e-6
+
+
+def test_rows_of_places(path, identity, new_place):
+    with PlaceMap.create(path, identity) as place_map:
+        for session in 'abcdef':  # random prefixes: ids in no order
+            place_map.add_session(session, source='')
+            place_map.append(session, [new_place(n) for n in (3, 1, 2)])
+        snapshot = place_map.snapshot()
+    rows = np.random.default_rng(0).integers(0, 18, 50)
+    assert snapshot.rows_of(snapshot.place_ids[rows]).tolist() == rows.tolist()
+    assert snapshot.rows_of(np.zeros(0, np.int64)).tolist() == []
+    known = int(snapshot.place_ids[4])
+    unknown = [0, -1, 2 ** 63 - 1, int(snapshot.place_ids.max()) + 1]
+    for place_id in unknown:
+        with pytest.raises(KeyError, match='not all of .* are places of this map'):
+            snapshot.rows_of(np.array([known, place_id]))
+
+
+def test_an_empty_map(path, identity):
+    with PlaceMap.create(path, identity) as place_map:
+        snapshot = place_map.snapshot()
+    assert len(snapshot) == 0
+    assert snapshot.descriptors.shape == (0, identity.dimension)
+    assert snapshot.poses == ()
+    assert snapshot.rows_of(np.zeros(0, np.int64)).tolist() == []
+    with pytest.raises(KeyError):
+        snapshot.rows_of(np.array([1]))
+
+
+def test_a_snapshot_does_not_follow_its_map(saved, new_place):
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        before = place_map.snapshot()
+        place_map.append('monday', [new_place(40)])
+        after = place_map.snapshot()
+    assert (len(before), len(after)) == (3, 4)
+    assert after.revision == before.revision + 1
