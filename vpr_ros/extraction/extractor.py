@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
-
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.engines.engine import Engine
 from vpr_ros.extraction.preparation import prepare
@@ -17,6 +16,7 @@ from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
+import yaml
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +38,8 @@ class Extractor:
 
     def describe_batch(self, frames: list[Frame]) -> list[Description]:
         """Describe frames together; the result does not depend on how they are grouped."""
+        if not frames:
+            return []
         images = np.stack([prepare(f.image, self.identity.preprocessing) for f in frames])
         output = self._engine.run(images)
         if not np.isfinite(output.descriptors).all():
@@ -53,7 +55,7 @@ class Extractor:
         """Describe a stream of frames in batches, in order."""
         stream = iter(frames)
         while batch := list(islice(stream, self._batch_size)):
-            yield from zip(batch, self.describe_batch(batch))
+            yield from zip(batch, self.describe_batch(batch), strict=True)
 
 
 def make_extractor(settings: ExtractionSettings,
@@ -66,7 +68,6 @@ def make_extractor(settings: ExtractionSettings,
     """
     # Heavy, and message code must work without it.
     import torch
-
     from vpr_ros.extraction.engines.eager import EagerEngine
     from vpr_ros.networks.registry import create_network
 
@@ -84,11 +85,13 @@ def make_extractor(settings: ExtractionSettings,
     network = create_network(name, options)
     identity = network.identity()
     if expected is not None and identity != expected:
+        differences = '; '.join(
+            f'{field.name} {getattr(expected, field.name)} in the map, '
+            f'{getattr(identity, field.name)} here' for field in fields(NetworkIdentity)
+            if getattr(expected, field.name) != getattr(identity, field.name))
         raise VprError(
-            f'network {name!r} is not the one that made this map: the map has weights '
-            f'{expected.weights_hash} and {expected.dimension} dimensions, here are '
-            f'{identity.weights_hash} and {identity.dimension}: give the same weights in '
-            'extraction.options, or build the map again')
+            f'network {name!r} is not the one that made this map ({differences}): give the same '
+            'weights and options in extraction.options, or build the map again')
     return Extractor(identity, EagerEngine(network, _device(settings.device)),
                      batch_size=settings.batch_size)
 

@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.networks.identity import Preprocessing
 
 __all__ = ['prepare']
@@ -18,12 +17,16 @@ def prepare(image: NDArray[Any], preprocessing: Preprocessing) -> NDArray[np.uin
     Return the image at the network's input size.
 
     :param image: (H, W, 3) uint8 RGB.
-    :returns: (h, w, 3) uint8 RGB: area averages where the image shrinks, bilinear where it grows.
+    :returns: (h, w, 3) uint8 RGB: area averages along an axis that shrinks, bilinear along one
+        that grows.
     """
     height, width = preprocessing.height, preprocessing.width
     if image.shape[:2] == (height, width):
         return np.asarray(image, np.uint8)
-    shrinks = image.shape[0] >= height and image.shape[1] >= width
-    resized = cv2.resize(image, (width, height),
-                         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
+    # One axis may shrink where the other grows: each is treated as it needs.
+    smaller = (min(width, image.shape[1]), min(height, image.shape[0]))
+    if smaller != (image.shape[1], image.shape[0]):
+        image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+    if smaller != (width, height):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(image, np.uint8)

@@ -6,7 +6,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 import torch
-
 from vpr_ros.extraction.engines.engine import EngineOutput
 from vpr_ros.networks.base import PlaceNetwork
 
@@ -19,7 +18,7 @@ class EagerEngine:
     def __init__(self, network: PlaceNetwork, device: torch.device) -> None:
         self._device = device
         # On a CPU channels-last convolutions are several times faster for small networks.
-        self._network = network.to(device=device, memory_format=torch.channels_last)
+        self._network = network.to(device).to(memory_format=torch.channels_last)
 
     def run(self, images: NDArray[Any]) -> EngineOutput:
         """Describe images (B, h, w, 3) uint8 RGB of the network's input size."""

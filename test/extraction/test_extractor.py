@@ -1,0 +1,209 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames to descriptions with real networks."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+import torch
+from vpr_ros.errors import VprError
+from vpr_ros.extraction.extractor import make_extractor
+from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.types import Frame
+
+RNG = np.random.default_rng(0)
+
+
+def make_frames(count, height=48, width=80):
+    return [Frame(stamp_ns=1000 + i, camera=f'camera {i % 2}',
+                  image=RNG.integers(0, 256, (height, width, 3), dtype=np.uint8))
+            for i in range(count)]
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory, make_compact):
+    """Return the weights of a small network of compact's kind."""
+    path = tmp_path_factory.mktemp('weights') / 'small.safetensors'
+    save_file(make_compact().state_dict(), str(path))
+    return path
+
+
+def settings(weights=None, **changes):
+    if weights is not None:
+        changes = {'network': 'compact', 'options': f'{{weights: {weights}}}'} | changes
+    return ExtractionSettings(**({'device': 'cpu'} | changes))
+
+
+@pytest.fixture(scope='module')
+def extractor(weights):
+    return make_extractor(settings(weights, batch_size=4))
+
+
+def test_description(extractor):
+    frame = make_frames(2)[1]
+    description = extractor.describe(frame)
+    assert description.stamp_ns == 1001
+    assert description.camera == 'camera 1'
+    assert description.descriptor.shape == (extractor.identity.dimension,) == (32,)
+    assert description.descriptor.dtype == np.float32
+    assert np.linalg.norm(description.descriptor) == pytest.approx(1.0, abs=1e-5)
+    assert description.attention.shape == (10, 14)
+    assert description.attention.min() >= 0
+    assert description.attention.sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize('count', [1, 3, 4, 9])
+def test_streams_come_back_in_order_and_whole(extractor, count):
+    frames = make_frames(count)
+    pairs = list(extractor.describe_all(iter(frames)))
+    assert [frame for frame, _ in pairs] == frames
+    assert [d.stamp_ns for _, d in pairs] == [f.stamp_ns for f in frames]
+
+
+def test_batches_change_nothing(extractor):
+    frames = [*make_frames(5), *make_frames(4, height=300, width=200)]  # sizes may be mixed
+    single = np.stack([extractor.describe(f).descriptor for f in frames])
+    streamed = [d for _, d in extractor.describe_all(frames)]
+    together = np.stack([d.descriptor for d in extractor.describe_batch(frames[::-1])])[::-1]
+    np.testing.assert_allclose(np.stack([d.descriptor for d in streamed]), single, atol=1e-5)
+    np.testing.assert_allclose(together, single, atol=1e-5)
+    # The network tells these frames apart by far more than that.
+    assert np.abs(single[0] - single[1]).max() > 1e-3
+    for frame, description in zip(frames, streamed, strict=True):
+        np.testing.assert_allclose(description.attention, extractor.describe(frame).attention,
+                                   atol=1e-5)
+
+
+def test_a_stream_is_read_as_far_as_it_is_needed(extractor):
+    read = []
+
+    def stream():
+        for frame in make_frames(12):
+            read.append(frame)
+            yield frame
+
+    next(extractor.describe_all(stream()))
+    assert len(read) == 4
+
+
+def test_nothing_in_nothing_out(extractor):
+    assert extractor.describe_batch([]) == []
+    assert list(extractor.describe_all([])) == []
+
+
+def test_a_network_without_attention():
+    description = make_extractor(settings(network='thumbnail')).describe(make_frames(1)[0])
+    assert description.attention is None
+    assert description.descriptor.shape == (2048,)
+
+
+def test_the_default_is_the_embedded_network():
+    extractor = make_extractor(settings())
+    assert extractor.identity.name == 'compact'
+    assert extractor.identity.dimension == 512
+
+
+def test_broken_weights_are_told_before_they_reach_a_map(tmp_path, make_compact):
+    state = dict(make_compact().state_dict())
+    state['project.bias'] = torch.full((32,), float('nan'))
+    save_file(state, str(tmp_path / 'nan.safetensors'))
+    extractor = make_extractor(settings(tmp_path / 'nan.safetensors'))
+    with pytest.raises(VprError, match='network compact returned a descriptor that is not finite'):
+        extractor.describe(make_frames(1)[0])
+
+
+def test_the_network_of_a_map_is_found_again(weights, extractor):
+    again = make_extractor(settings(weights), expected=extractor.identity)
+    frame = make_frames(1)[0]
+    np.testing.assert_allclose(again.describe(frame).descriptor,
+                               extractor.describe(frame).descriptor, atol=1e-6)
+
+
+def test_the_options_of_a_map_are_used():
+    made = make_extractor(settings(network='thumbnail', options='{height: 16, patch: 4}'))
+    again = make_extractor(settings(), expected=made.identity)
+    assert again.identity == made.identity
+    assert again.identity.dimension == 16 * 64
+
+
+def test_another_network_than_the_maps(extractor):
+    with pytest.raises(VprError, match="made with network 'compact', not 'thumbnail': leave "
+                                       'extraction.network empty'):
+        make_extractor(settings(network='thumbnail'), expected=extractor.identity)
+
+
+def test_other_weights_than_the_maps(extractor, tmp_path, make_compact):
+    save_file(make_compact(seed=1).state_dict(), str(tmp_path / 'o.safetensors'))
+    with pytest.raises(VprError, match=r'not the one that made this map .*extraction\.options'
+                       ) as error:
+        make_extractor(settings(tmp_path / 'o.safetensors'), expected=extractor.identity)
+    assert f'weights_hash {extractor.identity.weights_hash} in the map' in str(error.value)
+    assert 'dimension' not in str(error.value)  # it is the same
+
+
+def test_other_options_than_the_maps():
+    # Same weights, same dimension: the text must still tell what differs.
+    expected = make_extractor(settings(network='thumbnail')).identity
+    with pytest.raises(VprError, match=r'options .*"patch": 8.* in the map, .*"patch": 4.* here'):
+        make_extractor(settings(options='{patch: 4}'), expected=expected)
+
+
+def test_another_preprocessing_than_the_maps():
+    identity = make_extractor(settings(network='thumbnail')).identity
+    other = dataclasses.replace(
+        identity, preprocessing=dataclasses.replace(identity.preprocessing, height=40))
+    with pytest.raises(VprError, match='preprocessing .*height=40.* in the map, .*height=32'):
+        make_extractor(settings(), expected=other)
+
+
+@pytest.mark.parametrize(('options', 'text'), [
+    ('{patch: 8', 'extraction.options is no YAML mapping'), ('patch', 'must be a YAML mapping'),
+    ('[1, 2]', 'must be a YAML mapping'), ('5', "got '5'"),
+    ('{pach: 8}', "option of network 'thumbnail' 'pach'; did you mean 'patch'"),
+    ('{patch: eight}', "network 'thumbnail' does not take the options"),
+    ('{patch: 7}', 'multiples of patch'), ('!!python/object/apply:os.getcwd []', 'no YAML')])
+def test_bad_options(options, text):
+    with pytest.raises(VprError, match=text):
+        make_extractor(settings(network='thumbnail', options=options))
+
+
+def test_unknown_network():
+    with pytest.raises(VprError, match="unknown network 'thumbnial'; did you mean 'thumbnail'"):
+        make_extractor(settings(network='thumbnial'))
+
+
+@pytest.mark.parametrize('device', ['gpu', 'cuda:99', 'cpu:x', ''])
+def test_bad_device(device):
+    with pytest.raises(VprError, match=rf"extraction\.device '{device}' cannot be used here"):
+        make_extractor(settings(network='thumbnail', device=device))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU')
+def test_a_gpu_that_is_not_there():
+    with pytest.raises(VprError, match="'cuda' cannot be used here"):
+        make_extractor(settings(network='thumbnail', device='cuda'))
+    frame = make_frames(1)[0]
+    automatic = make_extractor(settings(network='thumbnail', device='auto'))
+    assert automatic.describe(frame).descriptor.shape == (2048,)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='this machine has no GPU')
+def test_a_gpu_gives_the_same_descriptions(weights, extractor):
+    frames = make_frames(5)
+    on_gpu = make_extractor(settings(weights, device='cuda'), expected=extractor.identity)
+    for a, b in zip(on_gpu.describe_batch(frames), extractor.describe_batch(frames), strict=True):
+        np.testing.assert_allclose(a.descriptor, b.descriptor, atol=1e-2)
+
+
+def test_threads():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        make_extractor(settings(network='thumbnail', threads=1))
+        assert torch.get_num_threads() == 1
+        make_extractor(settings(network='thumbnail', threads=0))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
