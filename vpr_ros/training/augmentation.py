@@ -19,7 +19,7 @@ def change_conditions(image: Image, rng: np.random.Generator) -> Image:
 
     :param image: (H, W, 3) uint8 RGB; not changed.
     """
-    x = image.astype(np.float32) / 255.0
+    x: NDArray[Any] = image.astype(np.float32) / 255.0
     if rng.random() < 0.25:
         x = _darken(x, rng)
     x = (x - 0.5) * rng.uniform(0.7, 1.4) + 0.5 + rng.uniform(-0.15, 0.15)

@@ -16,6 +16,7 @@ def supervised_contrastive(descriptors: Tensor, labels: Tensor, ignore: Tensor, 
     For each anchor the mean over its positives p of
     ``-log(exp(s_p / t) / (exp(s_p / t) + sum over negatives exp(s_n / t)))``; unlike the paper,
     other positives stay out of the denominator, so that an easy positive does not hide a hard one.
+    Anchors without a positive do not count; a batch of nothing else is a ValueError.
 
     :param descriptors: (B, D) L2-normalised.
     :param labels: (B,) equal labels are one place.
@@ -25,6 +26,8 @@ def supervised_contrastive(descriptors: Tensor, labels: Tensor, ignore: Tensor, 
     same = labels[:, None] == labels[None, :]
     itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     positive = same & ~itself & ~ignore
+    if not positive.any():
+        raise ValueError(f'no two descriptors show one place: labels {labels.tolist()}')
     negative = ~same & ~ignore
     negatives = similarity.masked_fill(~negative, -torch.inf).logsumexp(dim=1, keepdim=True)
     losses = torch.logaddexp(similarity, negatives.expand_as(similarity)) - similarity

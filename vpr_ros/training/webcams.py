@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from vpr_ros.errors import VprError
 
 __all__ = ['Scene', 'Window', 'cut', 'load_pairs', 'load_scenes', 'load_single', 'overlap',
@@ -52,10 +51,14 @@ def _read(path: Path) -> Image:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-def _images(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise VprError(f'no folder of training images at {folder}')
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
+    return sorted(folder.iterdir())
+
+
+def _images(folder: Path) -> list[Path]:
+    return [p for p in _entries(folder) if p.suffix.lower() in _SUFFIXES]
 
 
 def load_scenes(folder: Path, *, leave_out: Sequence[str] = (),
@@ -67,7 +70,9 @@ def load_scenes(folder: Path, *, leave_out: Sequence[str] = (),
         they show no place.
     """
     scenes = []
-    for camera in sorted(p for p in folder.iterdir() if p.is_dir() and p.name not in leave_out):
+    for camera in _entries(folder):
+        if not camera.is_dir() or camera.name in leave_out:
+            continue
         images = [_read(path) for path in _images(camera)]
         images = [i for i in images if float(i.mean(axis=2).std()) >= least_contrast]
         if len(images) >= 2:
