@@ -242,8 +242,10 @@ def _explain(row: Parameter) -> str:
     text = row.description
     if row.choices:
         text += f" One of: {', '.join(repr(c) for c in row.choices)}."
-    if row.minimum is not None or row.maximum is not None:
-        low = '' if row.minimum is None else f'{row.minimum:g}'
-        high = '' if row.maximum is None else f'{row.maximum:g}'
-        text += f' Range {low}..{high}.'
+    if row.minimum is not None and row.maximum is not None:
+        text += f' Range {row.minimum:g} to {row.maximum:g}.'
+    elif row.minimum is not None:
+        text += f' At least {row.minimum:g}.'
+    elif row.maximum is not None:
+        text += f' At most {row.maximum:g}.'
     return text

@@ -265,3 +265,7 @@ def main() -> None:
         node.on_shutdown(LifecycleState(0, 'finalizing'))
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,28 @@
+"""A route to drive: images that a thumbnail can tell apart."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+
+def draw_place(number: int, *, light: float = 1.0) -> np.ndarray:
+    coarse = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
+    image = cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC)
+    return np.clip(image * light, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope='session')
+def traverses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of two traverses of twelve places; 'evening' is darker, with poses both."""
+    root = tmp_path_factory.mktemp('traverses')
+    for name, light in (('morning', 1.0), ('evening', 0.5)):
+        folder = root / name
+        folder.mkdir()
+        rows = ['file,stamp_ns,x,y,yaw']
+        for place in range(12):
+            cv2.imwrite(str(folder / f'{place:03d}.png'), draw_place(place, light=light))
+            rows.append(f'{place:03d}.png,{(place + 1) * 10 ** 9 + 7},{place * 10.0},0.0,0.0')
+        (folder / 'poses.csv').write_text('\n'.join(rows) + '\n')
+    return root

@@ -1,0 +1,155 @@
+"""The commands as a user types them, over real files."""
+
+from collections.abc import Callable
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from vpr_ros.bags.reader import BagReader
+from vpr_ros.messages.results import localization_from_message
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+def command(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, '-m', 'vpr_ros.cli.main', *map(str, arguments)], cwd=folder,
+        capture_output=True, text=True, timeout=120,
+        env={**os.environ, 'PYTHONPATH': f'{ROOT}:{os.environ.get("PYTHONPATH", "")}',
+             'COLUMNS': '200', 'NO_COLOR': '1'})
+
+
+@pytest.fixture
+def vpr_ros(tmp_path: Path) -> Run:
+    def run(*arguments: object, ok: bool = True) -> subprocess.CompletedProcess:
+        done = command(tmp_path, *arguments)
+        assert 'Traceback' not in done.stderr, done.stderr
+        assert (done.returncode == 0) == ok, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def made(traverses: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make two bags and a map once."""
+    folder = tmp_path_factory.mktemp('made')
+    for arguments in (
+            ('bag', 'make', traverses, '--traverse', 'morning', '-o', 'ref.mcap'),
+            ('bag', 'make', traverses, '--traverse', 'evening', '-o', 'in.mcap', '--raw'),
+            ('map', 'build', '--bag', 'ref.mcap', '-o', 'town.vprmap', '--network', 'thumbnail',
+             '--pose-topic', '/ground_truth/pose')):
+        done = command(folder, *arguments)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def town(made: Path, tmp_path: Path) -> Path:
+    """Return the folder that commands run in, with two bags and a map of its own."""
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
+
+
+def test_a_bag_goes_in_places_come_out(vpr_ros, town):
+    assert sorted(p.name for p in town.iterdir()) == ['in.mcap', 'ref.mcap', 'town.vprmap']
+    vpr_ros('localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '--out', 'out.mcap',
+            '--report', 'report.html')
+    with BagReader(town / 'out.mcap') as bag:
+        answers = [localization_from_message(m.message)
+                   for m in bag.messages(['/localizer/place_match'])]
+        poses = [m.message.pose.pose.position.x for m in bag.messages(['/localizer/pose'])]
+    assert [a.stamp_ns for a in answers] == [(n + 1) * 10 ** 9 + 7 for n in range(12)]
+    assert [a.candidates[0].stamp_ns for a in answers] == [a.stamp_ns for a in answers]
+    assert answers[-1].known
+    assert answers[-1].T_map_base is not None
+    assert poses[-1] == pytest.approx(110.0)
+    page = (town / 'report.html').read_text()
+    assert 'in in ref' in page
+
+
+def test_bag_info_and_map_info(vpr_ros, town):
+    said = vpr_ros('bag', 'info', 'in.mcap').stdout
+    assert '12 x sensor_msgs/msg/Image' in said
+    assert '/camera/image_raw' in said
+    said = vpr_ros('map', 'info', 'town.vprmap').stdout
+    assert 'thumbnail' in said
+    assert '12, 12 with a pose' in said
+    assert 'session ref' in said
+
+
+def test_images_in_a_folder_do_without_a_bag(vpr_ros, town, traverses):
+    vpr_ros('map', 'build', '--images', traverses / 'morning', '-o', 'folder.vprmap',
+            '--network', 'thumbnail')
+    done = vpr_ros('localize', '--images', traverses / 'evening', '--map', 'folder.vprmap')
+    assert 'of 12 images at a known place' in done.stdout
+
+
+def test_parameters_by_file_and_by_flag(vpr_ros, town):
+    (town / 'my.yaml').write_text(
+        'localizer:\n  ros__parameters:\n    map: town.vprmap\n'
+        '    matching: {known_probability: 1.0, candidates: 2}\n')
+    done = vpr_ros('localize', '--bag', 'in.mcap', '--config', 'my.yaml', '-o', 'strict.mcap')
+    assert done.stdout.strip().splitlines()[-1].startswith('0 of 12')
+    done = vpr_ros('localize', '--bag', 'in.mcap', '--config', 'my.yaml',
+                   '-p', 'matching.known_probability:=0.2')
+    assert not done.stdout.strip().splitlines()[-1].startswith('0 of 12')
+    with BagReader(town / 'strict.mcap') as bag:
+        assert {len(m.message.candidates)
+                for m in bag.messages(['/localizer/place_match'])} <= {1, 2}
+
+
+def test_the_demo_makes_bags_map_answers_and_report(vpr_ros, traverses, tmp_path):
+    done = vpr_ros('demo', '--data', traverses, '--out', 'demo', '--reference', 'morning')
+    assert {p.name for p in (tmp_path / 'demo').iterdir()} == {
+        'morning.mcap', 'evening.mcap', 'morning.vprmap', 'evening_in_morning.mcap',
+        'evening_in_morning.html'}
+    assert 'single image' in done.stdout
+    assert 'R@1' in done.stdout
+
+
+def test_attention_over_images(vpr_ros, traverses, tmp_path):
+    vpr_ros('attention', '--images', traverses / 'morning', '--every', '5', '-o', 'attention')
+    assert len(list((tmp_path / 'attention').glob('*.jpg'))) == 3
+    done = vpr_ros('attention', '--images', traverses / 'morning', '-o', 'none',
+                   '--network', 'thumbnail', ok=False)
+    assert 'no attention' in done.stderr
+
+
+@pytest.mark.parametrize(('arguments', 'said'), [
+    (['localize', '--bag', 'in.mcap', '--map', 'none.vprmap'], 'no map at none.vprmap'),
+    (['localize', '--bag', 'in.mcap'], 'name the map'),
+    (['localize', '--map', 'town.vprmap'], 'name one source'),
+    (['localize', '--bag', 'none.mcap', '--map', 'town.vprmap'], 'none.mcap'),
+    (['localize', '--bag', 'in.mcap', '--map', 'in.mcap'], 'in.mcap'),
+    (['localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '-o', 'ref.mcap'], '--overwrite'),
+    (['localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '-p', 'matching.candidate:=3'],
+     "did you mean 'matching.candidates'"),
+    (['localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '-p',
+      'extraction.network:=compact'], 'was made with network'),
+    (['localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '--topic', '/camera/imag_raw'],
+     '/camera/image_raw'),
+    (['map', 'build', '--bag', 'in.mcap', '-o', 'town.vprmap'], '--overwrite'),
+    (['map', 'build', '--bag', 'in.mcap', '-o', 'x.vprmap', '--network', 'thumbnal'],
+     "did you mean 'thumbnail'"),
+    (['map', 'info', 'ref.mcap'], 'ref.mcap'),
+    (['bag', 'info', 'town.vprmap'], 'town.vprmap'),
+    (['bag', 'make', 'nowhere', '-o', 'x.mcap'], 'nowhere'),
+])
+def test_what_the_user_can_put_right_is_said_in_a_line(vpr_ros, town, arguments, said):
+    before = {p.name: p.stat().st_size for p in town.iterdir()}
+    done = vpr_ros(*arguments, ok=False)
+    assert said in done.stderr
+    assert {p.name: p.stat().st_size for p in town.iterdir()} == before
+
+
+def test_a_failed_build_keeps_the_map_that_was_there(vpr_ros, town):
+    before = (town / 'town.vprmap').read_bytes()
+    (town / 'cut.mcap').write_bytes((town / 'in.mcap').read_bytes()[:200])
+    vpr_ros('map', 'build', '--bag', 'cut.mcap', '-o', 'town.vprmap', '--overwrite', ok=False)
+    assert (town / 'town.vprmap').read_bytes() == before
+    assert not list(town.glob('.town*'))

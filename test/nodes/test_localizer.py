@@ -1,0 +1,225 @@
+"""The node on a real ROS 2: skipped where there is none."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+rclpy = pytest.importorskip('rclpy', reason='no ROS 2 is sourced')
+pytest.importorskip('vpr_msgs.msg', reason='vpr_msgs is not built and sourced')
+
+from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402
+from lifecycle_msgs.msg import State  # noqa: E402
+from lifecycle_msgs.srv import ChangeState  # noqa: E402
+from lifecycle_msgs.srv import GetState  # noqa: E402
+from rcl_interfaces.srv import SetParameters  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import CompressedImage  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from vpr_msgs.msg import LoopClosure  # noqa: E402
+from vpr_msgs.msg import PlaceMatch  # noqa: E402
+
+from vpr_ros.extraction.extractor import make_extractor  # noqa: E402
+from vpr_ros.extraction.settings import ExtractionSettings  # noqa: E402
+from vpr_ros.maps.builder import build_session  # noqa: E402
+from vpr_ros.maps.place_map import PlaceMap  # noqa: E402
+from vpr_ros.maps.settings import MapSettings  # noqa: E402
+from vpr_ros.messages.images import compressed_image_message  # noqa: E402
+from vpr_ros.messages.images import image_message  # noqa: E402
+from vpr_ros.messages.rclpy_factory import RclpyFactory  # noqa: E402
+from vpr_ros.types import Frame  # noqa: E402
+from vpr_ros.types import Pose  # noqa: E402
+
+PLACES = 30
+DEADLINE_S = 60.0
+
+
+def place_image(number: int) -> np.ndarray:
+    """Return an image that looks like no other place's."""
+    coarse = np.random.default_rng(number).integers(0, 256, (8, 16, 3), np.uint8)
+    return np.ascontiguousarray(coarse.repeat(15, axis=0).repeat(10, axis=1))
+
+
+@pytest.fixture(scope='module')
+def map_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp('map') / 'places.vprmap'
+    extractor = make_extractor(ExtractionSettings(network='thumbnail'))
+    frames = (Frame((n + 1) * 1_000_000_000, place_image(n),
+                    T_map_base=Pose(np.array([10.0 * n, 0.0, 0.0]))) for n in range(PLACES))
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        list(build_session(place_map, 'first drive', frames, extractor, MapSettings(),
+                           source='test'))
+    return path
+
+
+class Robot:
+    """A node that plays the robot: it publishes images and hears the answers."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.factory = RclpyFactory()
+        self.matches: list[PlaceMatch] = []
+        self.closures: list[LoopClosure] = []
+        self.poses: list[PoseWithCovarianceStamped] = []
+        node.create_subscription(PlaceMatch, 'localizer/place_match', self.matches.append, 10)
+        node.create_subscription(LoopClosure, 'localizer/loop_closure', self.closures.append, 10)
+        node.create_subscription(
+            PoseWithCovarianceStamped, 'localizer/pose', self.poses.append, 10)
+        self.images = node.create_publisher(Image, 'camera/image_raw', 5)
+        self.jpegs = node.create_publisher(CompressedImage, 'camera/image_raw/compressed', 5)
+
+    def wait(self, until: Callable[[], bool], doing: str) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not until():
+            assert time.monotonic() < deadline, f'gave up waiting: {doing}'
+            rclpy.spin_once(self.node, timeout_sec=0.1)
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        client = self.node.create_client(kind, name)
+        self.wait(client.service_is_ready, f'service {name}')
+        future = client.call_async(request)
+        self.wait(future.done, f'answer of {name}')
+        return future.result()
+
+    def state(self) -> int:
+        return int(self.call(GetState, 'localizer/get_state', GetState.Request())
+                   .current_state.id)
+
+    def drive(self, numbers: list[int], *, first_ns: int, jpeg: bool = False) -> None:
+        """Show places one by one, each answered before the next, 1 s apart in their stamps."""
+        publisher = self.jpegs if jpeg else self.images
+        self.wait(lambda: publisher.get_subscription_count() > 0, 'a subscription to images')
+        for step, number in enumerate(numbers):
+            stamp_ns = first_ns + step * 1_000_000_000
+            make = compressed_image_message if jpeg else image_message
+            publisher.publish(make(self.factory, place_image(number), stamp_ns=stamp_ns,
+                                   frame_id='camera'))
+            heard = len(self.matches)
+            self.wait(lambda: len(self.matches) > heard, f'the answer to place {number}')
+
+
+@pytest.fixture
+def robot() -> Iterator[Robot]:
+    rclpy.init()
+    node = Node('robot')
+    yield Robot(node)
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    processes = []
+
+    def run(**parameters: object) -> subprocess.Popen[str]:
+        arguments = [a for name, value in parameters.items()
+                     for a in ('-p', f'{name}:={value}')]
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'vpr_ros.nodes.localizer', '--ros-args', *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, 'PYTHONUNBUFFERED': '1'})
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0, process.stdout.read() if process.stdout else ''
+
+
+def test_answers_with_the_place_its_pose_and_a_loop_closure(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw')
+    robot.drive(list(range(5, 12)), first_ns=100_000_000_123)
+    last = robot.matches[-1]
+    assert last.decision == PlaceMatch.KNOWN_PLACE
+    assert (last.header.stamp.sec, last.header.stamp.nanosec) == (106, 123)
+    assert last.header.frame_id == 'map'
+    assert last.candidates[0].stamp.sec == 12
+    assert last.candidates[0].session == 'first drive'
+    assert last.candidates[0].similarity > 0.9
+    assert last.pose_valid
+    assert last.pose.pose.position.x == pytest.approx(110.0)
+    assert 'describe' in last.stage_names
+    stamp = last.header.stamp
+    robot.wait(lambda: any(p.header.stamp == stamp for p in robot.poses), 'the pose')
+    robot.wait(lambda: any(c.query_stamp == stamp for c in robot.closures), 'the loop closure')
+    assert robot.poses[-1].pose.pose.position.x == pytest.approx(110.0)
+    assert robot.poses[-1].pose.covariance[0] > 0.0
+    assert robot.closures[-1].match_session == 'first drive'
+    assert robot.closures[-1].query_place_id == 0
+
+
+def test_compressed_images_and_unknown_places(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw', compressed='true')
+    robot.drive([1000 + n for n in range(5)], first_ns=1_000_000_000, jpeg=True)
+    assert all(m.decision == PlaceMatch.UNKNOWN_PLACE and m.reason for m in robot.matches)
+    assert not any(m.pose_valid for m in robot.matches)
+    assert not robot.closures
+
+
+def test_life_cycle_with_a_manager(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw', autostart='false')
+    assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
+    for transition, then in ((1, State.PRIMARY_STATE_INACTIVE), (3, State.PRIMARY_STATE_ACTIVE)):
+        request = ChangeState.Request()
+        request.transition.id = transition
+        assert robot.call(ChangeState, 'localizer/change_state', request).success
+        assert robot.state() == then
+    robot.drive([3, 4], first_ns=5_000_000_000)
+    for transition, then in ((4, State.PRIMARY_STATE_INACTIVE), (3, State.PRIMARY_STATE_ACTIVE)):
+        request = ChangeState.Request()
+        request.transition.id = transition
+        assert robot.call(ChangeState, 'localizer/change_state', request).success
+        assert robot.state() == then
+    robot.drive([3, 4], first_ns=5_000_000_000)
+    assert len(robot.matches) == 4
+
+
+def test_a_map_that_is_missing_leaves_the_node_unconfigured(robot, start, tmp_path):
+    process = start(map=tmp_path / 'none.vprmap')
+    assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
+    process.send_signal(signal.SIGINT)
+    assert 'no map at' in process.communicate(timeout=20)[0]
+
+
+def test_live_parameters_are_validated_and_others_read_only(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw')
+    robot.drive([2], first_ns=1_000_000_000)
+
+    def set_one(name: str, value: object) -> Any:
+        request = SetParameters.Request()
+        request.parameters = [Parameter(name, value=value).to_parameter_msg()]
+        return robot.call(SetParameters, 'localizer/set_parameters', request).results[0]
+
+    assert set_one('matching.candidates', 1).successful
+    assert not set_one('matching.candidates', 0).successful
+    assert not set_one('matching.known_probability', 2.0).successful
+    assert set_one('matching.known_probability', 1).successful  # an integer for a number
+    assert not set_one('map', '/elsewhere').successful
+    robot.drive([3], first_ns=2_000_000_000)
+    assert len(robot.matches[-1].candidates) == 1
+    assert robot.matches[-1].decision == PlaceMatch.UNKNOWN_PLACE
+
+
+def test_the_launch_file_starts_it(robot, map_path):
+    process = subprocess.Popen(
+        ['ros2', 'launch', 'vpr_ros', 'localize.launch.py', f'map:={map_path}',
+         'image:=/camera/image_raw'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True)
+    try:
+        robot.drive([7, 8, 9], first_ns=1_000_000_000)
+        assert robot.matches[-1].candidates[0].stamp.sec == 10
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        output = process.communicate(timeout=30)[0]
+    assert 'Traceback' not in output

@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from vpr_ros.config import parameters
+from vpr_ros.config import read_parameter_file
+from vpr_ros.config import write_parameter_file
+from vpr_ros.settings import BuildSettings
+from vpr_ros.settings import LocalizeSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_parameter_file_is_made_from_the_schema():
+    assert (ROOT / 'config' / 'localize.yaml').read_text(encoding='utf-8') == (
+        write_parameter_file(LocalizeSettings, 'localizer'))
+
+
+def test_the_parameter_file_says_every_default():
+    values = read_parameter_file(ROOT / 'config' / 'localize.yaml', 'localizer')
+    assert values == {row.name: row.default for row in parameters(LocalizeSettings)}
+
+
+@pytest.mark.parametrize('model', [BuildSettings, LocalizeSettings])
+def test_every_setting_explains_itself(model):
+    for row in parameters(model):
+        assert row.description.endswith('.'), row.name
