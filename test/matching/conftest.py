@@ -1,0 +1,73 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Maps and queries whose right answer is known."""
+
+import numpy as np
+import pytest
+from vpr_ros.extraction.extractor import make_extractor
+from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.matching.localizer import Localizer
+from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.types import Description
+from vpr_ros.types import Pose
+
+DIMENSION = 64
+SECOND = 10 ** 9
+
+
+def random_directions(rng, n):
+    vectors = rng.standard_normal((n, DIMENSION))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+class World:
+    """A map of random places, and noisy looks at them."""
+
+    def __init__(self, extractor, *, lengths=(200,), cameras=('front',), posed=True, seed=0):
+        self.rng = np.random.default_rng(seed)
+        self.extractor = extractor
+        n, c = sum(lengths), len(cameras)
+        session_of = np.repeat(np.arange(len(lengths)), lengths)
+        stamps = np.array([k for length in lengths for k in range(length)], np.int64) * SECOND
+        # Ten metres between places, fifty between sessions: only a place itself is near it.
+        poses = [Pose.from_xy_yaw(10.0 * s / SECOND, 50.0 * k, 0.0)
+                 for s, k in zip(stamps, session_of, strict=True)]
+        self.snapshot = Snapshot(
+            map_id='world', revision=7, sessions=tuple(f's{k}' for k in range(len(lengths))),
+            cameras=cameras, place_ids=self.rng.permutation(n).astype(np.int64) * 3 + 2 ** 40,
+            stamps_ns=stamps, session_of=session_of.astype(np.int64),
+            poses=tuple(poses) if posed else (None,) * n,
+            view_rows=np.repeat(np.arange(n), c), view_cameras=np.tile(np.arange(c), n),
+            descriptors=random_directions(self.rng, n * c))
+
+    def localizer(self, **settings):
+        return Localizer(self.snapshot, self.extractor, MatchingSettings(**settings))
+
+    def look(self, row, stamp_ns, *, noise=0.0, camera=0):
+        """Describe what is seen at a place; ``noise`` is relative to the descriptor."""
+        view = row * len(self.snapshot.cameras) + camera
+        descriptor = self.snapshot.descriptors[view] + noise * random_directions(self.rng, 1)[0]
+        return Description(stamp_ns, descriptor / np.linalg.norm(descriptor))
+
+    def look_elsewhere(self, stamp_ns):
+        """Describe something that is nowhere in the map."""
+        return Description(stamp_ns, random_directions(self.rng, 1)[0])
+
+    def row(self, localization):
+        """Return the row of the best candidate."""
+        place_id = localization.candidates[0].place_id
+        return int(np.flatnonzero(self.snapshot.place_ids == place_id)[0])
+
+
+@pytest.fixture(scope='session')
+def extractor():
+    """Return a real extractor of the worlds' dimension."""
+    return make_extractor(ExtractionSettings(
+        network='thumbnail', options='{height: 8, width: 8}', device='cpu', threads=1))
+
+
+@pytest.fixture
+def world(extractor):
+    """Return a function that makes worlds."""
+    return lambda **options: World(extractor, **options)

@@ -1,0 +1,83 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which places are one answer."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+import numpy as np
+import pytest
+from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.matching.hypotheses import hypotheses
+from vpr_ros.matching.hypotheses import Neighbourhoods
+from vpr_ros.types import Pose
+
+
+def snapshot_of(session_of, positions=None):
+    n = len(session_of)
+    poses = (None,) * n if positions is None else tuple(
+        None if p is None else Pose(np.asarray(p, float)) for p in positions)
+    return Snapshot(
+        map_id='m', revision=1, sessions=('a', 'b', 'c'), cameras=('front',),
+        place_ids=np.arange(n), stamps_ns=np.arange(n), session_of=np.asarray(session_of),
+        poses=poses, view_rows=np.arange(n), view_cameras=np.zeros(n, np.int64),
+        descriptors=np.ones((n, 1), np.float32))
+
+
+def test_by_frames_within_a_session():
+    near = Neighbourhoods(snapshot_of([0] * 5 + [1] * 3), radius_m=5.0, frames=2)
+    assert [near.of(row).tolist() for row in range(8)] == [
+        [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4], [1, 2, 3, 4], [2, 3, 4],
+        [5, 6, 7], [5, 6, 7], [5, 6, 7]]
+    alone = Neighbourhoods(snapshot_of([0] * 3), radius_m=5.0, frames=0)
+    assert [alone.of(row).tolist() for row in range(3)] == [[0], [1], [2]]
+
+
+def test_by_distance_over_sessions():
+    positions = [(0, 0, 0), (3, 0, 0), (6, 0, 0), (0, 5, 0), (0, 0, 5.001), (100, 0, 0)]
+    near = Neighbourhoods(snapshot_of([0, 0, 0, 1, 1, 1], positions), radius_m=5.0, frames=2)
+    assert near.of(0).tolist() == [0, 1, 3]
+    assert near.of(1).tolist() == [0, 1, 2]
+    assert near.of(4).tolist() == [4]
+    assert near.of(5).tolist() == [5]
+
+
+def test_distinct_answers_by_hand():
+    near = Neighbourhoods(snapshot_of([0] * 8), radius_m=5.0, frames=1)
+    belief = np.array([0.05, 0.1, 0.05, 0.0, 0.11, 0.0, 0.02, 0.03])
+    found = hypotheses(belief, near, 3)
+    # The peak of 0.11 comes first, but the three around row 1 are likelier together.
+    assert [h.row for h in found] == [1, 4, 7]
+    assert [h.probability for h in found] == pytest.approx([0.2, 0.11, 0.05])
+    assert belief[4] == 0.11  # the belief itself stands
+
+
+def test_no_answer_where_there_is_no_belief():
+    near = Neighbourhoods(snapshot_of([0] * 4), radius_m=5.0, frames=1)
+    assert hypotheses(np.zeros(4), near, 3) == []
+    assert [h.row for h in hypotheses(np.array([0, 0, 0, 0.5]), near, 3)] == [3]
+    assert len(hypotheses(np.full(4, 0.25), near, 100)) <= 4
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1)),
+       st.integers(1, 8), st.integers(0, 3), st.booleans(), st.integers(0, 2 ** 32 - 1))
+def test_answers_are_distinct_and_add_up_to_at_most_one(belief, count, frames, posed, seed):
+    belief = belief / max(belief.sum(), 1.0)
+    n = len(belief)
+    rng = np.random.default_rng(seed)
+    positions = rng.uniform(0, 20, (n, 3)) if posed else None
+    near = Neighbourhoods(snapshot_of(np.sort(rng.integers(0, 3, n)), positions),
+                          radius_m=5.0, frames=frames)
+    found = hypotheses(belief, near, count)
+    assert len(found) <= count
+    assert (len(found) == 0) == (belief.max() == 0)
+    probabilities = [h.probability for h in found]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) <= 1.0 + 1e-12
+    rows = [h.row for h in found]
+    for row in rows:
+        assert not set(near.of(row).tolist()) & set(rows) - {row}
+    if found:
+        assert int(belief.argmax()) in rows
+        for h in found:
+            assert belief[h.row] <= h.probability <= belief[near.of(h.row)].sum() + 1e-12

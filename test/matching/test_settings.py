@@ -1,0 +1,31 @@
+# Copyright 2026 vpr_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of matching."""
+
+import pytest
+from vpr_ros.config import make_settings
+from vpr_ros.config import parameters
+from vpr_ros.errors import VprError
+from vpr_ros.matching.settings import MatchingSettings
+
+
+def test_defaults_are_valid_and_described():
+    rows = parameters(MatchingSettings)
+    assert all(row.description.endswith('.') for row in rows)
+    assert make_settings(MatchingSettings, {r.name: r.default for r in rows}) == (
+        MatchingSettings())
+
+
+@pytest.mark.parametrize('name, value', [
+    ('candidates', 0), ('candidates', 101), ('filter', 'kalman'), ('search_depth', 0),
+    ('search_depth', 10001), ('evidence_slope', 0.0), ('evidence_threshold', -1.0),
+    ('largest_evidence', 0.0), ('largest_evidence', 101.0), ('fastest_speed_ratio', 0.0),
+    ('enter_probability', 0.0), ('enter_probability', 1.0), ('leave_probability', 0.0),
+    ('jump_probability', 1.0), ('same_place_m', 0.0), ('same_place_frames', -1),
+    ('known_probability', 1.1), ('known_probability', float('nan')),
+    ('evidence_slope', float('nan')), ('evidence_slope', float('inf')),
+    ('same_place_m', float('nan')),
+])
+def test_what_makes_no_sense_is_refused_by_name(name, value):
+    with pytest.raises(VprError, match=f'parameter {name}'):
+        make_settings(MatchingSettings, {name: value})
