@@ -139,7 +139,7 @@ def test_written_file_reads_back_as_the_defaults(model, tmp_path):
 
 def test_written_file_explains():
     text = write_parameter_file(Body, 'localizer')
-    assert '# Gain. Range 1..8.' in text
+    assert '# Gain. Range 1 to 8.' in text
     assert "# How it projects. One of: 'Pinhole', 'Fisheye'." in text
     assert text.endswith('\n')
 

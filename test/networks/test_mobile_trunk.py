@@ -74,8 +74,8 @@ def test_it_is_torchvisions_network_up_to_padding():
     with torch.no_grad():
         for module in reference.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.weight.uniform_(0.5, 1.5)
-                module.bias.normal_(std=0.3)
+                module.weight.uniform_(1.0, 4.0)  # large enough to meet the 6 of ReLU6
+                module.bias.normal_()
                 module.running_mean.normal_(std=0.3)
                 module.running_var.uniform_(0.5, 1.5)
     trunk = MobileTrunk((6, 13, 16)).eval()

@@ -51,7 +51,7 @@ def test_loss_is_the_loop(labels, temperature):
     assert loss.item() == pytest.approx(wanted, rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize('seed', range(4))
+@pytest.mark.parametrize('seed', range(1, 5))
 def test_ignored_pairs_are_neither_positive_nor_negative(seed):
     labels = [0, 0, 0, 1, 1, 2, 2, 3]
     descriptors, tensor = random_batch(labels, seed)

@@ -22,8 +22,8 @@ RNG = np.random.default_rng(0)
 @st.composite
 def windows(draw):
     width, height = draw(st.floats(1e-3, 1.0)), draw(st.floats(1e-3, 1.0))
-    return Window(draw(st.floats(0.0, 1.0)) * (1 - width), draw(st.floats(0.0, 1.0)) * (1 - height),
-                  width, height)
+    right, down = draw(st.floats(0.0, 1.0)), draw(st.floats(0.0, 1.0))
+    return Window(right * (1 - width), down * (1 - height), width, height)
 
 
 POINTS = np.random.default_rng(1).uniform(0.0, 1.0, (40_000, 2))
@@ -116,6 +116,17 @@ def test_jitter_moves_the_window_a_little():
     assert centres.std(axis=0).min() > 1.0
     assert np.abs(centres - 100).max() < 0.5 * 0.2 * 200
     assert np.array_equal(cut(image, window, (20, 20), rng=rng), cut(image, window, (20, 20)))
+
+
+def test_a_window_at_the_border_keeps_its_size():
+    y, x = np.mgrid[0:200, 0:200]
+    image = np.stack([x, y, 0 * x], axis=2).astype(np.uint8)
+    for corner in (0.0, 0.8):
+        window = Window(corner, corner, 0.2, 0.2)
+        for seed in range(40):
+            part = cut(image, window, (20, 20), rng=np.random.default_rng(seed), jitter=0.2)
+            seen = part.astype(int)[..., :2].max(axis=(0, 1)) - part[..., :2].min(axis=(0, 1))
+            assert seen.min() >= 0.9 * 0.2 * 200 * 19 / 20 - 2  # the window shrinks by up to 10 %
 
 
 def write(path, image):

@@ -21,7 +21,6 @@ import torch
 from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
-
 from vpr_ros.errors import VprError
 from vpr_ros.networks.compact import Compact
 from vpr_ros.networks.weights import read_weights
@@ -162,8 +161,8 @@ def _start(network: Compact, initial: Path, data: _Data, rng: np.random.Generato
     scenes = [*data.cameras, *data.pairs, *data.singles]
     images = []
     for _ in range(640):
-        scene = scenes[rng.integers(len(scenes))]
-        image = scene.images[rng.integers(len(scene.images))]
+        scene = scenes[int(rng.integers(len(scenes)))]
+        image = scene.images[int(rng.integers(len(scene.images)))]
         images.append(cut(image, random_window(rng, smallest=0.5, largest=1.0), size))
     with torch.no_grad():
         joined = []
