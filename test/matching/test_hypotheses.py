@@ -42,6 +42,26 @@ def test_by_distance_over_sessions():
     assert near.of(5).tolist() == [5]
 
 
+@pytest.mark.parametrize('radius', [0.5, 3.0, 40.0])
+def test_by_distance_like_every_pair(radius):
+    rng = np.random.default_rng(0)
+    # Some on one spot, as after a turn of the robot, and some on one line of equal x.
+    positions = rng.uniform(-20, 20, (80, 3)).round(1)
+    positions[10:20] = positions[10]
+    positions[30:40, 0] = 1.0
+    near = Neighbourhoods(snapshot_of([0] * 80, positions), radius_m=radius, frames=1)
+    for row in range(80):
+        assert near.of(row).tolist() == [
+            other for other in range(80)
+            if sum((positions[row] - positions[other]) ** 2) <= radius ** 2]
+
+
+def test_one_place_without_a_pose_leaves_the_order_of_frames():
+    positions = [(0, 0, 0), (0, 0, 0), None, (0, 0, 0)]
+    near = Neighbourhoods(snapshot_of([0] * 4, positions), radius_m=5.0, frames=1)
+    assert near.of(0).tolist() == [0, 1]
+
+
 def test_distinct_answers_by_hand():
     near = Neighbourhoods(snapshot_of([0] * 8), radius_m=5.0, frames=1)
     belief = np.array([0.05, 0.1, 0.05, 0.0, 0.11, 0.0, 0.02, 0.03])

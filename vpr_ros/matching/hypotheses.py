@@ -37,13 +37,20 @@ class Neighbourhoods:
         self._positions: NDArray[np.float64] | None = None
         if len(snapshot) and all(pose is not None for pose in snapshot.poses):
             self._positions = np.stack([p.position for p in snapshot.poses if p is not None])
+            # Sorted along x, so that a large map is not gone through for every question.
+            self._by_x = np.argsort(self._positions[:, 0])
+            self._xs = self._positions[self._by_x, 0]
 
     def of(self, row: int) -> NDArray[np.int64]:
         """Return the rows next to a row, itself included."""
         if self._positions is not None:
-            offsets = self._positions - self._positions[row]
+            centre = self._positions[row]
+            begin = np.searchsorted(self._xs, centre[0] - self._radius_m, side='left')
+            end = np.searchsorted(self._xs, centre[0] + self._radius_m, side='right')
+            rows = np.sort(self._by_x[begin:end])
+            offsets = self._positions[rows] - centre
             near = np.einsum('ij,ij->i', offsets, offsets) <= self._radius_m ** 2
-            return np.flatnonzero(near)
+            return np.asarray(rows[near], np.int64)
         begin = max(row - self._frames, 0)
         rows = np.arange(begin, min(row + self._frames + 1, len(self._session_of)))
         return np.asarray(rows[self._session_of[rows] == self._session_of[row]], np.int64)
