@@ -128,6 +128,14 @@ def test_the_options_of_a_map_are_used():
     assert again.identity.dimension == 16 * 64
 
 
+@pytest.mark.parametrize('weights', ['imagenet', '/etc/hostname'])
+def test_a_map_does_not_choose_what_is_read_or_downloaded(weights, extractor):
+    hostile = dataclasses.replace(extractor.identity, name='gem',
+                                  options=f'{{"trunk": "resnet18", "weights": "{weights}"}}')
+    with pytest.raises(VprError, match="trunk 'resnet18' needs weights"):
+        make_extractor(settings(), expected=hostile)
+
+
 def test_another_network_than_the_maps(extractor):
     with pytest.raises(VprError, match="made with network 'compact', not 'thumbnail': leave "
                                        'extraction.network empty'):

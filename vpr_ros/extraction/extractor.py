@@ -81,7 +81,9 @@ def make_extractor(settings: ExtractionSettings,
                            f'{settings.network!r}: leave extraction.network empty, or build the '
                            'map again with the other network')
         name = expected.name
-        options = {**_options(expected.options), **options}
+        # A map may come from a stranger: which file is read or downloaded is the user's to say.
+        theirs = {k: v for k, v in _options(expected.options).items() if k != 'weights'}
+        options = {**theirs, **options}
     network = create_network(name, options)
     identity = network.identity()
     if expected is not None and identity != expected:

@@ -20,7 +20,8 @@ class Preprocessing:
     How an image of any size becomes a network's input.
 
     The image is resized to ``height`` x ``width`` by area averaging (bilinear along an axis that
-    grows), without keeping its aspect, scaled to [0, 1], then ``(x - mean) / std`` per RGB channel.
+    grows), without keeping its aspect, scaled to [0, 1], then ``(x - mean) / std`` per RGB
+    channel.
     """
 
     height: int
