@@ -128,10 +128,10 @@ def test_the_options_of_a_map_are_used():
     assert again.identity.dimension == 16 * 64
 
 
-@pytest.mark.parametrize('weights', ['imagenet', '/etc/hostname'])
-def test_a_map_does_not_choose_what_is_read_or_downloaded(weights, extractor):
+@pytest.mark.parametrize('asked', ['imagenet', '/etc/hostname'])
+def test_a_map_does_not_choose_what_is_read_or_downloaded(asked, extractor):
     hostile = dataclasses.replace(extractor.identity, name='gem',
-                                  options=f'{{"trunk": "resnet18", "weights": "{weights}"}}')
+                                  options=f'{{"trunk": "resnet18", "weights": "{asked}"}}')
     with pytest.raises(VprError, match="trunk 'resnet18' needs weights"):
         make_extractor(settings(), expected=hostile)
 
