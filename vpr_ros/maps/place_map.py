@@ -290,7 +290,7 @@ class PlaceMap:
             session_index = {number: n for n, number in enumerate(sessions)}
             camera_index = {number: n for n, number in enumerate(cameras)}
             return Snapshot(
-                map_id=self.id, revision=revision,
+                map_id=self.id, revision=revision, network=self.network,
                 sessions=tuple(sessions.values()), cameras=tuple(cameras.values()),
                 place_ids=np.array([p[0] for p in places], np.int64),
                 stamps_ns=np.array([p[2] for p in places], np.int64),

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.types import Pose
 
 __all__ = ['Snapshot']
@@ -19,6 +20,7 @@ class Snapshot:
 
     Places are sorted by session, then stamp; a place's row is its number in that order.
 
+    :param network: what described it; queries must be described by the same.
     :param place_ids: (N,) int64.
     :param stamps_ns: (N,) int64.
     :param session_of: (N,) int64, index into ``sessions``.
@@ -30,6 +32,7 @@ class Snapshot:
 
     map_id: str
     revision: int
+    network: NetworkIdentity
     sessions: tuple[str, ...]
     cameras: tuple[str, ...]
     place_ids: NDArray[np.int64]

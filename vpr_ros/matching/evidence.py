@@ -21,6 +21,8 @@ __all__ = ['Background', 'log_evidence']
 _SAMPLES = 1024
 # The deviation of a normal distribution per median absolute deviation.
 _MAD_TO_DEVIATION = 1.4826
+# The robust deviation is at least this share of the plain one.
+_LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,8 @@ class Background:
         background = self.sample @ query
         median = float(np.median(background))
         deviation = _MAD_TO_DEVIATION * float(np.median(np.abs(background - median)))
+        # Where the mapping robot stood still, half of the map is one place and its spread nothing.
+        deviation = max(deviation, _LEAST_SHARE * float(background.std()))
         # A map of one place, or of equal ones, has no spread: nothing stands out of it.
         if deviation < 1e-6:
             return np.zeros(len(similarities))

@@ -1,9 +1,12 @@
 """
 A forward filter over the places of a map and "nowhere".
 
-The hidden state is the place where the robot is, or that it is at no place of the map. Between
-two frames a robot moves on along its traverse, by as much as the time that has passed allows; it
-may leave the map, come back, or be carried away. Each frame multiplies in its evidence.
+The hidden state is the place where the robot is and how fast it drives, or that it is at no place
+of the map. Between two frames a robot drives on along its traverse at its speed, which changes
+slowly; it may leave the map, come back, or be carried away. Each frame multiplies in its evidence.
+
+Time is counted in places: one is the usual time between two places of the map, as it was driven
+then. So the belief does not depend on how often frames come.
 """
 
 from __future__ import annotations
@@ -16,13 +19,17 @@ from vpr_ros.errors import VprError
 
 __all__ = ['ForwardFilter', 'Transition']
 
-# Beyond this many places per frame the kernel costs more than it tells.
-_LONGEST_STEP = 100
+# Speeds that are told apart, as parts of the fastest: with 3, half to three times the map's.
+_SPEEDS = np.array([0.0, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 1.0])
+# Chance per place that the robot goes over to a neighbouring speed.
+_SPEED_CHANGE = 0.03
+# Chance per place of being one place further or one back: the best view lies between places.
+_JITTER = 0.1
 
 
 @dataclass(frozen=True)
 class Transition:
-    """How a robot moves between two frames, see :class:`vpr_ros.matching.settings`."""
+    """How a robot moves, see :class:`vpr_ros.matching.settings`; chances are per place."""
 
     fastest_speed_ratio: float
     enter_probability: float
@@ -30,10 +37,10 @@ class Transition:
     jump_probability: float
 
     def __post_init__(self) -> None:
-        if self.leave_probability + self.jump_probability > 1.0:
+        if self.leave_probability + self.enter_probability > 1.0:
             raise VprError(
-                'leave_probability and jump_probability exclude each other, so they add up to at '
-                f'most 1, got {self.leave_probability} and {self.jump_probability}')
+                'enter_probability and leave_probability may add up to at most 1, '
+                f'got {self.enter_probability} and {self.leave_probability}')
 
 
 class ForwardFilter:
@@ -48,29 +55,53 @@ class ForwardFilter:
                  transition: Transition) -> None:
         self.transition = transition
         self._segments = _segments(session_of, stamps_ns)
+        self._spacing_ns = float(np.median([s.spacing_ns for s in self._segments] or [1e9]))
         self._count = len(session_of)
         self.reset()
 
+    @property
+    def places(self) -> NDArray[np.float64]:
+        """Return (N,) how likely the robot is at each place, at any speed."""
+        belief: NDArray[np.float64] = self._belief.sum(axis=0)
+        return belief
+
     def reset(self) -> None:
-        """Forget: half the belief is nowhere, the other half is spread over all places."""
-        self.places = np.full(self._count, 0.5 / max(self._count, 1))
+        """Forget: half the belief is nowhere, the other half is spread over places and speeds."""
+        shape = (len(_SPEEDS), self._count)
+        self._belief = np.full(shape, 0.5 / max(len(_SPEEDS) * self._count, 1))
         self.nowhere = 0.5 if self._count else 1.0
+
+    def independence(self, elapsed_ns: int) -> float:
+        """
+        Return how much of the evidence of a frame is news, in [0, 1].
+
+        Frames that come faster than the places of the map see much the same, errors included.
+        """
+        return min(1.0, elapsed_ns / self._spacing_ns)
 
     def predict(self, elapsed_ns: int) -> None:
         """Move the belief on by the time between two frames."""
         t = self.transition
-        moved = np.zeros_like(self.places)
+        moved = np.zeros_like(self._belief)
         for segment in self._segments:
-            moved[segment.rows] = segment.move(
-                self.places[segment.rows], elapsed_ns, t.fastest_speed_ratio)
-        on_map = float(self.places.sum())
+            moved[:, segment.rows] = segment.move(
+                self._belief[:, segment.rows], elapsed_ns, t.fastest_speed_ratio)
+        on_map = float(self._belief.sum())
         # Who drives past the end of a traverse has left the map.
         past_the_end = on_map - float(moved.sum())
-        staying = 1.0 - t.leave_probability - t.jump_probability
-        spread = (on_map * t.jump_probability + self.nowhere * t.enter_probability)
-        self.nowhere = (self.nowhere * (1.0 - t.enter_probability)
-                        + on_map * t.leave_probability + past_the_end * staying)
-        self.places = moved * staying + spread / max(self._count, 1)
+
+        # Leaving and entering are a chain of two states, here over any stretch of time.
+        places = elapsed_ns / self._spacing_ns
+        outside = t.leave_probability / (t.leave_probability + t.enter_probability)
+        mixed = 1.0 - (1.0 - t.leave_probability - t.enter_probability) ** places
+        leaves, enters = outside * mixed, (1.0 - outside) * mixed
+        jumps = 1.0 - (1.0 - t.jump_probability) ** places
+
+        arriving = (on_map - past_the_end) * (1.0 - leaves) * jumps + self.nowhere * enters
+        self.nowhere = (self.nowhere * (1.0 - enters) + past_the_end
+                        + (on_map - past_the_end) * leaves)
+        self._belief = (moved * ((1.0 - leaves) * (1.0 - jumps))
+                        + arriving / max(self._belief.size, 1))
 
     def update(self, rows: NDArray[np.int64], log_evidence: NDArray[np.float64],
                elsewhere: float) -> None:
@@ -83,9 +114,9 @@ class ForwardFilter:
         """
         weights = np.full(self._count, np.exp(elsewhere))
         weights[rows] = np.exp(log_evidence)
-        places = self.places * weights
-        total = float(places.sum()) + self.nowhere
-        self.places = places / total
+        belief = self._belief * weights
+        total = float(belief.sum()) + self.nowhere
+        self._belief = belief / total
         self.nowhere = self.nowhere / total
 
 
@@ -98,19 +129,32 @@ class _Segment:
 
     def move(self, belief: NDArray[np.float64], elapsed_ns: int,
              fastest_ratio: float) -> NDArray[np.float64]:
-        ahead = fastest_ratio * elapsed_ns / self.spacing_ns
-        steps = int(min(np.ceil(ahead), _LONGEST_STEP, 10 * len(belief)))
-        # Offsets -1 .. steps: standing still and moving on are as likely; one back, for the jitter
-        # of the best match between neighbours, less.
-        kernel = np.ones(steps + 2)
-        kernel[0] = 0.3
-        if steps == np.ceil(ahead) and steps > ahead:
-            kernel[-1] = max(ahead - (steps - 1), 0.05)
-        kernel /= kernel.sum()
-        moved = np.convolve(belief, kernel)[1:1 + len(belief)]
-        # Nothing lies before the first place: what would step back stays.
-        moved[0] += belief[0] * kernel[0]
-        return np.asarray(moved, np.float64)
+        """Return the belief (speeds, places) after driving on; what passes the end is gone."""
+        places = elapsed_ns / self.spacing_ns
+        moved = np.stack([_shift(row, speed * fastest_ratio * places)
+                          for row, speed in zip(belief, _SPEEDS, strict=True)])
+        _diffuse(moved.T, 1.0 - (1.0 - _JITTER) ** places)
+        _diffuse(moved, 1.0 - (1.0 - _SPEED_CHANGE) ** places)
+        return moved
+
+
+def _shift(belief: NDArray[np.float64], distance: float) -> NDArray[np.float64]:
+    """Move a belief on by a distance in places, shared between the two that it falls between."""
+    shifted = np.zeros_like(belief)
+    whole = int(min(distance, len(belief)))
+    part = distance - whole
+    stays = len(belief) - whole
+    shifted[whole:] = belief[:stays] * (1.0 - min(part, 1.0))
+    if 0.0 < part < 1.0 and stays > 1:
+        shifted[whole + 1:] += belief[:stays - 1] * part
+    return shifted
+
+
+def _diffuse(belief: NDArray[np.float64], chance: float) -> None:
+    """Let a share of each row go to its neighbours, half to each; at the borders it stays."""
+    goes = belief * (chance / 2)
+    belief[1:] += goes[:-1] - goes[1:]
+    belief[:-1] += goes[1:] - goes[:-1]
 
 
 def _segments(session_of: NDArray[np.int64], stamps_ns: NDArray[np.int64]) -> list[_Segment]:

@@ -26,13 +26,18 @@ from vpr_ros.types import Localization
 
 __all__ = ['Localizer']
 
+# Stamps of two cameras may come in the wrong order; further back is a new run.
+_STAMP_JITTER_NS = 500_000_000
+# Log likelihood ratio of places that search did not return, at most.
+_NOT_AMONG_THE_BEST = -0.5
+
 
 class Localizer:
     """
     Answers each frame with a :class:`vpr_ros.types.Localization`.
 
     Frames of one robot come in the order they were taken; :meth:`reset` starts anew, and a stamp
-    that goes back does so by itself.
+    that goes back by more than half a second does so by itself.
 
     :param snapshot: the map, with at least one place.
     """
@@ -41,6 +46,8 @@ class Localizer:
                  settings: MatchingSettings) -> None:
         if len(snapshot) == 0:
             raise ValueError('a map without places cannot localize anything')
+        if extractor.identity != snapshot.network:
+            raise ValueError('the extractor is not the network of this map')
         self._snapshot = snapshot
         self._extractor = extractor
         self._index = FlatIndex(snapshot)
@@ -91,17 +98,24 @@ class Localizer:
     def _follow(self, description: Description, rows: NDArray[np.int64],
                 neighbours: Neighbours) -> None:
         s = self.settings
-        if s.filter == 'none' or self._last_ns is None or description.stamp_ns < self._last_ns:
+        elapsed_ns = None if self._last_ns is None else description.stamp_ns - self._last_ns
+        if s.filter == 'none' or elapsed_ns is None or elapsed_ns < -_STAMP_JITTER_NS:
             self._filter.reset()
+            self._last_ns = description.stamp_ns
+            news = 1.0
         else:
-            self._filter.predict(description.stamp_ns - self._last_ns)
-        self._last_ns = description.stamp_ns
+            elapsed_ns = max(elapsed_ns, 0)
+            self._filter.predict(elapsed_ns)
+            self._last_ns = description.stamp_ns if elapsed_ns else self._last_ns
+            news = self._filter.independence(elapsed_ns)
         deviations = self._background.standardise(description.descriptor,
                                                   neighbours.similarities)
         evidence = log_evidence(deviations, slope=s.evidence_slope,
                                 threshold=s.evidence_threshold, bound=s.largest_evidence)
-        # What search did not return looks no better than the last that it did.
-        self._filter.update(rows, evidence, elsewhere=float(evidence.min()))
+        # What search did not return looks no better than the last that it did; on a large map
+        # even that looks good, but not to be among the best speaks against a place.
+        elsewhere = min(float(evidence.min()), _NOT_AMONG_THE_BEST)
+        self._filter.update(rows, news * evidence, news * elsewhere)
 
     def _answer(self, description: Description, rows: NDArray[np.int64], neighbours: Neighbours,
                 found: list[Hypothesis], times: dict[str, int]) -> Localization:

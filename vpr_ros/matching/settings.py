@@ -17,14 +17,14 @@ class MatchingSettings(Settings):
         5, 'How many candidates an answer carries.', ge=1, le=100, live=True)
     filter: Literal['forward', 'none'] = setting(
         'forward', 'Evidence over time: "forward" follows the robot along the traverses of the '
-        'map, "none" judges every frame alone.')
+        'map, "none" judges every frame alone (on a large map one frame is rarely enough).')
     search_depth: int = setting(
         50, 'How many places of the map each frame brings evidence for.', ge=1, le=10000)
     evidence_slope: float = setting(
         1.2, 'Log odds of "same place" that one robust standard deviation of similarity is '
         'worth.', gt=0.0, le=100.0, live=True)
     evidence_threshold: float = setting(
-        2.2, "How many robust standard deviations above the map's background the similarity "
+        1.8, "How many robust standard deviations above the map's background the similarity "
         'must stand for even odds.', ge=0.0, le=100.0, live=True)
     largest_evidence: float = setting(
         6.0, 'Bound on the log odds that one frame can give, for or against.',
@@ -33,13 +33,15 @@ class MatchingSettings(Settings):
         3.0, 'How much faster than on the traverse of the map the robot may drive.',
         gt=0.0, le=50.0, live=True)
     enter_probability: float = setting(
-        0.05, 'Chance per frame that a robot outside of the map comes to one of its places.',
+        0.05, 'Chance that a robot outside of the map comes to one of its places, per time between '
+        'two places of the map.',
         gt=0.0, lt=1.0, live=True)
     leave_probability: float = setting(
-        0.02, 'Chance per frame that a robot leaves the places of the map.',
+        0.02, 'Chance that a robot leaves the places of the map, per time between two of them.',
         gt=0.0, lt=1.0, live=True)
     jump_probability: float = setting(
-        0.002, 'Chance per frame that the robot is carried to any place of the map.',
+        0.002, 'Chance that the robot is carried to any place of the map, per time between two of '
+        'them.',
         gt=0.0, lt=1.0, live=True)
     same_place_m: float = setting(
         5.0, 'Places of the map within this distance count as one answer, where poses are '
