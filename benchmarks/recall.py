@@ -1,0 +1,100 @@
+"""
+Measure recall on data sets with known truth, and print it with its protocol.
+
+Example::
+
+    python benchmarks/recall.py --data ../shared/data/benchmark/gardens_point \
+        --networks compact,thumbnail
+
+Every pair of traverses is measured in the order reference -> query. "single image" ranks the
+places by similarity to one image alone (query statistics: none); "over time" is the best answer
+of the Localizer with its default settings, which has seen the earlier images of the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import combinations
+from pathlib import Path
+import tempfile
+
+import numpy as np
+
+from vpr_ros.datasets.dataset import Dataset
+from vpr_ros.datasets.ground_truth import GroundTruth
+from vpr_ros.datasets.registry import open_dataset
+from vpr_ros.evaluation.metrics import rank
+from vpr_ros.evaluation.metrics import recalls_at
+from vpr_ros.extraction.extractor import Extractor
+from vpr_ros.extraction.extractor import make_extractor
+from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.maps.place_map import NewPlace
+from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.matching.localizer import Localizer
+from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.types import Description
+from vpr_ros.types import View
+
+
+def main() -> None:
+    """Print one row per network and pair of traverses."""
+    parser = argparse.ArgumentParser(description='Recall on data sets with known truth.')
+    parser.add_argument('--data', type=Path, action='append', required=True,
+                        help='a data set with truth; may be repeated')
+    parser.add_argument('--networks', default='compact,thumbnail')
+    parser.add_argument('--pairs', default='', help='only these, as reference:query,...')
+    given = parser.parse_args()
+    print(f'{"network":<12}{"reference -> query":<36}{"R@1":>7}{"R@5":>7}{"R@10":>7}'
+          f'{"over time R@1":>15}{"known":>8}{"right":>8}{"queries":>9}  truth')
+    for folder in given.data:
+        dataset = open_dataset(folder)
+        names = dataset.traverses()
+        pairs = [tuple(p.split(':')) for p in given.pairs.split(',') if p] or [
+            pair for pair in combinations(names, 2)]
+        for network in given.networks.split(','):
+            extractor = make_extractor(ExtractionSettings(network=network))
+            described = {name: [d for _, d in extractor.describe_all(dataset.traverse(name))]
+                         for name in {n for pair in pairs for n in pair}}
+            for reference, query in pairs:
+                _measure(dataset, extractor, reference, query, described)
+
+
+def _measure(dataset: Dataset, extractor: Extractor, reference: str, query: str,
+             described: dict[str, list[Description]]) -> None:
+    truth = dataset.ground_truth(reference, query)
+    if truth is None:
+        raise SystemExit(f'{dataset.root} knows no truth for {reference} -> {query}')
+    references = np.stack([d.descriptor for d in described[reference]])
+    queries = np.stack([d.descriptor for d in described[query]])
+    single = recalls_at(rank(queries @ references.T, 10), truth, (1, 5, 10))
+    best, known = _localize(extractor, described[reference], described[query])
+    right = truth.are_matches(np.arange(len(best)), best)
+    counted = truth.has_match()
+    precision = f'{right[known].mean():.3f}' if known.any() else '-'
+    print(f'{extractor.identity.name:<12}{f"{reference} -> {query}":<36}'
+          + ''.join(f'{r.value:>7.3f}' for r in single)
+          + f'{right[counted].mean():>15.3f}{known.mean():>8.3f}{precision:>8}'
+          f'{single[0].queries:>9}  {_protocol(truth)}', flush=True)
+
+
+def _protocol(truth: GroundTruth) -> str:
+    return f'{truth.protocol}; query statistics none'
+
+
+def _localize(extractor: Extractor, references: list[Description],
+              queries: list[Description]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the reference index of the best answer and the decision for each query."""
+    with tempfile.TemporaryDirectory() as folder, PlaceMap.create(
+            Path(folder) / 'map.vprmap', extractor.identity) as place_map:
+        place_map.add_session('reference', source='benchmark')
+        place_map.append('reference', [NewPlace(d.stamp_ns, (View(d.camera, d.descriptor),))
+                                       for d in references])
+        snapshot = place_map.snapshot()
+    localizer = Localizer(snapshot, extractor, MatchingSettings())
+    answers = [localizer.match(description) for description in queries]
+    ids = np.array([a.candidates[0].place_id for a in answers], np.int64)
+    return snapshot.rows_of(ids), np.array([a.known for a in answers])
+
+
+if __name__ == '__main__':
+    main()
