@@ -33,6 +33,8 @@ from vpr_ros.extraction.settings import ExtractionSettings  # noqa: E402
 from vpr_ros.maps.builder import build_session  # noqa: E402
 from vpr_ros.maps.place_map import PlaceMap  # noqa: E402
 from vpr_ros.maps.settings import MapSettings  # noqa: E402
+from vpr_ros.matching.localizer import Localizer  # noqa: E402
+from vpr_ros.matching.settings import MatchingSettings  # noqa: E402
 from vpr_ros.messages.images import compressed_image_message  # noqa: E402
 from vpr_ros.messages.images import image_message  # noqa: E402
 from vpr_ros.messages.rclpy_factory import RclpyFactory  # noqa: E402
@@ -157,6 +159,21 @@ def test_answers_with_the_place_its_pose_and_a_loop_closure(robot, start, map_pa
     assert robot.poses[-1].pose.covariance[0] > 0.0
     assert robot.closures[-1].match_session == 'first drive'
     assert robot.closures[-1].query_place_id == 0
+
+
+def test_live_and_offline_give_the_same_answers(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw')
+    numbers = [3, 4, 4, 5, 1001, 7, 20, 21]
+    robot.drive(numbers, first_ns=50_000_000_000)
+    with PlaceMap.open(map_path) as place_map:
+        extractor = make_extractor(ExtractionSettings(), expected=place_map.network)
+        localizer = Localizer(place_map.snapshot(), extractor, MatchingSettings())
+    for live, (step, number) in zip(robot.matches, enumerate(numbers), strict=True):
+        frame = Frame(50_000_000_000 + step * 1_000_000_000, place_image(number))
+        _, offline = localizer.localize(frame)
+        assert live.candidates[0].place_id == offline.candidates[0].place_id
+        assert live.probability == pytest.approx(offline.probability, abs=1e-5)
+        assert bool(live.decision) == offline.known
 
 
 def test_compressed_images_and_unknown_places(robot, start, map_path):

@@ -11,8 +11,8 @@ import typer
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.console import table
-from vpr_ros.cli.localize import localize_source
 from vpr_ros.cli.map import build_map
+from vpr_ros.cli.run import localize_source
 from vpr_ros.cli.sources import BagSource
 from vpr_ros.cli.sources import open_source
 from vpr_ros.errors import VprError

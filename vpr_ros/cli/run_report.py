@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vpr_ros import __version__
 
 if TYPE_CHECKING:
-    from vpr_ros.cli.localize import Run
+    from vpr_ros.cli.run import Run
     from vpr_ros.cli.sources import FrameSource
     from vpr_ros.datasets.ground_truth import GroundTruth
     from vpr_ros.evaluation.run import RunReport
