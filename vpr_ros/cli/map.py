@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Commands: vpr_ros map ..."""
 
 from __future__ import annotations
@@ -7,7 +21,6 @@ from typing import Annotated
 from typing import TYPE_CHECKING
 
 import typer
-
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.console import table
@@ -67,6 +80,7 @@ def build_map(source: FrameSource, out: Path, settings: BuildSettings, *, sessio
               overwrite: bool = False) -> int:
     """Build a map with a progress line, and return the number of its places."""
     from vpr_ros.extraction.extractor import make_extractor
+    from vpr_ros.maps import database
     from vpr_ros.maps.builder import build_session
     from vpr_ros.maps.place_map import PlaceMap
 
@@ -88,10 +102,11 @@ def build_map(source: FrameSource, out: Path, settings: BuildSettings, *, sessio
             count = len(place_map)
         if count == 0:
             raise VprError(f'{source.path} gave no places')
+        database.remove_journals(out)
         unfinished.replace(out)
     finally:
-        for leftover in out.parent.glob(f'{unfinished.name}*'):
-            leftover.unlink()
+        unfinished.unlink(missing_ok=True)
+        database.remove_journals(unfinished)
     return count
 
 

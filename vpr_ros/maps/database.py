@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Opening and closing the SQLite file of a map, with distrust."""
 
 from __future__ import annotations
@@ -11,7 +25,7 @@ import sys
 
 from vpr_ros.errors import VprError
 
-__all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'create']
+__all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'create', 'remove_journals']
 
 APPLICATION_ID = 0x56505231  # 'VPR1'
 SCHEMA_VERSION = 1
@@ -89,6 +103,16 @@ def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
 def _log(path: Path) -> Path:
     """Return where SQLite keeps changes that are not in the file yet."""
     return path.with_name(f'{path.name}-wal')
+
+
+def remove_journals(path: Path) -> None:
+    """
+    Remove what a process that died left beside a map; what of it is not in the file is lost.
+
+    Before a file is put in the place of a map: SQLite would apply them to whatever has its name.
+    """
+    for suffix in ('-wal', '-shm', '-journal'):
+        path.with_name(f'{path.name}{suffix}').unlink(missing_ok=True)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
