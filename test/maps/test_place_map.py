@@ -1,6 +1,20 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What goes into a map comes out of it."""
+
+import sqlite3
 
 import numpy as np
 import pytest
@@ -98,6 +112,54 @@ def test_ids_of_a_session_go_on_after_reopening(path, identity, new_place):
         second = place_map.append('monday', [new_place(3)])
         assert second == [first[-1] + 1]
         assert place_map.snapshot().place_ids.tolist() == first + second
+
+
+def test_the_id_of_a_place_that_was_removed_comes_never_again(saved, new_place):
+    with PlaceMap.open(saved) as place_map:
+        ids = place_map.snapshot().place_ids.tolist()
+    connection = sqlite3.connect(saved)
+    with connection:
+        connection.execute('DELETE FROM view WHERE place = ?', ids[-1:])
+        connection.execute('DELETE FROM thumbnail WHERE place = ?', ids[-1:])
+        connection.execute('DELETE FROM place WHERE id = ?', ids[-1:])
+    connection.close()
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        more = place_map.append('monday', [new_place(40), new_place(50)])
+        assert more == [ids[-1] + 1, ids[-1] + 2]
+        assert place_map.snapshot().place_ids.tolist() == ids[:-1] + more
+
+
+def test_a_refused_place_takes_no_id(saved, new_place):
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        last = place_map.snapshot().place_ids.tolist()[-1]
+        with pytest.raises(VprError, match='at least one view'):
+            place_map.append('monday', [new_place(40), NewPlace(50, ())])
+        assert place_map.append('monday', [new_place(40)]) == [last + 1]
+
+
+@pytest.mark.parametrize('made', [-1, 'many', 1.5])
+def test_a_count_that_makes_no_sense(saved, new_place, made):
+    connection = sqlite3.connect(saved)
+    with connection:
+        connection.execute('UPDATE session SET places_made = ?', (made,))
+    connection.close()
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        with pytest.raises(VprError, match=r"town\.vprmap is damaged: session 'monday'"):
+            place_map.append('monday', [new_place(40)])
+        assert len(place_map) == 3
+
+
+def test_a_full_session_is_said_to_be_full(saved, new_place):
+    connection = sqlite3.connect(saved)
+    with connection:
+        connection.execute('UPDATE session SET places_made = ?', (2 ** 23 - 2,))
+    connection.close()
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        with pytest.raises(VprError, match="session 'monday' is full"):
+            place_map.append('monday', [new_place(40), new_place(50)])
+        last, = place_map.append('monday', [new_place(40)])
+        place_map.add_session('tuesday', source='')
+        assert last not in place_map.append('tuesday', [new_place(50)])
 
 
 def test_sessions_need_a_new_name_and_to_be_there(path, identity, new_place):

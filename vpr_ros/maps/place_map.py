@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A map of places in one file."""
 
 from __future__ import annotations
@@ -169,21 +183,22 @@ class PlaceMap:
         ids = []
         with self._change():
             row = self._connection.execute(
-                'SELECT number, id_prefix FROM session WHERE name = ?', (session,)).fetchone()
+                'SELECT number, id_prefix, places_made FROM session WHERE name = ?',
+                (session,)).fetchone()
             if row is None:
                 raise VprError(f'{self.path} has no session {session!r}: add it first')
-            number, prefix = row
-            base = prefix << _COUNTER_BITS
-            last, = self._connection.execute(
-                'SELECT max(id) FROM place WHERE id BETWEEN ? AND ?',
-                (base, base + (1 << _COUNTER_BITS) - 1)).fetchone()
-            next_id = base + 1 if last is None else last + 1
+            number, prefix, made = row
+            if type(prefix) is not int or type(made) is not int or made < 0:
+                raise VprError(f'the map {self.path} is damaged: session {session!r} cannot tell '
+                               'which ids it has given')
             for place in places:
-                if next_id >= base + (1 << _COUNTER_BITS):
+                made += 1
+                if made >= 1 << _COUNTER_BITS:
                     raise VprError(f'session {session!r} is full: begin another one')
-                self._insert(next_id, number, place)
-                ids.append(next_id)
-                next_id += 1
+                ids.append((prefix << _COUNTER_BITS) + made)
+                self._insert(ids[-1], number, place)
+            self._connection.execute(
+                'UPDATE session SET places_made = ? WHERE number = ?', (made, number))
         return ids
 
     @contextmanager

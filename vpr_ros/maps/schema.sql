@@ -10,7 +10,8 @@ CREATE TABLE session (          -- one traverse
     name TEXT NOT NULL UNIQUE,
     source TEXT NOT NULL,       -- where its images came from, for people
     id_prefix INTEGER NOT NULL UNIQUE,
-    created_ns INTEGER NOT NULL
+    created_ns INTEGER NOT NULL,
+    places_made INTEGER NOT NULL DEFAULT 0  -- counts removed ones too: no id comes twice
 );
 
 CREATE TABLE camera (
