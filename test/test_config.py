@@ -1,5 +1,17 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Settings: one model as flat parameters, as a ROS parameter file and as errors that help."""
 
 import importlib
@@ -254,6 +266,13 @@ def test_sections_of_other_nodes_are_left_alone(section, tmp_path):
     assert read_parameter_file(path, 'localizer') == {}
 
 
+@pytest.mark.parametrize('nothing', ['', ' {}', ' null', '\n    # left.gain: 5'])
+def test_a_section_without_parameters(nothing, tmp_path):
+    path = write(tmp_path, f'/**:\n  ros__parameters:{nothing}\n'
+                           'localizer:\n  ros__parameters: {awake: false}\n')
+    assert read_parameter_file(path, 'localizer') == {'awake': False}
+
+
 def test_namespaces_may_be_nested(tmp_path):
     path = write(tmp_path, """
 robot:
@@ -292,7 +311,7 @@ def test_dotted_and_nested_names_are_the_same(tmp_path):
     ('/**: 5\n', r"section '/\*\*' must hold"),
     ('/**:\n  ros__parameters: 5\n', r"section '/\*\*' must hold name: value, got 5"),
     ('a: [1, 2\n', 'cannot read the parameter file'), ('a: !!python/name:os.system\n', 'cannot'),
-    ('\x00', 'cannot read')])
+    ('\x00', 'cannot read'), ('a: 2026-99-99\n', 'cannot read the parameter file')])
 def test_malformed_files(text, wanted, tmp_path):
     path = write(tmp_path, text)
     with pytest.raises(VprError, match=wanted) as error:
@@ -309,22 +328,35 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_assignments():
-    assert parse_assignments([
+    assert parse_assignments(Body, [
         'left.gain:=5', 'right.lens.focal_px:=2.5', 'awake:=false', 'left.name:=',
-        'cameras:=[a, b]', ' right.name :=x:=y', "right.lens.model:='5'"]) == {
+        'cameras:=[a, b]', ' right.name :=x:=y', 'right.lens.model:=Fisheye']) == {
             'left.gain': 5, 'right.lens.focal_px': 2.5, 'awake': False, 'left.name': '',
-            'cameras': ['a', 'b'], 'right.name': 'x:=y', 'right.lens.model': '5'}
+            'cameras': ['a', 'b'], 'right.name': 'x:=y', 'right.lens.model': 'Fisheye'}
+
+
+@pytest.mark.parametrize('text', ['2', 'true', '{patch: 8}', '[a', '2026-01-01', 'null', '~', '*'])
+def test_texts_are_taken_as_they_are_written(text):
+    values = parse_assignments(Body, [f'left.name:={text}'])
+    assert make_settings(Body, values).left.name == text
+
+
+def test_assignments_to_unknown_names_are_told_as_such():
+    with pytest.raises(VprError, match=r"unknown parameter 'left\.nam'; did you mean 'left\.name'"):
+        make_settings(Body, parse_assignments(Body, ['left.nam:=[a']))
 
 
 @pytest.mark.parametrize('text', ['left.gain=5', 'left.gain', ':=5', '  :=5', ''])
 def test_assignments_of_another_form(text):
     with pytest.raises(VprError, match=re.escape(f'name:=value, got {text!r}')):
-        parse_assignments([text])
+        parse_assignments(Body, [text])
 
 
-def test_assignments_whose_value_is_no_yaml():
-    with pytest.raises(VprError, match=re.escape("parameter cameras: cannot read the value '[a'")):
-        parse_assignments(['cameras:=[a'])
+@pytest.mark.parametrize('value', ['[a', '2026-99-99'])
+def test_assignments_whose_value_is_no_yaml(value):
+    with pytest.raises(VprError, match=re.escape(
+            f'parameter cameras: cannot read the value {value!r}')):
+        parse_assignments(Body, [f'cameras:={value}'])
 
 
 def test_the_file_in_the_repository_format_is_plain_yaml():

@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 The mechanics of settings: one typed model is ROS parameters, a YAML file and command-line flags.
 
@@ -166,7 +180,8 @@ def read_parameter_file(path: Path, node: str) -> dict[str, object]:
     """
     try:
         document = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # Bytes that are no text and dates that do not exist are a ValueError.
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise VprError(f'cannot read the parameter file {path}: {error}') from error
     if not isinstance(document, dict):
         raise VprError(f'{path} is no ROS parameter file: expected a section such as "/**:" with '
@@ -187,6 +202,8 @@ def _sections(tree: Mapping[Any, Any], path: Path, above: str = '',
             raise VprError(f'{path}: section {str(key)!r} must hold "ros__parameters:"')
         if 'ros__parameters' not in body:
             yield from _sections(body, path, section)
+        elif body['ros__parameters'] is None:
+            yield section, {}  # all of them commented out
         elif isinstance(body['ros__parameters'], dict):
             yield section, body['ros__parameters']
         else:
@@ -204,16 +221,27 @@ def _flatten(tree: Mapping[Any, Any], prefix: str = '') -> dict[str, object]:
     return flat
 
 
-def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
-    """Return flat parameters from texts like ``matching.candidates:=5``, as ROS writes them."""
+def parse_assignments(model: type[Settings], assignments: Iterable[str]) -> dict[str, object]:
+    """
+    Return flat parameters from texts like ``matching.candidates:=5``, as ROS writes them.
+
+    What the model wants as a text stays as it was written (``camera:=2``, ``options:={patch: 8}``);
+    other values are YAML. Unknown names are left to :func:`make_settings`.
+    """
+    types = {row.name: row.type for row in parameters(model)}
     flat: dict[str, object] = {}
     for text in assignments:
         name, separator, value = text.partition(':=')
-        if not separator or not name.strip():
+        name = name.strip()
+        if not separator or not name:
             raise VprError(f'a parameter is given as name:=value, got {text!r}')
+        if types.get(name, str) is str or not value:
+            flat[name] = value
+            continue
         try:
-            flat[name.strip()] = yaml.safe_load(value) if value else ''
-        except yaml.YAMLError as error:
+            flat[name] = yaml.safe_load(value)
+        # A date that does not exist is a ValueError.
+        except (yaml.YAMLError, ValueError) as error:
             raise VprError(f'parameter {name}: cannot read the value {value!r}') from error
     return flat
 

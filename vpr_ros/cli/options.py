@@ -1,10 +1,23 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Options that several commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from typing import Optional
 from typing import TYPE_CHECKING
 from typing import TypeVar
 
@@ -15,15 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ['Assignments', 'Bag', 'Camera', 'Config', 'Images', 'read_settings', 'Topic']
 
-Bag = Annotated[Optional[Path], typer.Option(
+Bag = Annotated[Path | None, typer.Option(
     '--bag', metavar='BAG', help='A rosbag2 (.mcap, .db3 or folder) or rosbag1 (.bag) recording.')]
-Images = Annotated[Optional[Path], typer.Option(
+Images = Annotated[Path | None, typer.Option(
     '--images', metavar='FOLDER',
     help='A folder of images instead of a bag, with poses.csv where poses are known.')]
 Topic = Annotated[str, typer.Option(
     '--topic', help='Image topic; may be left out when the bag has one.')]
 Camera = Annotated[str, typer.Option('--camera', help='Name of the camera.')]
-Config = Annotated[Optional[Path], typer.Option(
+Config = Annotated[Path | None, typer.Option(
     '--config', '-c', metavar='YAML', help='A ROS 2 parameter file.')]
 Assignments = Annotated[list[str], typer.Option(
     '--param', '-p', metavar='NAME:=VALUE',
@@ -44,7 +57,7 @@ def read_settings(model: type[AnySettings], node: str, config: Path | None,
     from vpr_ros.config import read_parameter_file
 
     values: dict[str, object] = read_parameter_file(config, node) if config else {}
-    values.update(parse_assignments(assignments))
+    values.update(parse_assignments(model, assignments))
     values.update({name.replace('__', '.'): value for name, value in flags.items()
                    if value not in (None, '')})
     return make_settings(model, values)
