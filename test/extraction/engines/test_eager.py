@@ -1,8 +1,23 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The reference engine against the bare network."""
 
+import contextlib
+
 import numpy as np
+import pytest
 import torch
 from vpr_ros.extraction.engines.eager import EagerEngine
 from vpr_ros.networks.registry import create_network
@@ -21,6 +36,29 @@ def test_engine_is_the_network(make_compact):
     np.testing.assert_allclose(output.attention, wanted.attention.numpy(), atol=1e-5)
     # Images taken for one another would be noticed.
     assert np.abs(output.descriptors[0] - output.descriptors[1]).max() > 1e-3
+
+
+@pytest.fixture
+def tf32():
+    """Allow TF32, and leave it afterwards as it was."""
+    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = True
+    yield
+    for switch, allowed in zip(switches, before, strict=True):
+        switch.allow_tf32 = allowed
+
+
+@pytest.mark.usefixtures('tf32')
+def test_float32_is_float32_on_a_gpu():
+    network = create_network('thumbnail')
+    EagerEngine(network, torch.device('cpu'))
+    assert torch.backends.cudnn.allow_tf32  # what a CPU does not need is left alone
+    with contextlib.suppress(AssertionError, RuntimeError):  # where there is no GPU
+        EagerEngine(network, torch.device('cuda'))
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_a_network_without_attention():
