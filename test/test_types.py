@@ -1,5 +1,17 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The records: geometry against formulas written out, and what they refuse."""
 
 import copy
@@ -204,7 +216,40 @@ def test_the_callers_array_stays_writeable():
     assert position.flags.writeable
     assert not frame.image.flags.writeable
     assert not pose.position.flags.writeable
-    assert np.shares_memory(frame.image, image)  # images are not copied
+    assert np.shares_memory(frame.image, image)  # images are large and not copied
+
+
+@pytest.mark.parametrize('make', [
+    lambda a: Pose(a[0, :3]).position,
+    lambda a: Pose(np.zeros(3), a[0, :4]).quaternion,
+    lambda a: Pose(np.zeros(3), covariance=a).covariance,
+    lambda a: camera(matrix=a[:3, :3]).matrix,
+    lambda a: camera(distortion=a[0]).distortion,
+    lambda a: Description(0, a.astype(np.float32)[0]).descriptor,
+    lambda a: Description(0, np.zeros(3), attention=a).attention,
+    lambda a: View('front', a[0]).descriptor,
+    lambda a: LocalFeatures(a[:, :2], a, a[0]).points,
+    lambda a: LocalFeatures(a[:, :2], a, a[0]).descriptors,
+    lambda a: LocalFeatures(a[:, :2], a, a[0]).scores,
+])
+@pytest.mark.parametrize('kind', [np.float32, np.float64])
+def test_a_buffer_used_again_changes_no_record(make, kind):
+    buffer = np.full((6, 6), 0.5, kind)
+    array = make(buffer)
+    before = array.copy()
+    assert not np.shares_memory(array, buffer)
+    assert array.base is None  # nor is anything larger kept in memory
+    buffer[:] = 7.0
+    assert np.array_equal(array, before)
+
+
+def test_a_frozen_view_of_a_buffer_is_copied_too():
+    buffer = np.zeros((2, 3), np.float32)
+    row = buffer[0]
+    row.flags.writeable = False
+    descriptor = View('front', row).descriptor
+    buffer[:] = 7.0
+    assert descriptor.tolist() == [0.0, 0.0, 0.0]
 
 
 def test_records_are_frozen():

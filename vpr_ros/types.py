@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 The values that flow through vpr_ros.
 
@@ -15,8 +29,8 @@ Conventions (the whole package follows them):
   pitch yaw),
 * images are RGB ``uint8`` of shape ``(H, W, 3)``.
 
-Records are immutable: dataclasses are frozen and their arrays are read-only. Records that hold
-arrays compare by identity.
+Records are immutable: dataclasses are frozen and their arrays are read-only copies (the image of a
+frame alone is a view). Records that hold arrays compare by identity.
 """
 
 from __future__ import annotations
@@ -42,17 +56,19 @@ __all__ = [
 Array = NDArray[Any]
 
 
-def _readonly(value: ArrayLike, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return ``value`` as a read-only array; -1 in ``shape`` means any length."""
-    array = np.asarray(value, dtype=dtype)
+def _readonly(value: ArrayLike, name: str, shape: tuple[int, ...], dtype: Any, *,
+              copy: bool = True) -> Array:
+    """Return ``value`` as a read-only array of its own; -1 in ``shape`` means any length."""
+    # A copy, so that a buffer may be used again and one row does not keep its batch in memory.
+    array = np.array(value, dtype=dtype) if copy else np.asarray(value, dtype=dtype)
     fits = array.ndim == len(shape) and all(
         wanted in (-1, got) for wanted, got in zip(shape, array.shape, strict=True))
     if not fits:
         wanted = ' x '.join('n' if n < 0 else str(n) for n in shape)
         raise ValueError(f'{name} must have shape ({wanted}), got {array.shape}')
     if array.flags.writeable:
-        # A view keeps the caller's array writeable for the caller and copies nothing.
-        array = array.view()
+        if not copy:
+            array = array.view()  # the caller's own array stays writeable
         array.flags.writeable = False
     return array
 
@@ -266,7 +282,8 @@ class Frame(_Record):
     One image of one camera at one time.
 
     :param stamp_ns: when the image was taken.
-    :param image: (H, W, 3) uint8 RGB.
+    :param image: (H, W, 3) uint8 RGB; not copied, for images are large: a caller that uses its
+        buffer again hands in a copy.
     :param camera: name of the camera.
     :param calibration: intrinsics and mounting, when known.
     :param T_map_base: where the robot was, when the source knows (mapping, ground truth).
@@ -285,7 +302,7 @@ class Frame(_Record):
         if image.dtype != np.uint8:
             raise ValueError(
                 f'a frame holds an RGB uint8 image of shape (H, W, 3), got dtype {image.dtype}')
-        image = _readonly(image, 'image', (-1, -1, 3), np.uint8)
+        image = _readonly(image, 'image', (-1, -1, 3), np.uint8, copy=False)
         if image.size == 0:
             raise ValueError(f'a frame holds a non-empty image, got shape {image.shape}')
         _set(self, stamp_ns=_stamp(self.stamp_ns), image=image)
