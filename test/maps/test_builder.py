@@ -1,5 +1,17 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From frames to a map, with a real network."""
 
 import cv2
@@ -85,6 +97,16 @@ def test_without_thumbnails(path, extractor):
     _, snapshot, _ = build(path, extractor, scenes(2), thumbnail_width_px=0)
     with PlaceMap.open(path) as place_map:
         assert place_map.thumbnail(int(snapshot.place_ids[0])) is None
+
+
+def test_a_black_frame_stops_no_map(path, extractor):
+    frames = list(scenes(5))
+    frames[2] = Frame(frames[2].stamp_ns, np.zeros_like(frames[2].image), camera='left')
+    told, snapshot, _ = build(path, extractor, frames)
+    assert told == [5]
+    similarities = snapshot.descriptors @ snapshot.descriptors[2]
+    assert similarities[2] == pytest.approx(1.0, abs=1e-5)
+    assert np.abs(np.delete(similarities, 2)).max() < 1e-3
 
 
 def test_no_frames_no_places(path, extractor):

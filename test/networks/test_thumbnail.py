@@ -1,5 +1,17 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The patch-normalised thumbnail against loops."""
 
 import math
@@ -54,9 +66,23 @@ def test_light_that_changes_evenly_changes_nothing():
                                network(images).descriptors, rtol=0, atol=1e-5)
 
 
-def test_an_even_image_is_no_noise_and_no_nan():
-    descriptor = thumbnail()(torch.full((1, 3, 32, 64), 0.3)).descriptors
-    assert descriptor.abs().max() < 1e-3
+@pytest.mark.parametrize('sizes', [(32, 64, 8), (12, 18, 6), (128, 256, 128)])
+def test_even_images_have_one_descriptor_unlike_any_other(sizes):
+    height, width, patch = sizes
+    network = thumbnail(height=height, width=width, patch=patch)
+    greys = torch.arange(256).view(-1, 1, 1, 1) / 255
+    even = network(greys.expand(-1, 3, height, width)).descriptors
+    torch.testing.assert_close(even, torch.full_like(even, 1 / math.sqrt(height * width)))
+    other = network(torch.rand(4, 3, height, width)).descriptors
+    assert (even[:1] @ other.T).abs().max() < 1e-4
+
+
+def test_one_pixel_is_enough_to_be_another_image():
+    images = torch.full((2, 3, 32, 64), 100 / 255)
+    images[1, 2, 20, 30] = 101 / 255  # one blue of one pixel, one step brighter
+    even, other = thumbnail()(images).descriptors
+    assert (even @ other).abs() < 1e-2
+    assert other.norm() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_image_of_another_size_is_refused():

@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 Patch-normalised thumbnails: the baseline that every network must beat.
 
@@ -18,9 +32,16 @@ from vpr_ros.networks.identity import Preprocessing
 
 __all__ = ['Thumbnail', 'thumbnail']
 
+# The largest contrast that is none: rounding makes 1e-7, one step of blue in one pixel 4e-4.
+_NO_CONTRAST = 1e-5
+
 
 class Thumbnail(PlaceNetwork):
-    """A patch-normalised grey thumbnail, flattened and L2-normalised; nothing is learned."""
+    """
+    A patch-normalised grey thumbnail, flattened and L2-normalised; nothing is learned.
+
+    All images without any structure (black, white) have one descriptor, unlike any other.
+    """
 
     luma: Tensor
 
@@ -46,7 +67,12 @@ class Thumbnail(PlaceNetwork):
         centred = patches - patches.mean(dim=1, keepdim=True)
         # The floor keeps an even patch (sky, fog) even, instead of blowing up its noise.
         normalised = centred / centred.pow(2).mean(dim=1, keepdim=True).sqrt().clamp(min=1 / 255)
-        return NetworkOutput(F.normalize(normalised.flatten(1)))
+        flat = normalised.flatten(1)
+        # A black image has no direction of its own, and what rounding leaves is none. Equal values
+        # are orthogonal to every other thumbnail, whose patches have zero mean.
+        contrast = (patches.amax(dim=1) - patches.amin(dim=1)).flatten(1).amax(dim=1, keepdim=True)
+        even = contrast < _NO_CONTRAST
+        return NetworkOutput(F.normalize(torch.where(even, torch.ones_like(flat), flat)))
 
 
 def thumbnail(*, height: int = 32, width: int = 64, patch: int = 8) -> Thumbnail:
