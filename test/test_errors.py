@@ -1,5 +1,17 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What errors tell the user."""
 
 import pytest
@@ -35,3 +47,11 @@ def test_unknown_name_far_from_all():
 
 def test_unknown_name_where_nothing_is_known():
     assert str(unknown_name('camera', 'front', [])) == "unknown camera 'front' (known: none)"
+
+
+def test_unknown_name_lists_no_more_than_a_person_reads():
+    names = [f'{n:03d}.png' for n in range(500)]
+    error = str(unknown_name('image', '499.jpg', names))
+    assert "did you mean '499.png'?" in error
+    assert error.endswith('018.png, 019.png and 480 more)')
+    assert 'more' not in str(unknown_name('image', 'x', names[:20]))

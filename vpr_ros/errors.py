@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The errors that vpr_ros raises on purpose: their text is meant for the user."""
 
 from __future__ import annotations
@@ -6,6 +20,9 @@ from collections.abc import Iterable
 import difflib
 
 __all__ = ['VprError', 'nearest_name', 'unknown_name']
+
+# A file may know thousands of names; an error is read by a person.
+_NAMES_SHOWN = 20
 
 
 class VprError(Exception):
@@ -24,4 +41,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> VprError:
     names = sorted(known)
     nearest = nearest_name(name, names)
     hint = f'; did you mean {nearest!r}?' if nearest else ''
-    return VprError(f'unknown {kind} {name!r}{hint} (known: {", ".join(names) or "none"})')
+    listed = ', '.join(names[:_NAMES_SHOWN]) or 'none'
+    if len(names) > _NAMES_SHOWN:
+        listed += f' and {len(names) - _NAMES_SHOWN} more'
+    return VprError(f'unknown {kind} {name!r}{hint} (known: {listed})')
