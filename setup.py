@@ -26,7 +26,6 @@ REQUIREMENTS = [
     'faiss-cpu >= 1.7.4',
     'numpy >= 1.21',
     'opencv-python-headless >= 4.5.4',
-    'platformdirs >= 2.5',
     'pydantic >= 2',
     'pyyaml >= 5.4',
     'rich >= 12',
