@@ -1,5 +1,17 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The training of the embedded network, from folders of images to a file that loads."""
 
 import dataclasses
@@ -21,7 +33,7 @@ from vpr_ros.training.compact import train_compact
 
 # Two steps must move every tensor by more than half precision can hide.
 RECIPE = CompactRecipe(steps=2, cameras=1, pairs=1, singles=1, trunk_rate=1e-2, head_rate=1e-2,
-                       warm_up=1, held_out=('away',))
+                       warm_up=1, dimension=32, start_images=32, held_out=('away',))
 
 
 def write_image(path, rng):
@@ -68,7 +80,7 @@ def test_the_file_loads_as_compact(trained):
     out, _ = trained
     network = create_network('compact', {'weights': str(out)})
     output = network(torch.rand(2, 3, 64, 96))
-    assert output.descriptors.shape == (2, 512)
+    assert output.descriptors.shape == (2, 32)
     assert torch.isfinite(output.descriptors).all()
     assert out.stat().st_size <= 8_000_000
 
@@ -118,6 +130,27 @@ def test_held_out_cameras_must_be_there(data, initial, tmp_path):
     with pytest.raises(VprError, match='got only none of them'):
         train_compact(data, initial, tmp_path / 'out',
                       dataclasses.replace(RECIPE, held_out=('frankfurt',)))
+
+
+@pytest.mark.parametrize(('more', 'wanted'), [
+    ({'cameras': 3}, 'needs 3 cameras that are not held out, but only 2 are under '),
+    ({'pairs': 9}, 'needs 9 pairs, but only 2 are under '),
+    ({'singles': 5}, 'needs 5 single images, but only 4 are under ')])
+def test_a_batch_must_be_filled(more, wanted, data, initial, tmp_path):
+    with pytest.raises(VprError, match=wanted):
+        train_compact(data, initial, tmp_path / 'out', dataclasses.replace(RECIPE, **more))
+
+
+@pytest.mark.parametrize(('other', 'wanted'), [
+    ({'steps': 0}, 'at least 1 step, got 0'),
+    ({'start_images': 31}, 'at least 32 images, one for each dimension of a descriptor, got 31')])
+def test_numbers_that_cannot_be(other, wanted, data, initial, tmp_path):
+    with pytest.raises(VprError, match=wanted):
+        train_compact(data, initial, tmp_path / 'out', dataclasses.replace(RECIPE, **other))
+
+
+def test_the_start_has_enough_images_for_its_dimensions():
+    assert CompactRecipe().start_images >= CompactRecipe().dimension == 512
 
 
 def test_the_folder_must_be_there(initial, tmp_path):

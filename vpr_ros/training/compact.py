@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 The first training of the embedded network, on a CPU in about an hour.
 
@@ -53,6 +67,9 @@ class CompactRecipe:
     :param cameras: cameras per batch, each with two windows of three times.
     :param pairs: true pairs per batch.
     :param singles: single images per batch, each cut twice.
+    :param dimension: of a descriptor.
+    :param start_images: windows whose principal components the linear maps start as; at least as
+        many as a descriptor has dimensions.
     :param start_share: how much of the start stays: the shipped weights lie between the start and
         the trained ones (Wortsman et al. 2022, WiSE-FT), because a few cameras teach invariance
         to light but would narrow what ImageNet taught.
@@ -69,6 +86,8 @@ class CompactRecipe:
     temperature: float = 0.07
     jitter: float = 0.2
     warm_up: int = 25
+    dimension: int = 512
+    start_images: int = 640
     start_share: float = 0.5
     seed: int = 0
     held_out: tuple[str, ...] = ('00003837', '00011160', '00023966', 'frankfurt')
@@ -97,10 +116,18 @@ def _load(folder: Path, recipe: CompactRecipe) -> _Data:
     if len(held_out) != len(recipe.held_out):
         raise VprError(f'expected the cameras {", ".join(recipe.held_out)} under {folder}, '
                        f'got only {", ".join(s.name for s in held_out) or "none"} of them')
-    return _Data(
+    data = _Data(
         cameras=[s for s in scenes if s.name not in recipe.held_out],
         pairs=load_pairs(folder / 'sped_thumb'),
         singles=load_single(folder / 'camvid' / 'train'), held_out=held_out)
+    for what, found, needed in (
+            ('cameras that are not held out', len(data.cameras), recipe.cameras),
+            ('pairs', len(data.pairs), recipe.pairs),
+            ('single images', len(data.singles), recipe.singles)):
+        if found < needed:
+            raise VprError(f'a batch of this recipe needs {needed} {what}, but only {found} are '
+                           f'under {folder}')
+    return data
 
 
 def _tensor(images: Sequence[np.ndarray]) -> Tensor:
@@ -148,7 +175,8 @@ def _make_batch(data: _Data, recipe: CompactRecipe, size: tuple[int, int],
     return _Batch(_tensor(images), torch.tensor(labels), torch.from_numpy(ignore))
 
 
-def _start(network: Compact, initial: Path, data: _Data, rng: np.random.Generator) -> None:
+def _start(network: Compact, initial: Path, data: _Data, images_wanted: int,
+           rng: np.random.Generator) -> None:
     """Load the trunk; start the two linear maps as principal components of what they will see."""
     public, _ = read_weights(initial)
     state = network.trunk.state_dict()
@@ -160,7 +188,7 @@ def _start(network: Compact, initial: Path, data: _Data, rng: np.random.Generato
     size = (network.preprocessing.height, network.preprocessing.width)
     scenes = [*data.cameras, *data.pairs, *data.singles]
     images = []
-    for _ in range(640):
+    for _ in range(images_wanted):
         scene = scenes[int(rng.integers(len(scenes)))]
         image = scene.images[int(rng.integers(len(scene.images)))]
         images.append(cut(image, random_window(rng, smallest=0.5, largest=1.0), size))
@@ -222,11 +250,16 @@ def train_compact(data_folder: Path, initial: Path, out: Path,
     :param out: the .safetensors file to write.
     :returns: what was measured, also written into the file's metadata.
     """
+    if recipe.steps < 1:
+        raise VprError(f'a training takes at least 1 step, got {recipe.steps}')
+    if recipe.start_images < recipe.dimension:
+        raise VprError(f'the start needs at least {recipe.dimension} images, one for each '
+                       f'dimension of a descriptor, got {recipe.start_images}')
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     data = _load(data_folder, recipe)
-    network = Compact()
-    _start(network, initial, data, rng)
+    network = Compact(dimension=recipe.dimension)
+    _start(network, initial, data, recipe.start_images, rng)
     start = {n: t.clone() for n, t in network.state_dict().items()}
     network.train().to(memory_format=torch.channels_last)
     head = [p for n, p in network.named_parameters() if not n.startswith('trunk.')]
