@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 Measure recall on data sets with known truth, and print it with its protocol.
 
@@ -19,7 +33,6 @@ from pathlib import Path
 import tempfile
 
 import numpy as np
-
 from vpr_ros.datasets.dataset import Dataset
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.datasets.registry import open_dataset
@@ -49,8 +62,8 @@ def main() -> None:
     for folder in given.data:
         dataset = open_dataset(folder)
         names = dataset.traverses()
-        pairs = [tuple(p.split(':')) for p in given.pairs.split(',') if p] or [
-            pair for pair in combinations(names, 2)]
+        pairs = [tuple(p.split(':')) for p in given.pairs.split(',') if p] or list(
+            combinations(names, 2))
         for network in given.networks.split(','):
             extractor = make_extractor(ExtractionSettings(network=network))
             described = {name: [d for _, d in extractor.describe_all(dataset.traverse(name))]

@@ -342,7 +342,7 @@ def test_texts_are_taken_as_they_are_written(text):
 
 
 def test_assignments_to_unknown_names_are_told_as_such():
-    with pytest.raises(VprError, match=r"unknown parameter 'left\.nam'; did you mean 'left\.name'"):
+    with pytest.raises(VprError, match=r"'left\.nam'; did you mean 'left\.name'"):
         make_settings(Body, parse_assignments(Body, ['left.nam:=[a']))
 
 

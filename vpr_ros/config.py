@@ -83,7 +83,7 @@ class Parameter:
     """
 
     name: str
-    type: type
+    type: type  # noqa: A003
     default: Value
     description: str
     minimum: float | None = None
@@ -225,8 +225,8 @@ def parse_assignments(model: type[Settings], assignments: Iterable[str]) -> dict
     """
     Return flat parameters from texts like ``matching.candidates:=5``, as ROS writes them.
 
-    What the model wants as a text stays as it was written (``camera:=2``, ``options:={patch: 8}``);
-    other values are YAML. Unknown names are left to :func:`make_settings`.
+    What the model wants as a text stays as it was written (``camera:=2``); other values are YAML.
+    Unknown names are left to :func:`make_settings`.
     """
     types = {row.name: row.type for row in parameters(model)}
     flat: dict[str, object] = {}

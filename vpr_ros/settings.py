@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a host can be told: the settings of the rooms, composed."""
 
 from __future__ import annotations
@@ -15,18 +29,18 @@ class BuildSettings(Settings):
     """Building a map."""
 
     extraction: ExtractionSettings = ExtractionSettings()
-    map: MapSettings = MapSettings()
+    map: MapSettings = MapSettings()  # noqa: A003
 
 
 class LocalizeSettings(Settings):
     """Localizing against a map, live or on a bag."""
 
-    map: str = setting('', 'Path of the map file (.vprmap).')
+    map: str = setting('', 'Path of the map file (.vprmap).')  # noqa: A003
     image: str = setting(
         '', 'Image topic. Empty: on a bag, its only image topic; on a robot, the relative topic '
         '"image", for remapping.')
     compressed: bool = setting(
-        False, 'On a robot: subscribe to the topic\'s compressed images (<topic>/compressed).')
+        False, "On a robot: subscribe to the topic's compressed images (<topic>/compressed).")
     camera: str = setting('front', 'Name of the camera in answers.')
     map_frame: str = setting('map', 'Frame that the poses of the map are given in.')
     base_frame: str = setting('base_link', 'Frame of the robot, for loop closures.')

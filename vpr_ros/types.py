@@ -382,7 +382,7 @@ class Place(_Record):
     :param T_map_base: pose of the robot in the map frame, or None for a map without poses.
     """
 
-    id: int
+    id: int  # noqa: A003
     stamp_ns: int
     session: str
     T_map_base: Pose | None = None

@@ -24,8 +24,9 @@ def test_the_file_then_assignments_then_flags(tmp_path):
     file = tmp_path / 'my.yaml'
     file.write_text('localizer:\n  ros__parameters:\n    map: file.vprmap\n    camera: file\n'
                     '    image: /file\n')
-    settings = read_settings(LocalizeSettings, 'localizer', file, ['camera:=given', 'image:=/given'],
-                             image='/flag', map='', extraction__network=None)
+    settings = read_settings(
+        LocalizeSettings, 'localizer', file, ['camera:=given', 'image:=/given'],
+        image='/flag', map='', extraction__network=None)
     assert (settings.map, settings.camera, settings.image) == ('file.vprmap', 'given', '/flag')
 
 

@@ -32,5 +32,5 @@ def _write_images(folder: Path, names, *, size=(8, 6)) -> None:
 
 @pytest.fixture(scope='session')
 def write_images():
-    """Return the function that writes small images: ``write_images(folder, names)``."""
+    """Return a function that writes small images of these names into a folder."""
     return _write_images

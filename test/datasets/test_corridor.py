@@ -55,6 +55,7 @@ def test_missing_parts_are_named(tree):
 def test_a_hostile_truth_file_is_never_opened(tree):
     # A pickle of this class would create the file when loaded.
     class Hostile:
+
         def __reduce__(self):
             return (open, (str(tree / 'run'), 'w'))
 

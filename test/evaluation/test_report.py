@@ -62,7 +62,7 @@ class Page(HTMLParser):
         if self.open and self.open[-1] != 'style':
             self.texts.append(data)
 
-    def all(self, tag):
+    def all(self, tag):  # noqa: A003
         return [attributes for name, attributes in self.elements if name == tag]
 
 

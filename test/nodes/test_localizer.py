@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The node on a real ROS 2: skipped where there is none."""
 
 from collections.abc import Callable
@@ -16,7 +30,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='no ROS 2 is sourced')
 pytest.importorskip('vpr_msgs.msg', reason='vpr_msgs is not built and sourced')
 
-from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402
+from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402, I100
 from lifecycle_msgs.msg import State  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from lifecycle_msgs.srv import GetState  # noqa: E402
@@ -27,7 +41,6 @@ from sensor_msgs.msg import CompressedImage  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from vpr_msgs.msg import LoopClosure  # noqa: E402
 from vpr_msgs.msg import PlaceMatch  # noqa: E402
-
 from vpr_ros.extraction.extractor import make_extractor  # noqa: E402
 from vpr_ros.extraction.settings import ExtractionSettings  # noqa: E402
 from vpr_ros.maps.builder import build_session  # noqa: E402
@@ -106,7 +119,8 @@ class Robot:
             publisher.publish(make(self.factory, place_image(number), stamp_ns=stamp_ns,
                                    frame_id='camera'))
             heard = len(self.matches)
-            self.wait(lambda: len(self.matches) > heard, f'the answer to place {number}')
+            self.wait(lambda heard=heard: len(self.matches) > heard,
+                      f'the answer to place {number}')
 
 
 @pytest.fixture

@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Command: vpr_ros demo."""
 
 from __future__ import annotations
@@ -7,7 +21,6 @@ from typing import Annotated
 from typing import TYPE_CHECKING
 
 import typer
-
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.console import table
@@ -112,7 +125,8 @@ def _summary(report: RunReport) -> list[tuple[str, str]]:
         rows.append(('right when known', f'{counts.precision:.1%}'))
         rows.append(('truth', report.truth.protocol))
     for recall in report.single_frame[:1]:
-        rows.append(('single image', f'R@1 {recall.value:.3f} ({recall.hits} of {recall.queries})'))
+        rows.append(('single image', f'R@1 {recall.value:.3f} '
+                                     f'({recall.hits} of {recall.queries})'))
     if report.over_time is not None:
         rows.append(('with evidence over time', f'R@1 {report.over_time.value:.3f} '
                      f'({report.over_time.hits} of {report.over_time.queries})'))

@@ -1,13 +1,25 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Command: vpr_ros localize."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from typing import Optional
 
 import typer
-
 from vpr_ros.cli.console import say
 from vpr_ros.cli.options import Assignments
 from vpr_ros.cli.options import Bag
@@ -24,14 +36,14 @@ __all__ = ['localize']
 
 
 def localize(
-    map_path: Annotated[Optional[Path], typer.Option(
+    map_path: Annotated[Path | None, typer.Option(
         '--map', '-m', metavar='MAP', help='The map to localize in (.vprmap).')] = None,
     bag: Bag = None,
     images: Images = None,
-    out: Annotated[Optional[Path], typer.Option(
+    out: Annotated[Path | None, typer.Option(
         '--out', '-o', metavar='BAG', help='Where to write the answers, as a bag '
         '(.mcap or .db3).')] = None,
-    report: Annotated[Optional[Path], typer.Option(
+    report: Annotated[Path | None, typer.Option(
         '--report', metavar='HTML', help='Where to write a report with pictures.')] = None,
     topic: Topic = '',
     camera: Camera = '',

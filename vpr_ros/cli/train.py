@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Commands: vpr_ros train ..."""
 
 from __future__ import annotations
@@ -7,7 +21,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from vpr_ros.cli.console import say
 
 __all__ = ['app']
@@ -37,7 +50,7 @@ def compact(
     """
     Train the embedded network on a CPU (half an hour on two cores).
 
-    Example: `vpr_ros train compact --data train --initial mobilenet_v2.safetensors -o my.safetensors`
+    Example: `vpr_ros train compact --data train --initial start.safetensors -o my.safetensors`
     """
     from vpr_ros.training.compact import CompactRecipe
     from vpr_ros.training.compact import train_compact

@@ -53,7 +53,7 @@ class MapSummary:
     :param size_bytes: of the map file.
     """
 
-    id: str
+    id: str  # noqa: A003
     revision: int
     network: str
     places: int
@@ -130,7 +130,7 @@ class RunReport:
     title: str
     reference: str
     query: str
-    map: MapSummary
+    map: MapSummary  # noqa: A003
     results: tuple[QueryResult, ...]
     similarity: Array | None = None
     truth: GroundTruth | None = None

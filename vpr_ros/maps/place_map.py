@@ -112,7 +112,7 @@ class PlaceMap:
         return cls(path, connection, writeable=True)
 
     @classmethod
-    def open(cls, path: Path, *, writeable: bool = False) -> PlaceMap:
+    def open(cls, path: Path, *, writeable: bool = False) -> PlaceMap:  # noqa: A003
         """Open a map, to read unless asked otherwise."""
         connection = database.connect(path, writeable=writeable)
         try:
@@ -139,7 +139,7 @@ class PlaceMap:
 
     @property
     def revision(self) -> int:
-        """The number of changes made to this map."""
+        """Return the number of changes made to this map."""
         with self._reading():
             value, = self._connection.execute(
                 "SELECT value FROM map WHERE key = 'revision'").fetchone()

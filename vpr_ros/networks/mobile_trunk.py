@@ -54,6 +54,7 @@ class _Conv(nn.Sequential):
 
 
 class _InvertedResidual(nn.Module):
+
     def __init__(self, inputs: int, outputs: int, *, stride: int, expansion: int) -> None:
         super().__init__()
         hidden = inputs * expansion
