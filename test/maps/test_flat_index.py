@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from vpr_ros.maps.flat_index import FlatIndex
 from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.networks.identity import Preprocessing
 
 
 def snapshot_of(descriptors, view_rows, view_cameras=None):
@@ -15,7 +17,8 @@ def snapshot_of(descriptors, view_rows, view_cameras=None):
     if view_cameras is None:
         view_cameras = np.zeros(len(view_rows))
     return Snapshot(
-        map_id='m', revision=1, sessions=('a',), cameras=('front', 'rear', 'left', 'right'),
+        map_id='m', revision=1, network=NetworkIdentity('test', '00', 6, Preprocessing(1, 1)),
+        sessions=('a',), cameras=('front', 'rear', 'left', 'right'),
         place_ids=1000 - 7 * np.arange(places, dtype=np.int64),
         stamps_ns=np.arange(places, dtype=np.int64), session_of=np.zeros(places, np.int64),
         poses=(None,) * places, view_rows=np.asarray(view_rows, np.int64),

@@ -34,7 +34,8 @@ class World:
         poses = [Pose.from_xy_yaw(10.0 * s / SECOND, 50.0 * k, 0.0)
                  for s, k in zip(stamps, session_of, strict=True)]
         self.snapshot = Snapshot(
-            map_id='world', revision=7, sessions=tuple(f's{k}' for k in range(len(lengths))),
+            map_id='world', revision=7, network=extractor.identity,
+            sessions=tuple(f's{k}' for k in range(len(lengths))),
             cameras=cameras, place_ids=self.rng.permutation(n).astype(np.int64) * 3 + 2 ** 40,
             stamps_ns=stamps, session_of=session_of.astype(np.int64),
             poses=tuple(poses) if posed else (None,) * n,

@@ -10,6 +10,8 @@ import pytest
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.hypotheses import hypotheses
 from vpr_ros.matching.hypotheses import Neighbourhoods
+from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.types import Pose
 
 
@@ -18,7 +20,8 @@ def snapshot_of(session_of, positions=None):
     poses = (None,) * n if positions is None else tuple(
         None if p is None else Pose(np.asarray(p, float)) for p in positions)
     return Snapshot(
-        map_id='m', revision=1, sessions=('a', 'b', 'c'), cameras=('front',),
+        map_id='m', revision=1, network=NetworkIdentity('test', '00', 1, Preprocessing(1, 1)),
+        sessions=('a', 'b', 'c'), cameras=('front',),
         place_ids=np.arange(n), stamps_ns=np.arange(n), session_of=np.asarray(session_of),
         poses=poses, view_rows=np.arange(n), view_cameras=np.zeros(n, np.int64),
         descriptors=np.ones((n, 1), np.float32))
