@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What can be set about matching."""
 
 from __future__ import annotations
@@ -15,7 +29,7 @@ class MatchingSettings(Settings):
 
     candidates: int = setting(
         5, 'How many candidates an answer carries.', ge=1, le=100, live=True)
-    filter: Literal['forward', 'none'] = setting(
+    filter: Literal['forward', 'none'] = setting(  # noqa: A003
         'forward', 'Evidence over time: "forward" follows the robot along the traverses of the '
         'map, "none" judges every frame alone (on a large map one frame is rarely enough).')
     search_depth: int = setting(
@@ -33,8 +47,8 @@ class MatchingSettings(Settings):
         3.0, 'How much faster than on the traverse of the map the robot may drive.',
         gt=0.0, le=50.0, live=True)
     enter_probability: float = setting(
-        0.05, 'Chance that a robot outside of the map comes to one of its places, per time between '
-        'two places of the map.',
+        0.05, 'Chance that a robot outside of the map comes to one of its places, per time '
+        'between two of them.',
         gt=0.0, lt=1.0, live=True)
     leave_probability: float = setting(
         0.02, 'Chance that a robot leaves the places of the map, per time between two of them.',
