@@ -26,6 +26,7 @@ then. So the belief does not depend on how often frames come.
 from __future__ import annotations
 
 from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,11 @@ __all__ = ['ForwardFilter', 'Transition']
 
 # Speeds that are told apart, as parts of the fastest: with 3, half to three times the map's.
 _SPEEDS = np.array([0.0, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 1.0])
+# Each stands for all speeds within this of it, so that a long gap leaves no place out; but
+# standing is standing.
+_SPEED_REACH = np.array([0.0, 1 / 12, 1 / 12, 1 / 12, 1 / 12, 1 / 4])
+# In how many parts at most.
+_MOST_PARTS = 32
 # Chance per place that the robot goes over to a neighbouring speed.
 _SPEED_CHANGE = 0.03
 # Chance per place of being one place further or one back: the best view lies between places.
@@ -102,12 +108,13 @@ class ForwardFilter:
                 self._belief[:, segment.rows], elapsed_ns, t.fastest_speed_ratio)
         on_map = float(self._belief.sum())
         # Who drives past the end of a traverse has left the map.
-        past_the_end = on_map - float(moved.sum())
+        past_the_end = max(on_map - float(moved.sum()), 0.0)
 
         # Leaving and entering are a chain of two states, here over any stretch of time.
         places = elapsed_ns / self._spacing_ns
         outside = t.leave_probability / (t.leave_probability + t.enter_probability)
-        mixed = 1.0 - (1.0 - t.leave_probability - t.enter_probability) ** places
+        # (The sum first: what is left of one must not be negative, or its power is complex.)
+        mixed = 1.0 - (1.0 - (t.leave_probability + t.enter_probability)) ** places
         leaves, enters = outside * mixed, (1.0 - outside) * mixed
         jumps = 1.0 - (1.0 - t.jump_probability) ** places
 
@@ -145,11 +152,23 @@ class _Segment:
              fastest_ratio: float) -> NDArray[np.float64]:
         """Return the belief (speeds, places) after driving on; what passes the end is gone."""
         places = elapsed_ns / self.spacing_ns
-        moved = np.stack([_shift(row, speed * fastest_ratio * places)
-                          for row, speed in zip(belief, _SPEEDS, strict=True)])
+        fastest = fastest_ratio * places
+        moved = np.stack([_spread(row, speed * fastest, reach * fastest) for row, speed, reach
+                          in zip(belief, _SPEEDS, _SPEED_REACH, strict=True)])
         _diffuse(moved.T, 1.0 - (1.0 - _JITTER) ** places)
         _diffuse(moved, 1.0 - (1.0 - _SPEED_CHANGE) ** places)
         return moved
+
+
+def _spread(belief: NDArray[np.float64], distance: float,
+            reach: float) -> NDArray[np.float64]:
+    """Move a belief on by all distances within a reach of one, about a place apart."""
+    parts = math.ceil(min(max(2.0 * reach, 1.0), _MOST_PARTS))
+    offsets = reach * ((2.0 * np.arange(parts) + 1.0) / parts - 1.0)
+    moved = _shift(belief, distance + offsets[0])
+    for offset in offsets[1:]:
+        moved += _shift(belief, distance + offset)
+    return moved / parts
 
 
 def _shift(belief: NDArray[np.float64], distance: float) -> NDArray[np.float64]:

@@ -72,11 +72,12 @@ class Localizer:
         self._last_ns: int | None = None
 
     def change_settings(self, settings: MatchingSettings) -> None:
-        """Go on with other settings; the belief stays."""
+        """Go on with other settings; the belief stays. Refused ones change nothing."""
+        transition = _transition(settings)
         self.settings = settings
         self._neighbourhoods = Neighbourhoods(
             self._snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
-        self._filter.transition = _transition(settings)
+        self._filter.transition = transition
 
     def reset(self) -> None:
         """Forget all evidence, as after a restart."""
