@@ -1,5 +1,17 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a similarity is worth."""
 
 import statistics
@@ -24,7 +36,8 @@ def test_standardise_like_the_definition(n):
     background = [sum(float(a) * float(b) for a, b in zip(row, query, strict=True))
                   for row in descriptors]
     median = statistics.median(background)
-    spread = 1.4826 * statistics.median(abs(b - median) for b in background)
+    robust = 1.4826 * statistics.median(abs(b - median) for b in background)
+    spread = max(robust, 0.5 * statistics.pstdev(background))
     wanted = [(s - median) / spread for s in similarities]
     found = Background.of(descriptors).standardise(query, np.array(similarities, np.float32))
     assert found == pytest.approx(wanted, rel=1e-3, abs=1e-4)
@@ -47,6 +60,27 @@ def test_a_few_true_matches_do_not_move_the_background():
     descriptors[100:140] = query
     crowded = Background.of(descriptors).standardise(query, np.array([1.0]))
     assert crowded[0] > 0.8 * plain[0]
+
+
+@pytest.mark.parametrize('still', [0.6, 0.9])
+def test_a_standstill_while_mapping_makes_nothing_stand_out_absurdly(still):
+    """
+    Most of the map is one place seen again and again, and its similarities are all but equal.
+
+    The median deviation is that of the noise of one place, so a robust deviation alone calls any
+    other place hundreds of deviations away.
+    """
+    descriptors = directions(500, 64)
+    standing = int(500 * still)
+    near = descriptors[0] + 0.002 * directions(standing, 64, seed=1)
+    descriptors[:standing] = near / np.linalg.norm(near, axis=1, keepdims=True)
+    query = directions(1, 64, seed=2)[0]
+    background = descriptors @ query
+    robust = 1.4826 * np.median(np.abs(background - np.median(background)))
+    found = Background.of(descriptors).standardise(query, np.array([0.3]))[0]
+    assert (0.3 - np.median(background)) / robust > 100
+    # Over the whole of an ordinary map it would be 2.4; the floor keeps the order of magnitude.
+    assert 2.4 < found < 20
 
 
 def test_a_large_map_is_sampled_evenly_and_always_alike():

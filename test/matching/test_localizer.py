@@ -1,13 +1,30 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where the robot is, in maps whose truth is known."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 from vpr_ros.errors import VprError
+from vpr_ros.extraction.extractor import make_extractor
+from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.builder import build_session
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.settings import MapSettings
+from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.localizer import Localizer
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.types import Decision
@@ -191,17 +208,41 @@ def test_without_a_filter_every_frame_stands_alone(world):
     assert told(here.localizer().match(look)) == told(localizer.match(look))
 
 
-def test_frames_of_one_stamp_add_their_evidence(world):
+@pytest.mark.parametrize('back_ns', [0, 1_000_000, 499_000_000])
+def test_frames_of_one_stamp_or_a_little_older_change_no_belief(world, back_ns):
+    """Twice the same stamp is the same look; a little older is the order cameras come in."""
     here = world()
     localizer = here.localizer()
-    probabilities = []
-    for _ in range(4):
-        answer = localizer.match(here.look(60, SECOND, noise=1.5))
-        check(answer, localizer.settings)
-        assert here.row(answer) == 60
-        probabilities.append(answer.probability)
-    assert probabilities == sorted(probabilities)
-    assert probabilities[0] < 0.5 < probabilities[-1]
+    for n, row in enumerate(range(50, 80)):
+        before = localizer.match(here.look(row, n * SECOND, noise=1.0))
+    assert before.known
+    for _ in range(3):
+        late = localizer.match(here.look_elsewhere(29 * SECOND - back_ns))
+        check(late, localizer.settings)
+        assert [c.place_id for c in late.candidates] == [c.place_id for c in before.candidates]
+        assert late.probability == pytest.approx(before.probability, abs=1e-12)
+
+
+def test_late_stamps_do_not_add_up_to_extra_time(world):
+    here = world()
+    looks = [here.look(50 + n, n * SECOND, noise=1.0) for n in range(30)]
+    plain, disturbed = here.localizer(), here.localizer()
+    for n, look in enumerate(looks):
+        wanted = plain.match(look)
+        found = disturbed.match(look)
+        assert [c.place_id for c in found.candidates] == [c.place_id for c in wanted.candidates]
+        assert found.probability == pytest.approx(wanted.probability, abs=1e-9)
+        disturbed.match(here.look_elsewhere(n * SECOND - 400_000_000))
+        disturbed.match(here.look_elsewhere(n * SECOND - 200_000_000))
+
+
+def test_one_second_back_is_a_new_start(world):
+    here = world()
+    localizer = here.localizer()
+    for n, row in enumerate(range(50, 80)):
+        assert here.row(localizer.match(here.look(row, n * SECOND))) == row
+    again = here.look(150, 28 * SECOND, noise=2.0)
+    assert told(localizer.match(again)) == told(here.localizer().match(again))
 
 
 def test_candidates_are_what_the_map_holds(world):
@@ -292,7 +333,160 @@ def test_a_description_of_another_kind_is_refused_and_changes_nothing(world):
 
 def test_transition_settings_that_contradict_each_other(world):
     with pytest.raises(VprError, match='add up to at most 1'):
-        world().localizer(leave_probability=0.9, jump_probability=0.2)
+        world().localizer(leave_probability=0.9, enter_probability=0.2)
+
+
+def test_refused_settings_change_nothing(world):
+    here = world()
+    localizer, other = here.localizer(), here.localizer()
+    wrong = MatchingSettings(leave_probability=0.9, enter_probability=0.2, candidates=1)
+    with pytest.raises(VprError, match='add up to at most 1'):
+        localizer.change_settings(wrong)
+    assert localizer.settings == MatchingSettings()
+    for n in range(5):
+        look = here.look(20 + n, n * SECOND, noise=1.0)
+        assert told(localizer.match(look)) == told(other.match(look))
+
+
+@pytest.mark.parametrize('changes', [
+    {'fastest_speed_ratio': 0.5}, {'leave_probability': 0.4}, {'enter_probability': 0.5},
+    {'jump_probability': 0.3}, {'evidence_slope': 0.5}, {'evidence_threshold': 3.0},
+    {'largest_evidence': 1.0}, {'candidates': 2},
+])
+def test_live_settings_are_those_of_the_next_frame(world, changes):
+    """They answer as if they had been so from the beginning."""
+    here = world()
+    changed, wanted, other = here.localizer(), here.localizer(**changes), here.localizer()
+    looks = [here.look(50 + 2 * n, n * SECOND, noise=2.0) for n in range(6)]
+    changed.change_settings(MatchingSettings(**changes))
+    answers = [[told(localizer.match(look)) for look in looks]
+               for localizer in (changed, wanted, other)]
+    assert answers[0] == answers[1]
+    assert answers[0] != answers[2]
+
+
+def test_live_changes_keep_the_belief(world):
+    here = world()
+    localizer = here.localizer()
+    for n, row in enumerate(range(50, 80)):
+        before = localizer.match(here.look(row, n * SECOND, noise=1.0))
+    localizer.change_settings(MatchingSettings(candidates=1, known_probability=1.0))
+    # A stamp that has been seen brings no evidence, so this reads the belief alone.
+    after = localizer.match(here.look(79, 29 * SECOND))
+    assert len(after.candidates) == 1
+    assert after.candidates[0].probability == pytest.approx(before.probability, abs=1e-12)
+    assert before.known and not after.known
+    assert 'at least' not in after.reason and 'less than 1.00' in after.reason
+    localizer.change_settings(MatchingSettings(known_probability=0.0))
+    assert localizer.match(here.look(79, 29 * SECOND)).known
+
+
+@pytest.mark.parametrize('posed, narrow, wide', [
+    (True, {'same_place_m': 5.0}, {'same_place_m': 25.0}),  # places are 10 m apart
+    (False, {'same_place_frames': 0}, {'same_place_frames': 2})])
+def test_live_changes_of_what_is_one_place(world, posed, narrow, wide):
+    here = world(posed=posed)
+    localizer = here.localizer(**narrow)
+    for n, row in enumerate(range(50, 80)):
+        alone = localizer.match(here.look(row, n * SECOND, noise=2.5))
+    localizer.change_settings(MatchingSettings(**wide))
+    together = localizer.match(here.look(79, 29 * SECOND))  # seen stamp: the same belief
+    rows = [int(np.flatnonzero(here.snapshot.place_ids == c.place_id)[0])
+            for c in together.candidates]
+    assert np.diff(np.sort(rows)).min() > 2
+    assert together.probability > alone.probability
+
+
+def test_an_extractor_of_another_network_is_refused(world):
+    here = world()
+    other = make_extractor(ExtractionSettings(
+        network='thumbnail', options='{height: 8, width: 16}', device='cpu', threads=1))
+    with pytest.raises(ValueError, match='the extractor is not the network of this map'):
+        Localizer(here.snapshot, other, MatchingSettings())
+
+
+SPEEDS = {
+    'same': lambda n: 1.0, 'half': lambda n: 0.5, 'double': lambda n: 2.0,
+    'stops': lambda n: 0.0 if 30 <= n < 60 else 1.0,
+    'between two speeds': lambda n: 1.25, 'varying': lambda n: 1.0 + 0.9 * np.sin(n / 12),
+}
+
+
+@pytest.mark.parametrize('hertz', [1, 5])
+@pytest.mark.parametrize('speed', SPEEDS)
+def test_robots_are_followed_at_their_own_speed(world, speed, hertz):
+    """Under a noise that a single frame gets right about half of the time."""
+    right = known_and_wrong = single = frames = 0
+    for seed in range(3):
+        here = world(lengths=(400,), seed=seed)
+        localizer, alone = here.localizer(), here.localizer(filter='none')
+        position, seen = 30.0, None
+        for n in range(80 * hertz):
+            row, stamp = round(position), n * SECOND // hertz
+            position += SPEEDS[speed](n / hertz) / hertz
+            # What is seen at a place keeps its errors until the next one.
+            if row != seen:
+                seen, look = row, here.look(row, stamp, noise=2.5)
+            answer = localizer.match(dataclasses.replace(look, stamp_ns=stamp))
+            if n < 10 * hertz:
+                continue
+            frames += 1
+            right += abs(here.row(answer) - row) <= 2
+            known_and_wrong += answer.known and abs(here.row(answer) - row) > 3
+            single += abs(here.row(alone.match(look)) - row) <= 2
+    assert single / frames < 0.8
+    assert right / frames > 0.94
+    assert known_and_wrong / frames < 0.02
+
+
+def test_a_gap_of_a_thousand_seconds_is_not_bridged_to_a_wrong_place(world):
+    here = world(lengths=(300, 300))
+    localizer = here.localizer()
+    for n, row in enumerate(range(100, 130)):
+        answer = localizer.match(here.look(row, n * SECOND))
+    assert answer.known
+    answer = localizer.match(here.look_elsewhere(1029 * SECOND))
+    assert not answer.known
+    assert answer.probability < 0.3
+    # One clear look says as much as a first one does.
+    for n in range(4):
+        answer = localizer.match(here.look(450 + n, (2029 + n) * SECOND, noise=1.0))
+    assert answer.known
+    assert here.row(answer) == 453
+
+
+def test_in_a_large_map_nowhere_stays_unknown():
+    """Of 20,000 random places the best fifty look good to anything."""
+    rng = np.random.default_rng(0)
+    n, dimension = 20_000, 64
+    extractor = make_extractor(ExtractionSettings(
+        network='thumbnail', options='{height: 8, width: 8}', device='cpu', threads=1))
+
+    def directions(count):
+        vectors = rng.standard_normal((count, dimension)).astype(np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    snapshot = Snapshot(
+        map_id='town', revision=1, network=extractor.identity, sessions=('s',),
+        cameras=('front',), place_ids=np.arange(n) + 1, stamps_ns=np.arange(n) * SECOND,
+        session_of=np.zeros(n, np.int64), poses=(None,) * n, view_rows=np.arange(n),
+        view_cameras=np.zeros(n, np.int64), descriptors=directions(n))
+    localizer = Localizer(snapshot, extractor, MatchingSettings())
+    nowhere = []
+    for k, look in enumerate(directions(40)):
+        answer = localizer.match(Description(k * SECOND, look))
+        assert answer.decision is Decision.UNKNOWN
+        nowhere.append(localizer._filter.nowhere)
+    assert min(nowhere) > 0.5
+    assert nowhere[-1] > 0.8
+    # And whoever drives there is found.
+    for k in range(10):
+        row = 12_000 + k
+        look = snapshot.descriptors[row] + 0.7 * directions(1)[0]
+        answer = localizer.match(
+            Description((40 + k) * SECOND, look / np.linalg.norm(look)))
+    assert answer.known
+    assert answer.candidates[0].place_id == 12_009 + 1
 
 
 def test_from_frames(world, extractor):
@@ -310,8 +504,6 @@ def test_from_frames(world, extractor):
 
 def test_on_a_railway_from_summer_to_winter(tmp_path, shared_data):
     from vpr_ros.datasets.registry import open_dataset
-    from vpr_ros.extraction.extractor import make_extractor
-    from vpr_ros.extraction.settings import ExtractionSettings
 
     railway = open_dataset('nordland_64x32', shared_data / 'benchmark')
     frames = 600
@@ -333,6 +525,6 @@ def test_on_a_railway_from_summer_to_winter(tmp_path, shared_data):
             answer = localizer.match(description)
             right += abs(answer.candidates[0].stamp_ns - summer.stamps_ns[n]) <= 10 * SECOND
         recall[kind] = right / frames
-    # Time doubles what is found; a better model of motion may raise the second bound.
+    # Measured: 0.20 and 0.64; time triples what is found.
     assert 0.15 < recall['none'] < 0.3
-    assert recall['forward'] >= recall['none'] + 0.15
+    assert recall['forward'] > 0.55
