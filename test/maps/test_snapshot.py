@@ -1,5 +1,17 @@
 # Copyright 2026 vpr_ros contributors
-# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A map in memory: order, rows and cameras."""
 
 import numpy as np
@@ -68,6 +80,7 @@ def test_an_empty_map(path, identity):
     with PlaceMap.create(path, identity) as place_map:
         snapshot = place_map.snapshot()
     assert len(snapshot) == 0
+    assert snapshot.network == identity
     assert snapshot.descriptors.shape == (0, identity.dimension)
     assert snapshot.poses == ()
     assert snapshot.rows_of(np.zeros(0, np.int64)).tolist() == []
