@@ -100,7 +100,7 @@ def test_a_layer_without_a_map(resnet_file):
 
 
 def test_unknown_trunk():
-    with pytest.raises(VprError, match="unknown trunk 'resnet81'; did you mean 'resnet18'"):
+    with pytest.raises(VprError, match="unknown trunk 'resnet81'; did you mean 'resnet"):
         trunk('resnet81', weights='imagenet')
 
 
@@ -134,8 +134,20 @@ def test_the_usual_layer(name, channels, stride, tmp_path):
     assert abs(features.shape[3] - 160 // stride) <= 1
 
 
-def test_every_named_trunk_is_one_of_torchvisions():
-    assert set(trunk_names()) <= set(models.list_models())
+def test_any_classifier_of_torchvision_with_a_layer(tmp_path):
+    save_file(models.squeezenet1_1(weights=None).state_dict(), str(tmp_path / 'w'))
+    body = trunk('squeezenet1_1', layer='features.9', weights=str(tmp_path / 'w'))
+    assert body.channels == 384
+
+
+def test_an_unusual_trunk_needs_its_layer(tmp_path):
+    with pytest.raises(VprError, match="trunk 'squeezenet1_1' needs the layer to end at"):
+        trunk('squeezenet1_1', weights=str(tmp_path / 'w'))
+
+
+def test_trunks_are_image_classifiers():
+    assert {'resnet18', 'vgg16', 'alexnet', 'squeezenet1_1'} <= set(trunk_names())
+    assert 'fcn_resnet50' not in trunk_names()
 
 
 def test_the_public_folded_resnet_loads(shared_data):

@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -33,17 +32,13 @@ from vpr_ros.networks.weights import read_weights
 __all__ = ['Trunk', 'trunk', 'trunk_names']
 
 
-@dataclass(frozen=True)
-class _TrunkSpec:
-    layer: str  # the last activation map: where a user who names no layer wants the cut
-
-
-_TRUNKS = {
-    'alexnet': _TrunkSpec('features.11'),
-    'mobilenet_v2': _TrunkSpec('features.18'),
-    'resnet18': _TrunkSpec('layer3'),
-    'resnet50': _TrunkSpec('layer3'),
-    'vgg16': _TrunkSpec('features.29'),
+# The last activation map of the trunks that the field uses; others need their layer named.
+_USUAL_LAYER = {
+    'alexnet': 'features.11',
+    'mobilenet_v2': 'features.18',
+    'resnet18': 'layer3',
+    'resnet50': 'layer3',
+    'vgg16': 'features.29',
 }
 
 
@@ -67,21 +62,27 @@ class Trunk(nn.Module):
 
 
 def trunk_names() -> list[str]:
-    """Return the names that :func:`trunk` knows."""
-    return sorted(_TRUNKS)
+    """Return the names that :func:`trunk` knows: all image classifiers of torchvision."""
+    return models.list_models(module=models)
 
 
 def trunk(name: str, *, layer: str = '', weights: str = '') -> Trunk:
     """
     Make a trunk.
 
-    :param layer: torchvision's name of the layer to end at; empty for the usual one.
+    :param name: any image classifier of torchvision.
+    :param layer: torchvision's name of the layer to end at; empty for the usual one of alexnet,
+        mobilenet_v2, resnet18, resnet50 and vgg16.
     :param weights: 'imagenet' (torchvision downloads its weights when it has not yet), or a
         .safetensors file with torchvision's parameter names, whose batch norms may be folded into
         the convolutions; it may hold more than the trunk needs.
     """
-    if name not in _TRUNKS:
-        raise unknown_name('trunk', name, _TRUNKS)
+    if name not in trunk_names():
+        raise unknown_name('trunk', name, trunk_names())
+    cut = layer or _USUAL_LAYER.get(name, '')
+    if not cut:
+        raise VprError(f'trunk {name!r} needs the layer to end at: name one of torchvision, such '
+                       f'as {_USUAL_LAYER["resnet18"]!r} of resnet18')
     if not weights:
         raise VprError(f"trunk {name!r} needs weights: 'imagenet' lets torchvision download its "
                        'own, or give the path of a .safetensors file')
@@ -91,7 +92,6 @@ def trunk(name: str, *, layer: str = '', weights: str = '') -> Trunk:
         tensors, _ = read_weights(Path(weights))
         if not any(key.endswith('running_mean') for key in tensors):
             _remove_batch_norms(model)
-    cut = layer or _TRUNKS[name].layer
     _, nodes = get_graph_node_names(model)
     modules = {n.rsplit('.', 1)[0] for n in nodes} | set(nodes) | {
         n for n, _ in model.named_modules() if n}
