@@ -41,3 +41,8 @@ def test_defaults_are_valid_and_described():
 def test_what_makes_no_sense_is_refused_by_name(name, value):
     with pytest.raises(VprError, match=f'parameter {name}'):
         make_settings(MatchingSettings, {name: value})
+
+
+def test_chances_that_cannot_be_together_are_refused_when_they_are_set():
+    with pytest.raises(VprError, match='may add up to at most 1'):
+        make_settings(MatchingSettings, {'enter_probability': 0.6, 'leave_probability': 0.5})

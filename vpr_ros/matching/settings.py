@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import pydantic
 from vpr_ros.config import setting
 from vpr_ros.config import Settings
 
@@ -66,3 +67,11 @@ class MatchingSettings(Settings):
     known_probability: float = setting(
         0.5, 'Least probability of the best answer for the decision "known".',
         ge=0.0, le=1.0, live=True)
+
+    @pydantic.model_validator(mode='after')
+    def _chances_fit(self) -> MatchingSettings:
+        # Here, so that a node refuses them when they are set and not at its next image.
+        if self.enter_probability + self.leave_probability > 1.0:
+            raise ValueError(
+                'enter_probability and leave_probability may add up to at most 1')
+        return self
