@@ -27,6 +27,7 @@ from vpr_ros.cli.options import Camera
 from vpr_ros.cli.options import Config
 from vpr_ros.cli.options import Images
 from vpr_ros.cli.options import read_settings
+from vpr_ros.cli.options import refuse_existing
 from vpr_ros.cli.options import Topic
 from vpr_ros.cli.run import localize_source
 from vpr_ros.cli.sources import open_source
@@ -63,11 +64,9 @@ def localize(
                              map=str(map_path) if map_path else '', image=topic, camera=camera)
     if not settings.map:
         raise VprError('name the map: --map FILE (or "map" in the parameter file)')
-    # Said before the work, not after it.
     for path in (out, report):
-        if path is not None and path.exists() and not overwrite:
-            raise VprError(f'{path} exists already: give --overwrite to replace it, or choose '
-                           'another name')
+        if path is not None:
+            refuse_existing(path, overwrite=overwrite)
     # A topic of the parameter file is meant for bags and robots, not for folders.
     source = open_source(bag, images, topic=settings.image if bag else topic,
                          camera=settings.camera)

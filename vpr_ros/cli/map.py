@@ -30,6 +30,7 @@ from vpr_ros.cli.options import Camera
 from vpr_ros.cli.options import Config
 from vpr_ros.cli.options import Images
 from vpr_ros.cli.options import read_settings
+from vpr_ros.cli.options import refuse_existing
 from vpr_ros.cli.options import Topic
 from vpr_ros.cli.sources import FrameSource
 from vpr_ros.cli.sources import open_source
@@ -84,9 +85,7 @@ def build_map(source: FrameSource, out: Path, settings: BuildSettings, *, sessio
     from vpr_ros.maps.builder import build_session
     from vpr_ros.maps.place_map import PlaceMap
 
-    if out.exists() and not overwrite:
-        raise VprError(f'{out} exists already: give --overwrite to replace it, or choose another '
-                       'name')
+    refuse_existing(out, overwrite=overwrite)
     extractor = make_extractor(settings.extraction)
     # Under another name until it is whole: a build that fails leaves what was there.
     unfinished = out.with_name(f'.{out.name}.unfinished')
@@ -127,8 +126,8 @@ def info(
     with PlaceMap.open(path) as place_map:
         network = place_map.network
         created = datetime.fromtimestamp(place_map.created_ns / 1e9, timezone.utc)
-        snapshot = place_map.snapshot()
-        posed = sum(pose is not None for pose in snapshot.poses)
+        sessions = place_map.sessions()
+        posed = sum(session.posed for session in sessions)
         rows = [
             ('map', place_map.id),
             ('revision', str(place_map.revision)),
@@ -137,10 +136,10 @@ def info(
             ('network', f'{network.name} (weights {network.weights_hash})'),
             ('descriptors', f'{network.dimension} x {place_map.descriptor_type}, '
                             f'{network.metric} similarity'),
-            ('places', f'{len(snapshot)}, {posed} with a pose'),
-            ('cameras', ', '.join(snapshot.cameras) or 'none'),
+            ('places', f'{len(place_map)}, {posed} with a pose'),
+            ('cameras', ', '.join(place_map.cameras()) or 'none'),
         ]
-        for session in place_map.sessions():
+        for session in sessions:
             seconds = ((session.last_ns or 0) - (session.first_ns or 0)) / 1e9
             rows.append((f'session {session.name}',
                          f'{session.places} places over {seconds:.1f} s, from {session.source}'))

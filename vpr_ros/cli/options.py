@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING
 from typing import TypeVar
 
 import typer
+from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from vpr_ros.config import Settings
 
-__all__ = ['Assignments', 'Bag', 'Camera', 'Config', 'Images', 'read_settings', 'Topic']
+__all__ = ['Assignments', 'Bag', 'Camera', 'Config', 'Images', 'read_settings',
+           'refuse_existing', 'Topic']
 
 Bag = Annotated[Path | None, typer.Option(
     '--bag', metavar='BAG', help='A rosbag2 (.mcap, .db3 or folder) or rosbag1 (.bag) recording.')]
@@ -43,6 +45,13 @@ Assignments = Annotated[list[str], typer.Option(
     help='Set one parameter, as in "ros2 run ... -p name:=value"; may be repeated.')]
 
 AnySettings = TypeVar('AnySettings', bound='Settings')
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Say before the work, not after it, that a file would be replaced."""
+    if path.exists() and not overwrite:
+        raise VprError(f'{path} exists already: give --overwrite to replace it, or choose another '
+                       'name')
 
 
 def read_settings(model: type[AnySettings], node: str, config: Path | None,

@@ -59,11 +59,16 @@ class NewPlace:
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """One traverse of a map."""
+    """
+    One traverse of a map.
+
+    :param posed: how many of its places have a pose.
+    """
 
     name: str
     source: str
     places: int
+    posed: int
     first_ns: int | None
     last_ns: int | None
 
@@ -149,7 +154,8 @@ class PlaceMap:
         """Return the traverses in the order they were added."""
         with self._reading():
             rows = self._connection.execute(
-                'SELECT s.name, s.source, count(p.id), min(p.stamp_ns), max(p.stamp_ns) '
+                'SELECT s.name, s.source, count(p.id), count(p.pose), min(p.stamp_ns), '
+                'max(p.stamp_ns) '
                 'FROM session s LEFT JOIN place p ON p.session = s.number '
                 'GROUP BY s.number ORDER BY s.number')
             return [SessionInfo(*row) for row in rows]

@@ -38,11 +38,11 @@ from vpr_ros.networks.pooling import attentive_pyramid_pool
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
 
-__all__ = ['Compact', 'compact']
+__all__ = ['Compact', 'compact', 'GRIDS']
 
 _TAPS = (6, 13, 16)
-_GRIDS = (4, 2, 1)
-_CELLS = sum(g * g for g in _GRIDS)
+GRIDS = (4, 2, 1)
+_CELLS = sum(g * g for g in GRIDS)
 
 
 class Compact(PlaceNetwork):
@@ -78,7 +78,7 @@ class Compact(PlaceNetwork):
         joined, maps = self.feature_maps(images)
         features = self.fuse(joined)
         attention = self.attention(maps, (features.shape[2], features.shape[3]))
-        pooled = attentive_pyramid_pool(features, attention, _GRIDS)
+        pooled = attentive_pyramid_pool(features, attention, GRIDS)
         return NetworkOutput(F.normalize(self.project(pooled)), attention, features)
 
 

@@ -34,9 +34,10 @@ import numpy as np
 import torch
 from torch import nn
 from torch import Tensor
-from torch.nn import functional as F
 from vpr_ros.errors import VprError
 from vpr_ros.networks.compact import Compact
+from vpr_ros.networks.compact import GRIDS
+from vpr_ros.networks.pooling import attentive_pyramid_pool
 from vpr_ros.networks.weights import read_weights
 from vpr_ros.networks.weights import write_weights
 from vpr_ros.training.augmentation import change_conditions
@@ -200,9 +201,8 @@ def _start(network: Compact, initial: Path, data: _Data, images_wanted: int,
         maps = torch.cat(joined)
         _start_as_components(network.fuse, maps.permute(0, 2, 3, 1).flatten(0, 2)[::7])
         features = network.fuse(maps)
-        pooled = torch.cat([F.adaptive_avg_pool2d(features, g).flatten(1) for g in (4, 2, 1)],
-                           dim=1)
-        _start_as_components(network.project, pooled)
+        evenly = torch.ones(len(features), *features.shape[2:])
+        _start_as_components(network.project, attentive_pyramid_pool(features, evenly, GRIDS))
 
 
 def _start_as_components(layer: nn.Conv2d | nn.Linear, samples: Tensor) -> None:
