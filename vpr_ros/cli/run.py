@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.sources import FrameSource
-from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from vpr_ros.maps.snapshot import Snapshot
@@ -54,18 +53,10 @@ class Run:
 def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Path | None = None,
                     overwrite: bool = False) -> Run:
     """Localize every frame of a source, with a progress line, and write the answers."""
-    from vpr_ros.extraction.extractor import make_extractor
-    from vpr_ros.maps.place_map import PlaceMap
-    from vpr_ros.matching.localizer import Localizer
+    from vpr_ros.matching.localizer import open_localizer
 
     map_path = Path(settings.map)
-    with PlaceMap.open(map_path) as place_map:
-        network = place_map.network
-        snapshot = place_map.snapshot()
-    if len(snapshot) == 0:
-        raise VprError(f'the map {map_path} has no places: build one with "vpr_ros map build"')
-    localizer = Localizer(snapshot, make_extractor(settings.extraction, network),
-                          settings.matching)
+    localizer = open_localizer(map_path, settings.extraction, settings.matching)
 
     def stream() -> Iterator[Answer]:
         known = 0
@@ -77,32 +68,20 @@ def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Pat
                 yield Answer(described, localization)
 
     answers = stream() if out is None else _recorded(stream(), out, settings, source, overwrite)
-    return Run(map_path, snapshot, list(answers))
+    return Run(map_path, localizer.snapshot, list(answers))
 
 
 def _recorded(answers: Iterator[Answer], out: Path, settings: LocalizeSettings,
               source: FrameSource, overwrite: bool) -> Iterator[Answer]:
     """Write answers as they pass, under the topics that the node uses."""
+    from vpr_ros.answers import answer_messages
+    from vpr_ros.answers import ANSWER_TYPES
     from vpr_ros.bags.writer import BagWriter
-    from vpr_ros.matching.loop_closures import loop_closure_of
-    from vpr_ros.messages.results import loop_closure_message
-    from vpr_ros.messages.results import place_match_message
-    from vpr_ros.messages.results import pose_message
 
     with BagWriter(out, overwrite=overwrite) as bag:
         for answer in answers:
-            found = answer.localization
-            stamp_ns = found.stamp_ns
-            bag.write('/localizer/place_match', 'vpr_msgs/msg/PlaceMatch',
-                      place_match_message(bag.factory, found, map_frame=settings.map_frame),
-                      stamp_ns)
-            closure = loop_closure_of(found, session=source.label)
-            if closure is not None:
-                bag.write('/localizer/loop_closure', 'vpr_msgs/msg/LoopClosure',
-                          loop_closure_message(bag.factory, closure,
-                                               frame_id=settings.base_frame), stamp_ns)
-            if found.T_map_base is not None:
-                bag.write('/localizer/pose', 'geometry_msgs/msg/PoseWithCovarianceStamped',
-                          pose_message(bag.factory, found, map_frame=settings.map_frame),
-                          stamp_ns)
+            for topic, message in answer_messages(bag.factory, answer.localization,
+                                                  session=source.label, settings=settings):
+                bag.write(f'/localizer/{topic}', ANSWER_TYPES[topic], message,
+                          answer.localization.stamp_ns)
             yield answer

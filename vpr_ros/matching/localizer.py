@@ -16,13 +16,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 import time
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
+from vpr_ros.extraction.extractor import make_extractor
+from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.flat_index import FlatIndex
 from vpr_ros.maps.place_index import Neighbours
+from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.evidence import Background
 from vpr_ros.matching.evidence import log_evidence
@@ -38,7 +43,7 @@ from vpr_ros.types import Description
 from vpr_ros.types import Frame
 from vpr_ros.types import Localization
 
-__all__ = ['Localizer']
+__all__ = ['Localizer', 'open_localizer']
 
 # Stamps of two cameras may come in the wrong order; further back is a new run.
 _STAMP_JITTER_NS = 500_000_000
@@ -62,7 +67,7 @@ class Localizer:
             raise ValueError('a map without places cannot localize anything')
         if extractor.identity != snapshot.network:
             raise ValueError('the extractor is not the network of this map')
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._extractor = extractor
         self._index = FlatIndex(snapshot)
         self._background = Background.of(snapshot.descriptors)
@@ -76,7 +81,7 @@ class Localizer:
         transition = _transition(settings)
         self.settings = settings
         self._neighbourhoods = Neighbourhoods(
-            self._snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
+            self.snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
         self._filter.transition = transition
 
     def reset(self) -> None:
@@ -104,7 +109,7 @@ class Localizer:
         times['search'] = time.perf_counter_ns() - began
 
         began = time.perf_counter_ns()
-        rows = self._snapshot.rows_of(neighbours.place_ids)
+        rows = self.snapshot.rows_of(neighbours.place_ids)
         self._follow(description, rows, neighbours)
         found = hypotheses(self._filter.places, self._neighbourhoods, self.settings.candidates)
         times['filter'] = time.perf_counter_ns() - began
@@ -144,14 +149,14 @@ class Localizer:
         known = decision is Decision.KNOWN
         return Localization(
             stamp_ns=description.stamp_ns, camera=description.camera,
-            map_id=self._snapshot.map_id, map_revision=self._snapshot.revision,
+            map_id=self.snapshot.map_id, map_revision=self.snapshot.revision,
             network=self._extractor.identity.name, decision=decision, reason=reason,
             probability=probability, probability_source='default', candidates=candidates,
             T_map_base=candidates[0].T_map_base if known else None, stage_times_ns=times)
 
     def _candidate(self, hypothesis: Hypothesis, description: Description,
                    similarity: float | None, camera: int | None) -> Candidate:
-        snapshot, row = self._snapshot, hypothesis.row
+        snapshot, row = self.snapshot, hypothesis.row
         if similarity is None or camera is None:
             # The filter holds on to a place that this frame's search did not return.
             views = np.flatnonzero(snapshot.view_rows == row)
@@ -177,6 +182,16 @@ class Localizer:
         return Decision.UNKNOWN, (
             f'several places look like this: the best has probability {probability:.2f}, less '
             f'than {wanted:.2f}')
+
+
+def open_localizer(map_path: Path, extraction: ExtractionSettings,
+                   matching: MatchingSettings) -> Localizer:
+    """Make the localizer of a map file, with the network that the map was made with."""
+    with PlaceMap.open(map_path) as place_map:
+        snapshot = place_map.snapshot()
+    if len(snapshot) == 0:
+        raise VprError(f'the map {map_path} has no places: build one with "vpr_ros map build"')
+    return Localizer(snapshot, make_extractor(extraction, snapshot.network), matching)
 
 
 def _transition(settings: MatchingSettings) -> Transition:

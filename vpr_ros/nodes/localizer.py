@@ -25,9 +25,9 @@ from dataclasses import dataclass
 import logging
 from pathlib import Path
 import sys
+from threading import Event
 import time
 
-from geometry_msgs.msg import PoseWithCovarianceStamped
 import rclpy
 from rclpy.clock import JumpThreshold
 from rclpy.clock import TimeJump
@@ -45,18 +45,15 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
+from vpr_ros.answers import answer_messages
+from vpr_ros.answers import ANSWER_TYPES
 from vpr_ros.errors import VprError
-from vpr_ros.extraction.extractor import make_extractor
-from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.matching.localizer import Localizer
-from vpr_ros.matching.loop_closures import loop_closure_of
+from vpr_ros.matching.localizer import open_localizer
 from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
 from vpr_ros.messages.rclpy_factory import message_class
 from vpr_ros.messages.rclpy_factory import RclpyFactory
-from vpr_ros.messages.results import loop_closure_message
-from vpr_ros.messages.results import place_match_message
-from vpr_ros.messages.results import pose_message
 from vpr_ros.messages.stamps import ns_from_stamp
 from vpr_ros.nodes.logs import LogBridge
 from vpr_ros.nodes.parameters import declare_settings
@@ -78,11 +75,10 @@ _ANSWER_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10,
 
 @dataclass(frozen=True)
 class _Job:
-    """One image to localize, and what changed since the last."""
+    """One image to localize, and how."""
 
     serialized: bytes
     settings: LocalizeSettings
-    reset: bool
 
 
 class LocalizerNode(LifecycleNode):
@@ -104,7 +100,8 @@ class LocalizerNode(LifecycleNode):
         self._worker: Worker[_Job, Localization] | None = None
         self._settings = LocalizeSettings()
         self._settings_changed = False
-        self._reset_wanted = False
+        # Not a part of the job: a job may be replaced before its turn comes.
+        self._reset_wanted = Event()
         self._session = ''
         self._last_image = 0.0
         self._warned_of_silence = False
@@ -121,31 +118,24 @@ class LocalizerNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _load(self) -> None:
-        self._place_match_type = message_class('vpr_msgs/msg/PlaceMatch')
-        self._loop_closure_type = message_class('vpr_msgs/msg/LoopClosure')
+        self._answer_classes = {topic: message_class(type_name)
+                                for topic, type_name in ANSWER_TYPES.items()}
         self._settings = read_node_settings(self, LocalizeSettings)
         if not self._settings.map:
             raise VprError('parameter map is empty: give the path of a map, made with '
                            '"vpr_ros map build"')
-        with PlaceMap.open(Path(self._settings.map)) as place_map:
-            network = place_map.network
-            snapshot = place_map.snapshot()
-        if len(snapshot) == 0:
-            raise VprError(f'the map {self._settings.map} has no places')
-        extractor = make_extractor(self._settings.extraction, network)
-        self._localizer = Localizer(snapshot, extractor, self._settings.matching)
-        self.get_logger().info(
-            f'{len(snapshot)} places of {self._settings.map}, described by {network.name}')
+        self._localizer = open_localizer(
+            Path(self._settings.map), self._settings.extraction, self._settings.matching)
+        snapshot = self._localizer.snapshot
+        self.get_logger().info(f'{len(snapshot)} places of {self._settings.map}, described by '
+                               f'{snapshot.network.name}')
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to listen and to answer."""
         settings = self._settings
         self._session = f'{self.get_name()} {time.time_ns()}'
-        self._place_match = self.create_publisher(
-            self._place_match_type, '~/place_match', _ANSWER_QOS)
-        self._loop_closure = self.create_publisher(
-            self._loop_closure_type, '~/loop_closure', _ANSWER_QOS)
-        self._pose = self.create_publisher(PoseWithCovarianceStamped, '~/pose', _ANSWER_QOS)
+        self._answers = {topic: self.create_publisher(kind, f'~/{topic}', _ANSWER_QOS)
+                         for topic, kind in self._answer_classes.items()}
         self._answers_ready = self.create_guard_condition(self._publish_answers)
         self._worker = Worker(self._localize, self._answers_ready.trigger)
         topic = settings.image or 'image'
@@ -158,7 +148,7 @@ class LocalizerNode(LifecycleNode):
             post_callback=self._on_time_jump)
         self._last_image, self._warned_of_silence = time.monotonic(), False
         self._silence_timer = self.create_timer(1.0, self._watch_silence)
-        self._reset_wanted = True
+        self._reset_wanted.set()
         self.get_logger().info(f'localizing images on {self._images.topic_name}')
         return super().on_activate(state)
 
@@ -186,7 +176,7 @@ class LocalizerNode(LifecycleNode):
         self._jumps.unregister()
         self.destroy_timer(self._silence_timer)
         self.destroy_guard_condition(self._answers_ready)
-        for publisher in (self._place_match, self._loop_closure, self._pose):
+        for publisher in self._answers.values():
             self.destroy_publisher(publisher)
 
     # On the executor's thread -------------------------------------------------------------------
@@ -199,8 +189,7 @@ class LocalizerNode(LifecycleNode):
             # Validated when they were set; applied here, because Humble calls nobody afterwards.
             self._settings = read_node_settings(self, LocalizeSettings)
             self._settings_changed = False
-        self._worker.submit(_Job(serialized, self._settings, self._reset_wanted))
-        self._reset_wanted = False
+        self._worker.submit(_Job(serialized, self._settings))
 
     def _publish_answers(self) -> None:
         if self._worker is None:
@@ -212,16 +201,9 @@ class LocalizerNode(LifecycleNode):
                 self._publish(answer)
 
     def _publish(self, answer: Localization) -> None:
-        settings = self._settings
-        self._place_match.publish(
-            place_match_message(self._factory, answer, map_frame=settings.map_frame))
-        closure = loop_closure_of(answer, session=self._session)
-        if closure is not None:
-            self._loop_closure.publish(
-                loop_closure_message(self._factory, closure, frame_id=settings.base_frame))
-        if answer.T_map_base is not None:
-            self._pose.publish(
-                pose_message(self._factory, answer, map_frame=settings.map_frame))
+        for topic, message in answer_messages(self._factory, answer, session=self._session,
+                                              settings=self._settings):
+            self._answers[topic].publish(message)
 
     def _on_set_parameters(self, changes: list[Parameter]) -> object:
         self._settings_changed = True
@@ -229,7 +211,7 @@ class LocalizerNode(LifecycleNode):
 
     def _on_time_jump(self, jump: TimeJump) -> None:
         self.get_logger().info('time went back: starting anew')
-        self._reset_wanted = True
+        self._reset_wanted.set()
 
     def _watch_silence(self) -> None:
         silent = time.monotonic() - self._last_image
@@ -248,7 +230,8 @@ class LocalizerNode(LifecycleNode):
         assert self._localizer is not None
         if job.settings.matching is not self._localizer.settings:
             self._localizer.change_settings(job.settings.matching)
-        if job.reset:
+        if self._reset_wanted.is_set():
+            self._reset_wanted.clear()
             self._localizer.reset()
         if job.settings.compressed:
             message = deserialize_message(job.serialized, CompressedImage)
