@@ -18,8 +18,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from vpr_ros.answers import ANSWER_TYPES
 from vpr_ros.answers import answer_messages
+from vpr_ros.answers import ANSWER_TYPES
 from vpr_ros.messages.rosbags_factory import RosbagsFactory
 from vpr_ros.settings import LocalizeSettings
 from vpr_ros.types import Candidate
