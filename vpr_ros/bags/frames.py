@@ -21,13 +21,13 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from vpr_ros.bags.tracks import PoseTrack
 from vpr_ros.errors import VprError
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
 from vpr_ros.messages.sensors import camera_from_info
 from vpr_ros.messages.stamps import ns_from_stamp
+from vpr_ros.runtime.pose_track import PoseTrack
 from vpr_ros.types import Camera
 from vpr_ros.types import Frame
 from vpr_ros.types import Pose

@@ -12,4 +12,4 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ROS-free machinery that every live host shares."""
+"""ROS-free machinery that hosts, bags and data sets share."""

@@ -16,8 +16,8 @@
 
 import numpy as np
 import pytest
-from vpr_ros.bags.tracks import PoseTrack
 from vpr_ros.messages.geometry import StampedPose
+from vpr_ros.runtime.pose_track import PoseTrack
 from vpr_ros.types import Pose
 
 SECOND = 10**9
