@@ -65,7 +65,8 @@ def make(
     with progress('writing the bag', len(chosen)) as line:
         written = write_frames(
             out, chosen.frames(), image_topic=topic, encoding='jpeg' if jpeg else 'raw',
-            jpeg_quality=quality, overwrite=overwrite, on_frame=lambda _: line.advance())
+            jpeg_quality=quality, odometry=chosen.odometry, fixes=chosen.fixes,
+            T_base_gps=chosen.T_base_gps, overwrite=overwrite, on_frame=lambda _: line.advance())
     say(f'[bold]{written.frames}[/] images in {written.path}')
     if chosen.stamps_synthetic:
         say('The images carry no time: their stamps were made up, evenly spaced.')

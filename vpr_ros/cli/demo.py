@@ -98,7 +98,8 @@ def _bag(dataset: Dataset, name: str, out: Path) -> BagSource:
     traverse = dataset.traverse(name)
     path = out / f'{name}.mcap'
     with progress(f'bag of {name}', len(traverse)) as line:
-        write_frames(path, traverse.frames(), encoding='jpeg', overwrite=True,
+        write_frames(path, traverse.frames(), encoding='jpeg', odometry=traverse.odometry,
+                     fixes=traverse.fixes, T_base_gps=traverse.T_base_gps, overwrite=True,
                      on_frame=lambda _: line.advance())
     pose_topic = '/ground_truth/pose' if traverse.poses is not None else ''
     source = open_source(path, None, pose_topic=pose_topic)
