@@ -38,8 +38,9 @@ from vpr_ros.evaluation.pictures import matrix_colours
 from vpr_ros.evaluation.pictures import shrink_matrix
 
 __all__ = [
-    'Answer', 'decision_mark', 'match_matrix', 'outcome_bar', 'outcome_legend', 'outcome_mark',
-    'precision_recall_chart', 'probability_strip', 'similarity_scale', 'ticks',
+    'Answer', 'decision_mark', 'marks', 'match_matrix', 'outcome_bar', 'outcome_legend',
+    'outcome_mark', 'precision_recall_chart', 'probability_strip', 'similarity_scale',
+    'svg_chart', 'ticks',
 ]
 
 Array = NDArray[Any]
@@ -82,7 +83,7 @@ def ticks(count: float, wanted: int = 7) -> list[int]:
 def outcome_mark(outcome: Outcome) -> Markup:
     """Return the sign of an outcome; its shape alone tells which it is."""
     return element(
-        'svg', _marks(outcome, [(8.0, 8.0)], 4.5), class_='mark', viewBox='0 0 16 16',
+        'svg', marks(outcome, [(8.0, 8.0)], 4.5), class_='mark', viewBox='0 0 16 16',
         aria_hidden='true')
 
 
@@ -92,8 +93,12 @@ def decision_mark() -> Markup:
                    class_='mark', viewBox='0 0 16 16', aria_hidden='true')
 
 
-def _marks(outcome: Outcome, points: Sequence[tuple[float, float]], radius: float) -> Markup:
-    """Return one path with the sign of ``outcome`` at every point."""
+def marks(outcome: Outcome, points: Sequence[tuple[float, float]], radius: float) -> Markup:
+    """
+    Return the sign of ``outcome`` at every point; '' for no point.
+
+    :param points: x, y in the units of the chart.
+    """
     r = radius
     parts: list[str] = []
     for x, y in points:
@@ -133,8 +138,14 @@ def _x_axis(queries: int, bottom: float, label: str) -> list[Markup]:
     return parts
 
 
-def _chart(parts: Sequence[Markup], height: float, title: str, description: str, *,
-           width: float = WIDTH, class_: str = 'chart') -> Markup:
+def svg_chart(parts: Sequence[Markup], height: float, title: str, description: str, *,
+              width: float = WIDTH, class_: str = 'chart') -> Markup:
+    """
+    Put the parts of a chart together.
+
+    :param height: of the chart in units of its own; likewise ``width``.
+    :param description: what people read or hear who cannot see it.
+    """
     return element(
         'svg', element('title', title), element('desc', description), *parts,
         class_=class_, viewBox=f'0 0 {number(width)} {number(height)}', role='img',
@@ -170,7 +181,7 @@ def match_matrix(answers: Sequence[Answer], *, queries: int, places: int,
         if outcome.recognised:
             at = [(x(a.query + 0.5), y(a.place + 0.5)) for a in answers
                   if a.outcome is outcome and a.place is not None]
-            parts.append(_marks(outcome, at, 2.6 if queries <= 400 else 1.6))
+            parts.append(marks(outcome, at, 2.6 if queries <= 400 else 1.6))
     for tick in ticks(places - 1, 6):
         parts += [_line(LEFT - 4, y(tick + 0.5), LEFT, y(tick + 0.5), 'axis'),
                   _text(LEFT - 8, y(tick + 0.5) + 4, str(tick), anchor='end')]
@@ -179,9 +190,9 @@ def match_matrix(answers: Sequence[Answer], *, queries: int, places: int,
                        transform=f'rotate(-90 12 {number(middle)})'))
     parts += _x_axis(queries, bottom, 'query image, in order of time')
     shown = sum(a.outcome.recognised and a.place is not None for a in answers)
-    return _chart(parts, bottom + 42, 'Match matrix',
-                  f'{queries} queries from left to right, {places} places of the map from bottom '
-                  f'to top, {shown} chosen matches')
+    return svg_chart(parts, bottom + 42, 'Match matrix',
+                     f'{queries} queries from left to right, {places} places of the map from '
+                     f'bottom to top, {shown} chosen matches')
 
 
 def _matrix_image(similarity: Array, top: float, height: float) -> list[Markup]:
@@ -285,13 +296,13 @@ def probability_strip(answers: Sequence[Answer], *, queries: int) -> Markup:
     parts.append(element('polyline', points=trace, class_='trace'))
     for outcome in Outcome:
         at = [(x(a.query), y(a.probability)) for a in ordered if a.outcome is outcome]
-        parts.append(_marks(outcome, at, 2.8 if queries <= 400 else 1.7))
+        parts.append(marks(outcome, at, 2.8 if queries <= 400 else 1.7))
     middle = top + plot_height / 2
     parts.append(_text(12, middle, 'probability', class_='label',
                        transform=f'rotate(-90 12 {number(middle)})'))
     parts += _x_axis(queries, bottom, 'query image, in order of time')
-    return _chart(parts, bottom + 42, 'Probability over time',
-                  f'the probability of the best place for each of {len(ordered)} queries')
+    return svg_chart(parts, bottom + 42, 'Probability over time',
+                     f'the probability of the best place for each of {len(ordered)} queries')
 
 
 def precision_recall_chart(curve: PrecisionRecall, chosen: tuple[float, float] | None) -> Markup:
@@ -330,9 +341,9 @@ def precision_recall_chart(curve: PrecisionRecall, chosen: tuple[float, float] |
     parts += [_text(left + plot_width / 2, bottom + 36, 'recall', class_='label'),
               _text(12, top + side / 2, 'precision', class_='label',
                     transform=f'rotate(-90 12 {number(top + side / 2)})')]
-    return _chart(parts, bottom + 42, 'Precision and recall',
-                  'precision over recall as the demanded probability falls', width=width,
-                  class_='chart square')
+    return svg_chart(parts, bottom + 42, 'Precision and recall',
+                     'precision over recall as the demanded probability falls', width=width,
+                     class_='chart square')
 
 
 def outcome_bar(counts: OutcomeCounts) -> Markup:

@@ -20,12 +20,14 @@ STYLE = """
   --page: #fbfbf9; --card: #ffffff; --ink: #1c2024; --soft: #5b646d; --line: #dcdfe2;
   --faint: #eceeef; --accent: #1f5f99; --right: #0b7a5c; --wrong: #c2410c; --missed: #6b7280;
   --halo: #ffffff; --plot: #f3f5f6; --truth: #111827;
+  --building: #dfe3e6; --green: #e0ebdc; --street: #ffffff; --route: #bcd6ec; --out: #9a5b00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14171a; --card: #1b1f23; --ink: #e6e8ea; --soft: #9aa4ad; --line: #33393f;
     --faint: #262b30; --accent: #79b4e8; --right: #4cc9a0; --wrong: #ff8a5c; --missed: #a3abb3;
     --halo: #14171a; --plot: #1f2429; --truth: #f3f4f6;
+    --building: #2e353c; --green: #22302a; --street: #15181b; --route: #2a4d6b; --out: #f0b45c;
   }
   .cells, .ramp { filter: invert(1) hue-rotate(180deg); }
 }
@@ -105,6 +107,34 @@ figcaption { margin-top: 8px; display: flex; flex-wrap: wrap; gap: 4px 24px; fon
 .key .line { width: 20px; height: 7px; border: 1px solid currentColor; opacity: 0.8; }
 .scale { display: inline-flex; align-items: center; gap: 7px; }
 .ramp { width: 96px; height: 10px; border-radius: 2px; }
+.plans { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 24px; }
+.plans.one { grid-template-columns: minmax(0, 720px); }
+.plans h3 { margin-top: 4px; }
+.chart.plan { min-width: 0; }
+.plan .plot { fill: var(--plot); }
+.ground.building { fill: var(--building); }
+.ground.green { fill: var(--green); }
+.ground.street { fill: var(--street); }
+.route, .drive, .error { fill: none; stroke-linecap: round; stroke-linejoin: round; }
+.route { stroke: var(--route); stroke-width: 11; }
+.drive.halo { stroke-width: 6; }
+.drive.inside { stroke: var(--accent); stroke-width: 3; }
+.drive.outside { stroke: var(--out); stroke-width: 3; stroke-dasharray: 3 6; }
+.drive.way { stroke: var(--soft); stroke-width: 0.8; opacity: 0.4; }
+.error { stroke: var(--wrong); stroke-width: 0.9; opacity: 0.55; }
+.error.end { stroke-width: 4.5; opacity: 1; }
+.plan .halo.right { stroke: none; }
+.plan .dot.rejected { stroke-linecap: butt; }
+.dense .halo { stroke: none; }
+.dense .dot { stroke-width: 1.1; }
+.dense .dot.wrong { stroke-width: 1.5; }
+.dense .error { stroke-width: 0.6; }
+.dense .error.end { stroke-width: 3; }
+.start { fill: var(--ink); stroke: var(--halo); stroke-width: 1.5; stroke-linejoin: round; }
+.place { font-size: 13px; font-weight: 650; fill: var(--ink); stroke: var(--halo);
+  stroke-width: 3; stroke-linejoin: round; paint-order: stroke; }
+.bar-line { fill: none; stroke: var(--soft); stroke-width: 1.2; }
+.stroke { width: 34px; height: 16px; flex: none; }
 .two { display: grid; grid-template-columns: minmax(0, 460px) minmax(0, 1fr); gap: 24px 48px;
   align-items: start; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; }
@@ -147,7 +177,7 @@ summary { cursor: pointer; color: var(--accent); }
 footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--line);
   color: var(--soft); font-size: 14px; }
 @media (max-width: 760px) {
-  .two { grid-template-columns: minmax(0, 1fr); }
+  .two, .plans { grid-template-columns: minmax(0, 1fr); gap: 24px; }
   .page { padding: 0 16px 48px; } header { padding-top: 28px; }
 }
 @media print {
