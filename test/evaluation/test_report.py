@@ -23,6 +23,8 @@ import cv2
 import numpy as np
 import pytest
 from vpr_ros.datasets.ground_truth import GroundTruth
+from vpr_ros.evaluation.plan import Outline
+from vpr_ros.evaluation.plan import Plan
 from vpr_ros.evaluation.report import render_report
 from vpr_ros.evaluation.report import write_report
 from vpr_ros.evaluation.run import MapSummary
@@ -106,6 +108,49 @@ def test_the_page_says_what_was_measured(make_report):
             'map-uuid', '512 numbers', '123.5 kB', 'vpr_ros localize --seed 4', '9.8.7', 'today',
             'Random seed 4', 'All 7 answers', 'not in the map'):
         assert words in page.text, words
+
+
+def along(count, step=10.0):
+    return np.stack([np.arange(count) * step, np.zeros(count)], axis=1)
+
+
+def test_the_plan_shows_truth_beside_answers(make_report):
+    square = Outline('building', [(5, 5), (9, 5), (9, 9), (5, 9)])
+    queries = along(8)
+    queries[4] = np.nan
+    text = render_report(make_report(plan=Plan(queries, along(6), (square,))))
+    page = Page(text)
+    sections = [attributes['id'] for attributes in page.all('section')]
+    assert sections[:3] == ['summary', 'plan', 'matrix']
+    assert '#plan' in page.addresses
+    plan = text[text.index('id="plan"'):text.index('id="matrix"')]
+    titles = re.findall(r'<title>(.*?)</title>', plan)
+    assert titles == ['What was true', 'What the run said']
+    assert plan.count('ground building') == 2
+    # Query 6 was not asked, but drove there; 6 is within a frame of place 5, 7 is not in the map.
+    assert '6 of 7 images show a place of the map' in plan
+    assert '2 recognised, right place; 2 not recognised, though the place is in the map; ' \
+        '1 rightly not recognised: the place is not in the map; 1 recognised, wrong place' in plan
+    assert '1 image was left out: where it was taken is not known.' in page.text
+    ids = [attributes['id'] for _, attributes in page.elements if 'id' in attributes]
+    assert len(ids) == len(set(ids))
+    whole = Page(render_report(make_report(plan=Plan(along(8), along(6)))))
+    assert 'left out: where' not in whole.text
+
+
+def test_without_truth_the_plan_shows_the_answers_alone(make_report):
+    text = render_report(make_report(truth=None, plan=Plan(along(8), along(6))))
+    assert 'What the run said' in text
+    assert 'What was true' not in text
+    assert 'class="error' not in text
+
+
+def test_without_positions_there_is_no_plan(make_report):
+    unknown = np.full((8, 2), np.nan)
+    for plan in None, Plan(unknown, along(6)):
+        page = Page(render_report(make_report(plan=plan)))
+        assert 'plan' not in [attributes['id'] for attributes in page.all('section')]
+        assert '#plan' not in page.addresses
 
 
 def test_examples_show_query_attention_and_match(make_report):

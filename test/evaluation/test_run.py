@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.evaluation.outcomes import Outcome
+from vpr_ros.evaluation.plan import Plan
 from vpr_ros.evaluation.run import choose_examples
 from vpr_ros.evaluation.run import QueryResult
 
@@ -71,6 +72,10 @@ def test_contradictions_are_refused(make_report, localization):
     unplaced = QueryResult(index=1, localization=localization(1, 2, 0.5, True), place=None)
     with pytest.raises(ValueError, match='both be there'):
         replace(report, results=(unplaced,))
+    for queries, places in (7, 6), (8, 5):
+        with pytest.raises(ValueError, match=f'plan is for {queries} queries and {places} places, '
+                           'but the run has 8 and 6'):
+            replace(report, plan=Plan(np.zeros((queries, 2)), np.zeros((places, 2))))
 
 
 def test_examples_are_the_surest_mistakes_and_an_even_spread(make_report):

@@ -42,6 +42,10 @@ from vpr_ros.evaluation.pictures import data_uri
 from vpr_ros.evaluation.pictures import decode_picture
 from vpr_ros.evaluation.pictures import encode_jpeg
 from vpr_ros.evaluation.pictures import fit_within
+from vpr_ros.evaluation.plan_chart import answer_chart
+from vpr_ros.evaluation.plan_chart import answer_keys
+from vpr_ros.evaluation.plan_chart import truth_chart
+from vpr_ros.evaluation.plan_chart import truth_keys
 from vpr_ros.evaluation.report_style import STYLE
 from vpr_ros.evaluation.run import choose_examples
 from vpr_ros.evaluation.run import QueryResult
@@ -83,6 +87,7 @@ def render_report(report: RunReport, *, examples: int = EXAMPLES) -> str:
     """Return the HTML of the report; see :func:`write_report`."""
     sections = [
         ('summary', 'Summary', _summary(report)),
+        ('plan', 'Plan', _plan(report)),
         ('matrix', 'Match matrix', _matrix(report)),
         ('probability', 'Probability', _probability(report)),
         ('precision', 'Precision', _precision(report)),
@@ -235,6 +240,31 @@ def _recall_table(report: RunReport) -> Markup | None:
 def _answers(report: RunReport) -> list[Answer]:
     return [Answer(result.index, result.place, result.localization.probability,
                    report.outcome(result)) for result in report.results]
+
+
+def _plan(report: RunReport) -> Markup | None:
+    plan = report.plan
+    if plan is None or not plan.known_queries.any():
+        return None
+    about = ('The drive seen from above, x of the map to the right and y up. Every answer stands '
+             'where its image was taken.')
+    unknown = sum(not plan.known_queries[result.index] for result in report.results)
+    if unknown:
+        about += (f' {_number(unknown, "image")} {_were(unknown)} left out: where '
+                  f'{"it was" if unknown == 1 else "they were"} taken is not known.')
+    answers = _answers(report)
+    figures = [_half('What the run said', answer_chart(plan, answers),
+                     answer_keys(plan, answers))]
+    if report.truth is not None:
+        in_map = report.truth.has_match()
+        figures.insert(0, _half('What was true', truth_chart(plan, in_map),
+                                truth_keys(plan, in_map)))
+    return join([_title('plan', 'Plan', about), element(
+        'div', *figures, class_='plans' if len(figures) > 1 else 'plans one')])
+
+
+def _half(name: str, chart: Markup, keys: list[Markup]) -> Markup:
+    return element('figure', element('h3', name), chart, element('figcaption', *keys))
 
 
 def _matrix(report: RunReport) -> Markup | None:

@@ -35,6 +35,7 @@ from vpr_ros.evaluation.outcomes import count_outcomes
 from vpr_ros.evaluation.outcomes import judge
 from vpr_ros.evaluation.outcomes import Outcome
 from vpr_ros.evaluation.outcomes import OutcomeCounts
+from vpr_ros.evaluation.plan import Plan
 from vpr_ros.types import Localization
 
 __all__ = ['choose_examples', 'MapSummary', 'Provenance', 'QueryResult', 'RunReport']
@@ -125,6 +126,7 @@ class RunReport:
     :param results: in order of time; they may be fewer than the queries of the truth.
     :param similarity: (Q, R) cosine similarity of every query and reference, or None.
     :param truth: which references are right, or None when nobody knows.
+    :param plan: where queries and places are, or None when nobody knows.
     """
 
     title: str
@@ -135,6 +137,7 @@ class RunReport:
     similarity: Array | None = None
     truth: GroundTruth | None = None
     provenance: Provenance = Provenance()
+    plan: Plan | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'results', tuple(self.results))
@@ -161,6 +164,12 @@ class RunReport:
             if (result.place is None) != (not result.localization.candidates):
                 raise ValueError(
                     f'query {result.index}: place and candidates must both be there or both not')
+        if self.plan is not None:
+            planned = len(self.plan.query_positions), len(self.plan.place_positions)
+            if planned != (queries, places):
+                raise ValueError(
+                    f'the plan is for {planned[0]} queries and {planned[1]} places, but the run '
+                    f'has {queries} and {places}')
 
     @property
     def queries(self) -> int:
