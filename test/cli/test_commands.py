@@ -83,6 +83,24 @@ def test_a_bag_goes_in_places_come_out(vpr_ros, town):
     assert poses[-1] == pytest.approx(110.0)
     page = (town / 'report.html').read_text()
     assert 'in in ref' in page
+    assert 'id="plan"' not in page
+
+
+def test_true_poses_give_the_report_a_plan_and_change_no_answer(vpr_ros, town):
+    localize = ('localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '--out')
+    vpr_ros(*localize, 'plain.mcap')
+    vpr_ros(*localize, 'posed.mcap', '--report', 'report.html', '--pose-topic',
+            '/ground_truth/pose')
+    page = (town / 'report.html').read_text()
+    assert 'id="plan"' in page
+    assert 'What the run said' in page
+    answers = []
+    for name in 'plain.mcap', 'posed.mcap':
+        with BagReader(town / name) as bag:
+            answers.append([localization_from_message(m.message)
+                            for m in bag.messages(['/localizer/place_match'])])
+    assert [(a.decision, a.candidates[0].place_id, a.probability) for a in answers[0]] == [
+        (a.decision, a.candidates[0].place_id, a.probability) for a in answers[1]]
 
 
 def test_bag_info_and_map_info(vpr_ros, town):
@@ -123,6 +141,8 @@ def test_the_demo_makes_bags_map_answers_and_report(vpr_ros, traverses, tmp_path
         'evening_in_morning.html'}
     assert 'single image' in done.stdout
     assert 'R@1' in done.stdout
+    page = (tmp_path / 'demo' / 'evening_in_morning.html').read_text()
+    assert 'What was true' in page
 
 
 def test_attention_over_images(vpr_ros, traverses, tmp_path):
@@ -146,6 +166,8 @@ def test_attention_over_images(vpr_ros, traverses, tmp_path):
       'extraction.network:=compact'], 'was made with network'),
     (['localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '--topic', '/camera/imag_raw'],
      '/camera/image_raw'),
+    (['localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '--pose-topic', '/no/pose'],
+     '/no/pose'),
     (['map', 'build', '--bag', 'in.mcap', '-o', 'town.vprmap'], '--overwrite'),
     (['map', 'build', '--bag', 'in.mcap', '-o', 'x.vprmap', '--network', 'thumbnal'],
      "did you mean 'thumbnail'"),

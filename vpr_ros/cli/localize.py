@@ -47,6 +47,9 @@ def localize(
     report: Annotated[Path | None, typer.Option(
         '--report', metavar='HTML', help='Where to write a report with pictures.')] = None,
     topic: Topic = '',
+    pose_topic: Annotated[str, typer.Option(
+        '--pose-topic', help='True poses in the bag, for the plan in the report; no answer uses '
+        'them.')] = '',
     camera: Camera = '',
     overwrite: Annotated[bool, typer.Option(
         '--overwrite', help='Replace files that exist.')] = False,
@@ -69,7 +72,7 @@ def localize(
             refuse_existing(path, overwrite=overwrite)
     # A topic of the parameter file is meant for bags and robots, not for folders.
     source = open_source(bag, images, topic=settings.image if bag else topic,
-                         camera=settings.camera)
+                         camera=settings.camera, pose_topic=pose_topic)
     run = localize_source(source, settings, out=out, overwrite=overwrite)
     known = sum(a.localization.known for a in run.answers)
     say(f'[bold]{known}[/] of {len(run.answers)} images at a known place'

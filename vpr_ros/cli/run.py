@@ -29,16 +29,22 @@ if TYPE_CHECKING:
     from vpr_ros.settings import LocalizeSettings
     from vpr_ros.types import Description
     from vpr_ros.types import Localization
+    from vpr_ros.types import Pose
 
 __all__ = ['Answer', 'localize_source', 'Run']
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was seen and what was said about it."""
+    """
+    What was seen and what was said about it.
+
+    :param T_map_base: where the robot truly was, when the source knows; no answer used it.
+    """
 
     description: Description
     localization: Localization
+    T_map_base: Pose | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +71,7 @@ def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Pat
                 described, localization = localizer.localize(frame)
                 known += localization.known
                 line.note(f'{known} known')
-                yield Answer(described, localization)
+                yield Answer(described, localization, frame.T_map_base)
 
     answers = stream() if out is None else _recorded(stream(), out, settings, source, overwrite)
     return Run(map_path, localizer.snapshot, list(answers))

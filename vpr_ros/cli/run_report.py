@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from datetime import timezone
@@ -27,10 +28,15 @@ from typing import TYPE_CHECKING
 from vpr_ros import __version__
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from vpr_ros.cli.run import Run
     from vpr_ros.cli.sources import FrameSource
     from vpr_ros.datasets.ground_truth import GroundTruth
+    from vpr_ros.evaluation.plan import Outline
+    from vpr_ros.evaluation.plan import Plan
     from vpr_ros.evaluation.run import RunReport
+    from vpr_ros.types import Pose
 
 __all__ = ['make_run_report', 'write_run_report']
 
@@ -39,16 +45,19 @@ _LARGEST_MATRIX = 50_000_000
 
 
 def write_run_report(run: Run, source: FrameSource, path: Path, *,
-                     truth: GroundTruth | None = None) -> RunReport:
+                     truth: GroundTruth | None = None,
+                     plan_background: tuple[Outline, ...] = ()) -> RunReport:
     """
     Write the HTML report of a run.
 
     :param truth: for the places of the map in its order, and the frames of the source.
+    :param plan_background: what lies around the drive, for the plan; a plan is drawn when the
+        source knows where its frames were taken.
     """
     from vpr_ros.evaluation.report import write_report
     from vpr_ros.evaluation.run import choose_examples
 
-    report = make_run_report(run, source, truth=truth)
+    report = make_run_report(run, source, truth=truth, plan_background=plan_background)
     mistakes, spread = choose_examples(report)
     report = _with_pictures(report, run, source, {*mistakes, *spread})
     write_report(report, path)
@@ -56,7 +65,8 @@ def write_run_report(run: Run, source: FrameSource, path: Path, *,
 
 
 def make_run_report(run: Run, source: FrameSource, *,
-                    truth: GroundTruth | None = None) -> RunReport:
+                    truth: GroundTruth | None = None,
+                    plan_background: tuple[Outline, ...] = ()) -> RunReport:
     """Put the numbers of a run together, without pictures."""
     import numpy as np
     from vpr_ros.evaluation.run import MapSummary
@@ -87,7 +97,28 @@ def make_run_report(run: Run, source: FrameSource, *,
         results=tuple(results), similarity=similarity, truth=truth,
         provenance=Provenance(
             command=' '.join(['vpr_ros', *sys.argv[1:]]), version=__version__,
-            created=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC'))
+            created=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC'),
+        plan=_plan(run, plan_background))
+
+
+def _plan(run: Run, background: tuple[Outline, ...]) -> Plan | None:
+    """Return the plan of a run; None when nobody knows where any of its frames was taken."""
+    from vpr_ros.evaluation.plan import Plan
+
+    if all(answer.T_map_base is None for answer in run.answers):
+        return None
+    return Plan(_positions([answer.T_map_base for answer in run.answers]),
+                _positions(run.snapshot.poses), background)
+
+
+def _positions(poses: Sequence[Pose | None]) -> NDArray[np.float64]:
+    import numpy as np
+
+    positions = np.full((len(poses), 2), np.nan)
+    for row, pose in enumerate(poses):
+        if pose is not None:
+            positions[row] = pose.position[:2]
+    return positions
 
 
 def _with_pictures(report: RunReport, run: Run, source: FrameSource,
