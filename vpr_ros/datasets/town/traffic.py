@@ -1,0 +1,235 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What moves, or stands elsewhere the next time: cars and people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.datasets.town.conditions import Condition
+from vpr_ros.datasets.town.plan import Frontage
+from vpr_ros.datasets.town.plan import TownPlan
+from vpr_ros.datasets.town.props import PEOPLE
+from vpr_ros.datasets.town.props import person
+from vpr_ros.datasets.town.props import PERSON_HEIGHT_M
+from vpr_ros.datasets.town.raster import Quad
+from vpr_ros.datasets.town.raster import View
+from vpr_ros.datasets.town.scenery import billboard
+from vpr_ros.datasets.town.surfaces import Surface
+from vpr_ros.datasets.town.vehicles import MODELS
+from vpr_ros.datasets.town.vehicles import PAINTS
+from vpr_ros.datasets.town.vehicles import vehicle_quads
+
+__all__ = ['Traffic', 'Vehicle']
+
+Array = NDArray[Any]
+_CARS_M, _PEOPLE_M = 130.0, 70.0
+_SLOT_M = 6.3
+# Share of the parking lots that are taken.
+_PARKED = {'dense': 0.75, 'terrace': 0.6, 'detached': 0.35, 'works': 0.4, 'square': 0.6,
+           'park': 0.3}
+# Metres of pavement for each person.
+_ROOM_M = {'dense': 16.0, 'square': 10.0, 'park': 40.0, 'terrace': 45.0, 'detached': 60.0,
+           'works': 90.0}
+# Metres of lane for each car on its way.
+_LANE_M = 75.0
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """A vehicle at one time: the middle of its front bumper, and where it is headed."""
+
+    model: str
+    paint: int
+    x: float
+    y: float
+    yaw: float
+
+    def quads(self, *, lights: bool) -> list[Quad]:
+        """Return its surfaces."""
+        return vehicle_quads(self.model, self.x, self.y, self.yaw, PAINTS[self.paint],
+                             lights=lights)
+
+    def footprint(self, margin_m: float = 0.0) -> Array:
+        """Return (4, 2): what it covers of the ground."""
+        m = MODELS[self.model]
+        ahead = np.array([math.cos(self.yaw), math.sin(self.yaw)])
+        left = np.array([-ahead[1], ahead[0]]) * (m.width_m / 2 + margin_m)
+        front = np.array([self.x, self.y]) + margin_m * ahead
+        back = front - (m.length_m + 2 * margin_m) * ahead
+        return np.stack([front - left, front + left, back + left, back - left])
+
+
+class Traffic:
+    """
+    All cars and people of one drive.
+
+    :param seed: of the drive: another one has other cars elsewhere.
+    """
+
+    def __init__(self, plan: TownPlan, condition: Condition, seed: int) -> None:
+        frontages = [f for block in plan.blocks for f in block.frontages]
+        rng = np.random.default_rng([plan.seed, seed, 40])
+        self._parked = [v for f in frontages for v in _park(f, rng)]
+        self._parked_at = np.array([[v.x, v.y] for v in self._parked])
+        self._parked_quads: dict[int, list[Quad]] = {}
+        busy = 0.35 if condition.light == 'night' else 0.7 if condition.rain else 1.0
+        self._moving = [r for f in frontages for r in _drive(f, rng, busy)]
+        self._people = [w for f in frontages for w in _walk(f, rng, busy)]
+        self._moving_routes = _Routes.of([m.route for m in self._moving])
+        self._people_routes = _Routes.of([w.route for w in self._people])
+
+    def vehicles(self, view: View, time_s: float) -> list[Vehicle]:
+        """Return the moving vehicles near the camera."""
+        points, directions = self._moving_routes.at(time_s)
+        found = []
+        for i in _near(points, view, _CARS_M):
+            moving = self._moving[i]
+            vehicle = Vehicle(moving.model, moving.paint, float(points[i, 0]),
+                              float(points[i, 1]),
+                              math.atan2(directions[i, 1], directions[i, 0]))
+            if not _in_the_way(vehicle, view):
+                found.append(vehicle)
+        return found
+
+    def parked(self, view: View) -> list[int]:
+        """Return which parked vehicles are near the camera."""
+        return _near(self._parked_at, view, _CARS_M)
+
+    def footprints(self, view: View, time_s: float) -> Iterator[Array]:
+        """Yield what the vehicles near by cover of the ground."""
+        for i in self.parked(view):
+            yield self._parked[i].footprint(0.12)
+        for vehicle in self.vehicles(view, time_s):
+            yield vehicle.footprint(0.12)
+
+    def seen(self, view: View, time_s: float) -> Iterator[Quad]:
+        """Yield what may be in view at a time since the beginning of the drive."""
+        for i in self.parked(view):
+            if i not in self._parked_quads:
+                self._parked_quads[i] = self._parked[i].quads(lights=False)
+            yield from self._parked_quads[i]
+        for vehicle in self.vehicles(view, time_s):
+            yield from vehicle.quads(lights=True)
+        points, directions = self._people_routes.at(time_s)
+        for i in _near(points, view, _PEOPLE_M):
+            to_right = directions[i] @ np.array([view.forward[1], -view.forward[0]]) > 0
+            stride = int(time_s * 2.2 + i) % 2 + (0 if to_right else 2)
+            number = self._people[i].number
+            yield billboard(view, points[i], PERSON_HEIGHT_M * (0.92 + 0.016 * number), 0.41,
+                            partial(person, number, stride), Surface.UPRIGHT)
+
+
+@dataclass(frozen=True, eq=False)
+class _Route:
+    """Back and forth is not needed: who reaches the end of a street begins anew."""
+
+    start: Array
+    along: Array
+    length_m: float
+    offset_m: float
+    speed_mps: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Moving:
+    route: _Route
+    model: str
+    paint: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Walker:
+    route: _Route
+    number: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Routes:
+    """Many routes at once."""
+
+    starts: Array
+    alongs: Array
+    lengths_m: Array
+    offsets_m: Array
+    speeds_mps: Array
+
+    @classmethod
+    def of(cls, routes: list[_Route]) -> _Routes:
+        return cls(np.array([r.start for r in routes]).reshape(-1, 2),
+                   np.array([r.along for r in routes]).reshape(-1, 2),
+                   np.array([r.length_m for r in routes]), np.array([r.offset_m for r in routes]),
+                   np.array([r.speed_mps for r in routes]))
+
+    def at(self, time_s: float) -> tuple[Array, Array]:
+        """Return (n, 2) where and (n, 2) in which direction they go."""
+        travelled = np.mod(self.offsets_m + self.speeds_mps * time_s, self.lengths_m)
+        return self.starts + travelled[:, None] * self.alongs, \
+            self.alongs * np.sign(self.speeds_mps)[:, None]
+
+
+def _park(f: Frontage, rng: np.random.Generator) -> Iterator[Vehicle]:
+    if not f.street.parking:
+        return
+    for at in np.arange(8.0, f.length_m - 12.0, _SLOT_M):
+        if rng.random() < _PARKED[f.kind]:
+            model = str(rng.choice(['sedan', 'hatch', 'van'], p=[0.42, 0.43, 0.15]))
+            x, y = f.point(float(at + rng.uniform(0.0, 1.2)), -1.05 + float(rng.normal(0, 0.07)))
+            # Traffic keeps right, so it passes a block against the direction of its frontage.
+            yaw = f.yaw + math.pi + float(rng.normal(0, 0.015))
+            yield Vehicle(model, int(rng.integers(len(PAINTS))), float(x), float(y), yaw)
+
+
+def _drive(f: Frontage, rng: np.random.Generator, busy: float) -> Iterator[_Moving]:
+    inward = -(f.street.half_width_m - f.street.lane_m)
+    for _ in range(int(rng.poisson(busy * f.length_m / _LANE_M))):
+        model = str(rng.choice(['sedan', 'hatch', 'van', 'bus'], p=[0.42, 0.38, 0.13, 0.07]))
+        route = _Route(f.point(f.length_m, inward), -f.along, f.length_m,
+                       float(rng.uniform(0, f.length_m)), float(rng.uniform(5.0, 9.5)))
+        yield _Moving(route, model, int(rng.integers(len(PAINTS))))
+
+
+def _walk(f: Frontage, rng: np.random.Generator, busy: float) -> Iterator[_Walker]:
+    for _ in range(int(rng.poisson(busy * f.length_m / _ROOM_M[f.kind]))):
+        inward = float(rng.uniform(0.9, max(1.0, f.street.pavement_m - 0.4)))
+        speed = float(rng.uniform(0.9, 1.6)) * float(rng.choice([-1.0, 1.0]))
+        route = _Route(f.point(0.0, inward), f.along, f.length_m,
+                       float(rng.uniform(0, f.length_m)), speed)
+        yield _Walker(route, int(rng.integers(PEOPLE)))
+
+
+def _near(points: Array, view: View, reach_m: float) -> list[int]:
+    if not len(points):
+        return []
+    to = points - view.position[:2]
+    close = (np.hypot(to[:, 0], to[:, 1]) < reach_m) & (to @ view.forward[:2] > -6.0)
+    return [int(i) for i in np.flatnonzero(close)]
+
+
+def _in_the_way(vehicle: Vehicle, view: View) -> bool:
+    """Tell whether a vehicle would stand where the camera drives: nobody drives through it."""
+    to = np.array([vehicle.x, vehicle.y]) - view.position[:2]
+    ahead = view.forward[:2] / (np.linalg.norm(view.forward[:2]) or 1.0)
+    along = float(to @ ahead)
+    aside = abs(float(to[0] * ahead[1] - to[1] * ahead[0]))
+    length = MODELS[vehicle.model].length_m
+    return aside < 2.0 and -length < along < 9.0 + length \
+        and math.cos(vehicle.yaw) * ahead[0] + math.sin(vehicle.yaw) * ahead[1] > 0.0
