@@ -16,16 +16,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.console import table
+from vpr_ros.cli.options import refuse_existing
 from vpr_ros.errors import VprError
 
+if TYPE_CHECKING:
+    from vpr_ros.datasets.dataset import Dataset
+    from vpr_ros.datasets.town.town import Town
+    from vpr_ros.datasets.traverse import Traverse
+
 __all__ = ['app']
+
+# Under which heading the help lists what only the town can do.
+_TOWN = 'A drive through the generated town'
 
 app = typer.Typer(no_args_is_help=True, help='Turn data sets into bags and look into bags.')
 
@@ -33,8 +45,8 @@ app = typer.Typer(no_args_is_help=True, help='Turn data sets into bags and look 
 @app.command()
 def make(
     data: Annotated[Path, typer.Argument(
-        metavar='DATA', help='A published data set, a folder of traverses, or a folder of '
-        'images.')],
+        metavar='DATA', help='The word "town" for the generated town; or a published data set, a '
+        'folder of traverses, or a folder of images.')],
     out: Annotated[Path, typer.Option(
         '--out', '-o', metavar='BAG', help='The bag to write: a .mcap or .db3 file, or a rosbag2 '
         'folder.')],
@@ -47,21 +59,48 @@ def make(
         '--quality', min=1, max=100, help='Of the JPEG images.')] = 90,
     overwrite: Annotated[bool, typer.Option(
         '--overwrite', help='Replace a bag that exists.')] = False,
+    route: Annotated[str | None, typer.Option(
+        '--route', rich_help_panel=_TOWN, help='loop, detour, terraces or tour.')] = None,
+    condition: Annotated[str | None, typer.Option(
+        '--condition', rich_help_panel=_TOWN, help='day, low_sun, dusk or night, and rain, fog, '
+        'snow or leaf_off, joined by "+" as in night+snow.')] = None,
+    seed: Annotated[int | None, typer.Option(
+        '--seed', rich_help_panel=_TOWN, help='Another seed is another drive: other traffic, '
+        'other stops.')] = None,
+    years: Annotated[int | None, typer.Option(
+        '--years', rich_help_panel=_TOWN, help='Years since the reference was driven: shops have '
+        'changed hands.')] = None,
+    reverse: Annotated[bool | None, typer.Option(
+        '--reverse', rich_help_panel=_TOWN, help='Drive the route the other way.')] = None,
+    lane_offset: Annotated[float | None, typer.Option(
+        '--lane-offset', rich_help_panel=_TOWN, help='Metres left of the middle of the '
+        'lane.')] = None,
+    rate: Annotated[float | None, typer.Option(
+        '--rate', rich_help_panel=_TOWN, help='Images per second.')] = None,
 ) -> None:
     """
     Turn a traverse into a bag that can be replayed.
 
     Example: `vpr_ros bag make gardens_point --traverse day_left -o day_left.mcap`
+    Example: `vpr_ros bag make town --route loop --condition night --seed 3 -o night.mcap`
     """
     from vpr_ros.bags.make import write_frames
     from vpr_ros.datasets.registry import open_dataset
+    from vpr_ros.datasets.town.town import Town
 
     dataset = open_dataset(data)
-    names = dataset.traverses()
-    if not traverse and len(names) != 1:
-        raise VprError(f'{data} has several traverses: choose one with --traverse '
-                       f'({", ".join(names)})')
-    chosen = dataset.traverse(traverse or names[0])
+    drive = {'route': route, 'condition': condition, 'seed': seed, 'years': years,
+             'reverse': reverse, 'lane_offset_m': lane_offset, 'rate_hz': rate}
+    drive = {name: value for name, value in drive.items() if value is not None}
+    refuse_existing(out, overwrite=overwrite)
+    if isinstance(dataset, Town):
+        chosen = _drive(dataset, traverse, drive)
+    elif drive:
+        raise VprError(f'{data} was recorded and cannot be driven again: --'
+                       f'{next(iter(drive)).split("_")[0]} belongs to the generated town ("vpr_ros '
+                       'bag make town")')
+    else:
+        chosen = _recorded(dataset, traverse, data)
     with progress('writing the bag', len(chosen)) as line:
         written = write_frames(
             out, chosen.frames(), image_topic=topic, encoding='jpeg' if jpeg else 'raw',
@@ -70,6 +109,30 @@ def make(
     say(f'[bold]{written.frames}[/] images in {written.path}')
     if chosen.stamps_synthetic:
         say('The images carry no time: their stamps were made up, evenly spaced.')
+
+
+def _drive(town: Town, traverse: str, changes: dict[str, Any]) -> Traverse:
+    """Return a drive through the town: a prepared one, or one as asked for."""
+    from vpr_ros.datasets.dataset import check_traverse
+    from vpr_ros.datasets.town.conditions import parse_condition
+    from vpr_ros.datasets.town.drive import Drive
+    from vpr_ros.datasets.town.town import DRIVES
+
+    if traverse:
+        check_traverse(town.name, traverse, town.traverses())
+        if not changes:
+            return town.traverse(traverse)
+    if 'condition' in changes:
+        changes = {**changes, 'condition': parse_condition(changes['condition'])}
+    return town.drive(replace(DRIVES[traverse] if traverse else Drive(), **changes))
+
+
+def _recorded(dataset: Dataset, traverse: str, data: Path) -> Traverse:
+    names = dataset.traverses()
+    if not traverse and len(names) != 1:
+        raise VprError(f'{data} has several traverses: choose one with --traverse '
+                       f'({", ".join(names)})')
+    return dataset.traverse(traverse or names[0])
 
 
 @app.command()

@@ -33,6 +33,7 @@ from vpr_ros.errors import VprError
 if TYPE_CHECKING:
     from vpr_ros.datasets.dataset import Dataset
     from vpr_ros.datasets.ground_truth import GroundTruth
+    from vpr_ros.evaluation.plan import Outline
     from vpr_ros.evaluation.run import RunReport
     from vpr_ros.maps.snapshot import Snapshot
 
@@ -42,7 +43,7 @@ __all__ = ['demo']
 def demo(
     data: Annotated[Path, typer.Option(
         '--data', metavar='FOLDER', help='A folder with one folder of images per traverse of one '
-        'route.')],
+        'route; the generated town when left out.')] = Path('town'),
     out: Annotated[Path, typer.Option(
         '--out', '-o', metavar='FOLDER', help='Where to put all that is made.')] = Path('demo'),
     reference: Annotated[str, typer.Option(
@@ -53,6 +54,7 @@ def demo(
     """
     Show the whole job: two traverses become bags, a map is built, a drive is localized.
 
+    Example: `vpr_ros demo`
     Example: `vpr_ros demo --data gardens_point`
     """
     from vpr_ros.cli.run_report import write_run_report
@@ -74,7 +76,8 @@ def demo(
                           overwrite=True)
     truth = _truth(dataset, reference, query, run.snapshot)
     page = answers.with_suffix('.html')
-    report = write_run_report(run, queries, page, truth=truth)
+    report = write_run_report(run, queries, page, truth=truth,
+                              plan_background=_background(dataset))
     table([*_summary(report), ('answers', str(answers)), ('map', str(map_path)),
            ('report', str(page))])
 
@@ -117,6 +120,19 @@ def _truth(dataset: Dataset, reference: str, query: str,
         return None
     stamps = dataset.traverse(reference).stamps_ns
     return truth.select(np.arange(truth.n_queries), np.searchsorted(stamps, snapshot.stamps_ns))
+
+
+def _background(dataset: Dataset) -> tuple[Outline, ...]:
+    """Return what to draw below the route, where the data set knows."""
+    from vpr_ros.datasets.town.town import Town
+    from vpr_ros.evaluation.plan import Outline
+
+    if not isinstance(dataset, Town):
+        return ()
+    plan = dataset.plan
+    greens = [b for b in plan.blocks if b.kind in ('park', 'terrace', 'detached')]
+    return (*(Outline('green', block.building_line) for block in greens),
+            *(Outline('building', building.corners) for building in plan.buildings))
 
 
 def _summary(report: RunReport) -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ from vpr_ros.datasets.gardens_point import GardensPoint
 from vpr_ros.datasets.images import IMAGE_SUFFIXES
 from vpr_ros.datasets.nordland import NordlandHd
 from vpr_ros.datasets.nordland import NordlandSmall
+from vpr_ros.datasets.town.town import Town
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 
@@ -63,14 +64,15 @@ KNOWN: tuple[type[KnownDataset], ...] = (GardensPoint, NordlandSmall, NordlandHd
 
 
 def dataset_names() -> list[str]:
-    """Return the names of the published data sets that can be read."""
-    return [dataset.name for dataset in KNOWN]
+    """Return the names of the data sets that are known: the town, and the published ones."""
+    return [Town.name, *(dataset.name for dataset in KNOWN)]
 
 
 def open_dataset(path_or_name: str | Path, root: str | Path | None = None) -> Dataset:
     """
     Open a data set.
 
+    * ``open_dataset('town')`` is the generated town, unless there is a folder of that name.
     * ``open_dataset(folder)`` finds out what it is: a published set, else a folder of traverses
       (every subfolder with images), else one traverse (a folder of images).
     * ``open_dataset(name, root)`` opens a published set by name; ``root`` is its folder or the
@@ -82,6 +84,8 @@ def open_dataset(path_or_name: str | Path, root: str | Path | None = None) -> Da
         return _open_by_name(str(path_or_name), Path(root))
     folder = Path(path_or_name)
     if not folder.exists():
+        if str(path_or_name) == Town.name:
+            return Town()
         if str(path_or_name) in dataset_names():
             raise VprError(
                 f'{path_or_name} is a known data set, but where is it? Give its folder')
@@ -101,6 +105,8 @@ def open_dataset(path_or_name: str | Path, root: str | Path | None = None) -> Da
 
 def _open_by_name(name: str, root: Path) -> Dataset:
     by_name = {known.name: known for known in KNOWN}
+    if name == Town.name:
+        raise VprError(f'the {name} is generated and lies in no folder: open it by name alone')
     if name not in by_name:
         raise unknown_name('data set', name, by_name)
     known = by_name[name]

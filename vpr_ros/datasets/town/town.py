@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +31,7 @@ from vpr_ros.datasets.town.drive import Drive
 from vpr_ros.datasets.town.drive import T_BASE_GPS
 from vpr_ros.datasets.town.drive import Trajectory
 from vpr_ros.datasets.town.plan import make_plan
+from vpr_ros.datasets.town.plan import TownPlan
 from vpr_ros.datasets.town.renderer import Renderer
 from vpr_ros.datasets.traverse import session_label
 from vpr_ros.datasets.traverse import Traverse
@@ -81,8 +81,8 @@ class Town:
         self.root = Path(self.name)
 
     @cached_property
-    def plan(self) -> Any:
-        """Return the :class:`vpr_ros.datasets.town.plan.TownPlan`."""
+    def plan(self) -> TownPlan:
+        """Return what stays where it is."""
         return make_plan(self.seed)
 
     def traverses(self) -> list[str]:
@@ -151,8 +151,3 @@ class _Pictures:
     def _renderer(self) -> Renderer:
         drive = self._drive
         return Renderer(self._town.plan, drive.condition, seed=drive.seed, years=drive.years)
-
-
-def with_changes(drive: Drive, **changes: Any) -> Drive:
-    """Return a drive with some of its values replaced; None leaves one as it is."""
-    return replace(drive, **{k: v for k, v in changes.items() if v is not None})
