@@ -96,9 +96,9 @@ def make(
     if isinstance(dataset, Town):
         chosen = _drive(dataset, traverse, drive)
     elif drive:
-        raise VprError(f'{data} was recorded and cannot be driven again: --'
-                       f'{next(iter(drive)).split("_")[0]} belongs to the generated town ("vpr_ros '
-                       'bag make town")')
+        option = next(iter(drive)).removesuffix('_m').removesuffix('_hz').replace('_', '-')
+        raise VprError(f'{data} was recorded and cannot be driven again: --{option} belongs to '
+                       'the generated town ("vpr_ros bag make town")')
     else:
         chosen = _recorded(dataset, traverse, data)
     with progress('writing the bag', len(chosen)) as line:

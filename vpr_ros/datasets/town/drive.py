@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 import math
 from typing import Any
 
@@ -31,11 +32,11 @@ from vpr_ros.messages.sensors import SatelliteFix
 from vpr_ros.types import Camera
 from vpr_ros.types import Pose
 
-__all__ = ['CAMERA', 'Drive', 'T_BASE_GPS', 'Trajectory']
+__all__ = ['CAMERA', 'Drive', 'mounted_camera', 'T_BASE_GPS', 'Trajectory']
 
 Array = NDArray[Any]
 
-#: Its camera, behind the windscreen.
+#: Its camera, behind the windscreen, as it should be mounted.
 CAMERA = Camera(
     'front', 640, 480, np.array([[400.0, 0.0, 319.5], [0.0, 400.0, 239.5], [0.0, 0.0, 1.0]]),
     T_base_optical=Pose.from_matrix(
@@ -64,6 +65,7 @@ class Drive:
     :param years: since the town was first seen: shops have changed hands.
     :param reverse: the other way, on the other side of the street.
     :param lane_offset_m: how far left of the middle of the lane.
+    :param camera_yaw_deg: how far to the left the camera is turned.
     :param rate_hz: of the camera.
     :param speed_mps: on a free street.
     """
@@ -74,17 +76,31 @@ class Drive:
     years: int = 0
     reverse: bool = False
     lane_offset_m: float = 0.0
+    camera_yaw_deg: float = 0.0
     rate_hz: float = 5.0
     speed_mps: float = 7.0
 
     def __post_init__(self) -> None:
         for name, low, high in (('rate_hz', 0.1, 60.0), ('speed_mps', 0.5, 20.0),
-                                ('lane_offset_m', -3.0, 6.0), ('years', 0, 1000),
+                                ('lane_offset_m', -3.0, 6.0), ('camera_yaw_deg', -180.0, 180.0),
+                                ('years', 0, 1000),
                                 ('seed', 0, 2**31)):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise VprError(f'{name} of a drive through the town lies between {low:g} and '
                                f'{high:g}, got {value:g}')
+
+
+def mounted_camera(drive: Drive) -> Camera:
+    """Return the camera of a drive: each time it is mounted a little differently."""
+    assert CAMERA.T_base_optical is not None
+    rng = np.random.default_rng([drive.seed, 83])
+    yaw, pitch, roll = np.radians(rng.normal(0.0, (1.5, 1.0, 0.4)))
+    turned = Pose(rng.normal(0.0, 0.02, 3),
+                  _quaternion(roll, pitch, yaw + math.radians(drive.camera_yaw_deg)))
+    usual = CAMERA.T_base_optical
+    return replace(CAMERA, T_base_optical=Pose(usual.position) @ turned
+                   @ Pose(np.zeros(3), usual.quaternion))
 
 
 class Trajectory:
@@ -104,10 +120,10 @@ class Trajectory:
         self.first_ns = _FIRST_DAY_NS + drive.seed * 86_400 * 10**9 + round(
             _HOUR[drive.condition.light] * 3600) * 10**9
         # The hand of the driver and the bumps of the road: sums of waves along the way.
-        self._hand = _waves(rng, (31.0, 57.0, 110.0), 0.09)
+        self._hand = _waves(rng, (31.0, 57.0, 110.0), 0.16)
+        self._habit_m = float(np.clip(rng.normal(0.0, 0.3), -0.5, 0.5))
         self._pitch = _waves(rng, (2.3, 5.1, 13.0), 0.0028)
         self._roll = _waves(rng, (3.1, 6.7, 17.0), 0.0028)
-        self._noise = rng
 
     def frame_times_s(self) -> Array:
         """Return (n,) when pictures are taken, since the beginning."""
@@ -121,10 +137,9 @@ class Trajectory:
     def poses(self, times_s: Array) -> list[Pose]:
         """Return T_map_base at each time."""
         along = np.interp(times_s, self._times_s, self._along_m)
-        left = self._drive.lane_offset_m + _sum(self._hand, along)
-        points, yaw = self._path.at(along, left)
+        points, yaw = self._path.at(along, self._left_m(along))
         # Who steers to the left looks to the left.
-        yaw = yaw + np.arctan(_sum(self._hand, along + 0.5) - _sum(self._hand, along - 0.5))
+        yaw = yaw + np.arctan(self._left_m(along + 0.5) - self._left_m(along - 0.5))
         pitch, roll = _sum(self._pitch, along), _sum(self._roll, along)
         return [Pose(np.array([*point, 0.0]), _quaternion(r, p, y))
                 for point, r, p, y in zip(points, roll, pitch, yaw, strict=True)]
@@ -133,7 +148,7 @@ class Trajectory:
         """Return what the wheels say, T_odom_base: right at first, then drifting away."""
         times = np.arange(math.floor(self.duration_s * ODOMETRY_HZ) + 1) / ODOMETRY_HZ
         along = np.interp(times, self._times_s, self._along_m)
-        points, yaw = self._path.at(along, self._drive.lane_offset_m + _sum(self._hand, along))
+        points, yaw = self._path.at(along, self._left_m(along))
         rng = np.random.default_rng([self._drive.seed, 81])
         scale, turn_scale = 1.0 + rng.normal(0.0, 0.008), 1.0 + rng.normal(0.0, 0.012)
         steps = np.diff(points, axis=0)
@@ -150,6 +165,10 @@ class Trajectory:
             StampedPose(int(stamp), 'odom', 'base_link', Pose.from_xy_yaw(x, y, heading))
             for stamp, (x, y), heading in zip(
                 self.stamps_ns(times), positions.tolist(), headings.tolist(), strict=True))
+
+    def _left_m(self, along_m: Array) -> Array:
+        """Return how far left of the middle of the lane one drives."""
+        return self._drive.lane_offset_m + self._habit_m + _sum(self._hand, along_m)
 
     def fixes(self) -> tuple[SatelliteFix, ...]:
         """Return what satellites say: noise, and an error that wanders between the houses."""

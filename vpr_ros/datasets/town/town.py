@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from vpr_ros.datasets.dataset import check_traverse
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.datasets.town.conditions import parse_condition
-from vpr_ros.datasets.town.drive import CAMERA
 from vpr_ros.datasets.town.drive import Drive
+from vpr_ros.datasets.town.drive import mounted_camera
 from vpr_ros.datasets.town.drive import T_BASE_GPS
 from vpr_ros.datasets.town.drive import Trajectory
 from vpr_ros.datasets.town.plan import make_plan
@@ -35,6 +35,7 @@ from vpr_ros.datasets.town.plan import TownPlan
 from vpr_ros.datasets.town.renderer import Renderer
 from vpr_ros.datasets.traverse import session_label
 from vpr_ros.datasets.traverse import Traverse
+from vpr_ros.types import Camera
 from vpr_ros.types import Pose
 
 __all__ = ['DRIVES', 'drive_name', 'Town']
@@ -99,12 +100,13 @@ class Town:
         trajectory = Trajectory(self.plan, drive)
         times = trajectory.frame_times_s()
         poses = tuple(trajectory.poses(times))
+        camera = mounted_camera(drive)
         name = name or drive_name(drive)
         return Traverse.of(
-            _Pictures(self, drive, times, poses), name=name,
+            _Pictures(self, drive, camera, times, poses), name=name,
             session=session_label(self.name, name), stamps_ns=trajectory.stamps_ns(times),
-            poses=poses, camera=CAMERA.name, calibration=CAMERA, odometry=trajectory.odometry(),
-            fixes=trajectory.fixes(), T_base_gps=T_BASE_GPS)
+            poses=poses, camera=camera.name, calibration=camera,
+            odometry=trajectory.odometry(), fixes=trajectory.fixes(), T_base_gps=T_BASE_GPS)
 
     def ground_truth(self, reference: str, query: str, *,
                      tolerance: float | None = None) -> GroundTruth:
@@ -130,8 +132,9 @@ def drive_name(drive: Drive) -> str:
 class _Pictures:
     """The pictures of a drive, made one at a time."""
 
-    def __init__(self, town: Town, drive: Drive, times_s: Array, poses: tuple[Pose, ...]) -> None:
-        self._town, self._drive = town, drive
+    def __init__(self, town: Town, drive: Drive, camera: Camera, times_s: Array,
+                 poses: tuple[Pose, ...]) -> None:
+        self._town, self._drive, self._camera = town, drive, camera
         self._times_s, self._poses = times_s, poses
 
     def __len__(self) -> int:
@@ -139,8 +142,9 @@ class _Pictures:
 
     def read(self, index: int) -> Array:
         """Make picture ``index``."""
-        assert CAMERA.T_base_optical is not None
-        return self._renderer.render(CAMERA, self._poses[index] @ CAMERA.T_base_optical,
+        mounting = self._camera.T_base_optical
+        assert mounting is not None
+        return self._renderer.render(self._camera, self._poses[index] @ mounting,
                                      float(self._times_s[index]))
 
     def label(self, index: int) -> str:
