@@ -20,6 +20,9 @@ Example::
     python benchmarks/recall.py --data ../shared/data/benchmark/gardens_point \
         --networks compact,thumbnail
 
+The networks are the package's, and "imagenet": a MobileNetV2 that nobody trained for places, with
+the weights that ``--imagenet`` names.
+
 Every pair of traverses is measured in the order reference -> query. "single image" ranks the
 places by similarity to one image alone (query statistics: none); "over time" is the best answer
 of the Localizer with its default settings, which has seen the earlier images of the run.
@@ -45,6 +48,7 @@ from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.matching.localizer import Localizer
 from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.networks.registry import register_network
 from vpr_ros.types import Description
 from vpr_ros.types import View
 
@@ -53,8 +57,10 @@ def main() -> None:
     """Print one row per network and pair of traverses."""
     parser = argparse.ArgumentParser(description='Recall on data sets with known truth.')
     parser.add_argument('--data', type=Path, action='append', required=True,
-                        help='a data set with truth; may be repeated')
+                        help='a data set with truth, or "town"; may be repeated')
     parser.add_argument('--networks', default='compact,thumbnail')
+    parser.add_argument('--imagenet', default='', metavar='FILE',
+                        help='MobileNetV2 weights, batch norm folded, as safetensors')
     parser.add_argument('--pairs', default='', help='only these, as reference:query,...')
     given = parser.parse_args()
     print(f'{"network":<12}{"reference -> query":<36}{"R@1":>7}{"R@5":>7}{"R@10":>7}'
@@ -65,11 +71,20 @@ def main() -> None:
         pairs = [tuple(p.split(':')) for p in given.pairs.split(',') if p] or list(
             combinations(names, 2))
         for network in given.networks.split(','):
-            extractor = make_extractor(ExtractionSettings(network=network))
+            extractor = make_extractor(_network(network, given.imagenet))
             described = {name: [d for _, d in extractor.describe_all(dataset.traverse(name))]
                          for name in {n for pair in pairs for n in pair}}
             for reference, query in pairs:
                 _measure(dataset, extractor, reference, query, described)
+
+
+def _network(name: str, imagenet: str) -> ExtractionSettings:
+    if name != 'imagenet':
+        return ExtractionSettings(network=name)
+    if not imagenet:
+        raise SystemExit('the network "imagenet" needs --imagenet FILE')
+    register_network(name, 'untrained:mobilenet_v2')
+    return ExtractionSettings(network=name, options=f'{{weights: {imagenet!r}}}')
 
 
 def _measure(dataset: Dataset, extractor: Extractor, reference: str, query: str,
