@@ -122,8 +122,8 @@ _TABLE: dict[str, tuple[Any, ...]] = {
                 (1.0, 0.82, 0.58), 0.35, 0.0, 0.0, 2.5),
     'dusk': (275.0, 4.0, (0.08, 0.06, 0.05), (0.30, 0.31, 0.42), (0.14, 0.19, 0.38),
              (0.72, 0.46, 0.38), 0.5, 0.75, 0.3, 4.5),
-    'night': (120.0, 35.0, (0.010, 0.012, 0.017), (0.022, 0.024, 0.036), (0.02, 0.024, 0.045),
-              (0.09, 0.075, 0.072), 0.4, 1.4, 1.1, 8.0),
+    'night': (120.0, 35.0, (0.012, 0.014, 0.02), (0.066, 0.069, 0.092), (0.045, 0.05, 0.085),
+              (0.16, 0.135, 0.13), 0.4, 1.3, 0.4, 7.0),
 }
 
 
@@ -148,6 +148,10 @@ def atmosphere(condition: Condition) -> Atmosphere:
         zenith = tuple(overcast * 0.86 * (1 - tint) + tint * c for c in zenith)
         horizon = tuple(overcast * (1 - tint) + tint * c for c in horizon)
         clouds = 0.15
+        if condition.snow and condition.light in ('dusk', 'night'):
+            # Snow throws the light of the lamps back: a white night is a bright one.
+            ambient = tuple(1.6 * c for c in ambient)
+            zenith, horizon = (tuple(1.6 * c for c in sky) for sky in (zenith, horizon))
         haze = 0.028 if condition.fog else 0.005
     return Atmosphere(
         _direction(azimuth, elevation), sun, ambient, zenith, horizon, clouds, lamps, headlights,

@@ -95,7 +95,7 @@ def mounted_camera(drive: Drive) -> Camera:
     """Return the camera of a drive: each time it is mounted a little differently."""
     assert CAMERA.T_base_optical is not None
     rng = np.random.default_rng([drive.seed, 83])
-    yaw, pitch, roll = np.radians(rng.normal(0.0, (1.5, 1.0, 0.4)))
+    yaw, pitch, roll = np.radians(rng.uniform(-1.0, 1.0, 3) * (4.5, 1.5, 0.6))
     turned = Pose(rng.normal(0.0, 0.02, 3),
                   _quaternion(roll, pitch, yaw + math.radians(drive.camera_yaw_deg)))
     usual = CAMERA.T_base_optical
@@ -121,7 +121,7 @@ class Trajectory:
             _HOUR[drive.condition.light] * 3600) * 10**9
         # The hand of the driver and the bumps of the road: sums of waves along the way.
         self._hand = _waves(rng, (31.0, 57.0, 110.0), 0.16)
-        self._habit_m = float(np.clip(rng.normal(0.0, 0.3), -0.5, 0.5))
+        self._habit_m = float(np.clip(rng.normal(0.0, 0.4), -0.6, 0.6))
         self._pitch = _waves(rng, (2.3, 5.1, 13.0), 0.0028)
         self._roll = _waves(rng, (3.1, 6.7, 17.0), 0.0028)
 

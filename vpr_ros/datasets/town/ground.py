@@ -46,8 +46,8 @@ _YARDS: dict[str, tuple[Colour, Surface]] = {
     'terrace': ((92, 110, 66), Surface.GRASS), 'detached': ((88, 112, 60), Surface.GRASS),
     'park': ((84, 114, 58), Surface.GRASS), 'works': ((112, 110, 106), Surface.ASPHALT),
 }
-# Farther away markings are too thin to be seen.
-_MARKINGS_M, _BLOCKS_M = 75.0, 260.0
+# Farther away markings and kerbs are too thin to be seen.
+_MARKINGS_M, _KERBS_M, _BLOCKS_M = 75.0, 130.0, 220.0
 # The grain of the ground repeats after this.
 _TILE_PX, _TILE_M = 1024, 22.0
 
@@ -81,8 +81,9 @@ class Ground:
                 canvas.paint(view, track, (74, 72, 72), Surface.PAINT)
         for middle, kerb, yard, kind, paved in self._blocks:
             if _near(middle, view, _BLOCKS_M):
-                canvas.paint(view, kerb, (104, 102, 98), Surface.ASPHALT)
-                canvas.paint(view, kerb, (172, 168, 160), Surface.PAVING, _KERB_M)
+                if _near(middle, view, _KERBS_M):
+                    canvas.paint(view, kerb, (104, 102, 98), Surface.ASPHALT)
+                    canvas.paint(view, kerb, (172, 168, 160), Surface.PAVING, _KERB_M)
                 canvas.paint(view, paved, (146, 142, 136), Surface.PAVING, _KERB_M)
                 colour, surface = _YARDS[kind]
                 canvas.paint(view, yard, colour, surface, _KERB_M)

@@ -230,9 +230,10 @@ class Canvas:
                    polygon: Array) -> None:
         """Draw the part of a quad inside ``polygon`` (n, 3), all in the optical frame."""
         corners = view.project(polygon)
-        x0, y0 = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
-        x1, y1 = np.ceil(corners.max(axis=0)).astype(int) + 1
-        x1, y1 = min(x1, self.width), min(y1, self.height)
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        x0, y0 = max(math.floor(low[0]), 0), max(math.floor(low[1]), 0)
+        x1 = min(math.ceil(high[0]) + 1, self.width)
+        y1 = min(math.ceil(high[1]) + 1, self.height)
         if x0 >= x1 or y0 >= y1:
             return
         box = (slice(y0, y1), slice(x0, x1))
@@ -241,26 +242,26 @@ class Canvas:
             return  # all hidden
         texture = quad.texture()
         pixels = _level(view, texture, right, down, polygon)
-        texture_height, texture_width = pixels.shape[:2]
-        to_image = view.matrix @ np.column_stack(
-            [right / texture_width, down / texture_height, origin])
+        texel_right, texel_down = right / pixels.shape[1], down / pixels.shape[0]
+        # OpenCV counts from the middle of the first texel.
+        middle = origin + 0.5 * (texel_right + texel_down)
         try:
-            to_texture = np.linalg.inv(to_image)
+            to_texture = np.linalg.inv(
+                view.matrix @ np.array([texel_right, texel_down, middle]).T)
         except np.linalg.LinAlgError:
             return  # seen exactly from its edge
         if not np.isfinite(to_texture).all():
             return
-        shift = np.array([[1.0, 0.0, x0], [0.0, 1.0, y0], [0.0, 0.0, 1.0]])
-        centre = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, -0.5], [0.0, 0.0, 1.0]])
-        a, b, c = (to_texture @ shift)[2].astype(np.float32)
+        to_texture[:, 2] += to_texture[:, 0] * x0 + to_texture[:, 1] * y0
         # The third row of the homography is one over the depth.
+        a, b, c = to_texture[2].astype(np.float32)
         nearness = a * self._columns[:x1 - x0] + (b * self._rows[:y1 - y0] + c)
         mask = self._mask[box]
         mask[:] = 0
         cv2.fillConvexPoly(mask, _fixed(corners - (x0, y0)), 255, cv2.LINE_8, _SHIFT)
         visible = cv2.bitwise_and(mask, cv2.compare(nearness, behind, cv2.CMP_GT))
         colour = cv2.warpPerspective(
-            pixels, centre @ to_texture @ shift, (int(x1 - x0), int(y1 - y0)),
+            pixels, to_texture, (x1 - x0, y1 - y0),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
         if texture.has_holes:
             visible = cv2.bitwise_and(visible, cv2.inRange(

@@ -41,7 +41,7 @@ from vpr_ros.types import Pose
 __all__ = ['DRIVES', 'drive_name', 'Town']
 
 Array = NDArray[Any]
-RADIUS_M = 5.0
+RADIUS_M = 10.0
 
 
 def _drive(condition: str, seed: int, **values: Any) -> Drive:
@@ -69,7 +69,7 @@ class Town:
     """
     A procedural town, driven through as often and in whatever weather one likes.
 
-    Nothing is read from disk: pictures are made when they are asked for. Frames within 5 m of each
+    Nothing is read from disk: pictures are made when they are asked for. Frames within 10 m of each
     other show the same place. All poses lie in the town's own map frame, metres.
 
     :param seed: of the town itself: another one has other houses.
@@ -110,7 +110,7 @@ class Town:
 
     def ground_truth(self, reference: str, query: str, *,
                      tolerance: float | None = None) -> GroundTruth:
-        """Return the frames within ``tolerance`` metres (default 5)."""
+        """Return the frames within ``tolerance`` metres (default 10)."""
         references, queries = (self._positions(name) for name in (reference, query))
         return GroundTruth.from_radius(queries, references,
                                        RADIUS_M if tolerance is None else tolerance)
