@@ -27,18 +27,13 @@ help:  ## say what can be made
 # What a user does -------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: demo-data $(VENV)/.installed  ## localize one traverse against another: DATA=<folder of traverses> [REFERENCE=<name>] [QUERY=<name>]
-	$(BIN)/vpr_ros demo --data '$(DATA)' --out demo \
+demo: demo-data $(VENV)/.installed  ## localize a night in the snow in a map made by day, or DATA=<folder of traverses> [REFERENCE=<name>] [QUERY=<name>]
+	$(BIN)/vpr_ros demo --out demo $(if $(DATA),--data '$(DATA)') \
 	  $(if $(REFERENCE),--reference '$(REFERENCE)') $(if $(QUERY),--query '$(QUERY)')
 
 .PHONY: demo-data
 demo-data:
-ifeq ($(strip $(DATA)),)
-	@echo 'make demo needs images of one route, driven at least twice:' >&2
-	@echo '  make demo DATA=<folder with one folder of images for each traverse>' >&2
-	@echo 'REFERENCE=<name> and QUERY=<name> choose two of the traverses.' >&2
-	@exit 1
-else
+ifneq ($(strip $(DATA)),)
 	@test -d '$(DATA)' || { \
 	  echo 'make demo: DATA=$(DATA) is not a folder. Name a folder with one folder of images for each traverse.' >&2; \
 	  exit 1; }

@@ -23,6 +23,9 @@ Example::
 The networks are the package's, and "imagenet": a MobileNetV2 that nobody trained for places, with
 the weights that ``--imagenet`` names.
 
+Where poses are known, the places of a map are chosen as "vpr_ros map build" chooses them: standing
+still makes none. Elsewhere every image of the reference is a place.
+
 Every pair of traverses is measured in the order reference -> query. "single image" ranks the
 places by similarity to one image alone (query statistics: none); "over time" is the best answer
 of the Localizer with its default settings, which has seen the earlier images of the run.
@@ -31,7 +34,10 @@ of the Localizer with its default settings, which has seen the earlier images of
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from dataclasses import replace
 from itertools import combinations
+from itertools import islice
 from pathlib import Path
 import tempfile
 
@@ -44,12 +50,16 @@ from vpr_ros.evaluation.metrics import recalls_at
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.maps.keyframes import select_keyframes
 from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.settings import MapSettings
 from vpr_ros.matching.localizer import Localizer
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.networks.registry import register_network
 from vpr_ros.types import Description
+from vpr_ros.types import Frame
+from vpr_ros.types import Pose
 from vpr_ros.types import View
 
 
@@ -70,12 +80,14 @@ def main() -> None:
         names = dataset.traverses()
         pairs = [tuple(p.split(':')) for p in given.pairs.split(',') if p] or list(
             combinations(names, 2))
-        for network in given.networks.split(','):
-            extractor = make_extractor(_network(network, given.imagenet))
-            described = {name: [d for _, d in extractor.describe_all(dataset.traverse(name))]
-                         for name in {n for pair in pairs for n in pair}}
-            for reference, query in pairs:
-                _measure(dataset, extractor, reference, query, described)
+        extractors = [make_extractor(_network(name, given.imagenet))
+                      for name in given.networks.split(',')]
+        described: dict[str, _Described] = {}
+        for reference, query in pairs:
+            for name in {reference, query} - set(described):
+                described[name] = _describe(dataset, name, extractors)
+            for number, extractor in enumerate(extractors):
+                _measure(dataset, extractor, number, reference, query, described)
 
 
 def _network(name: str, imagenet: str) -> ExtractionSettings:
@@ -87,15 +99,51 @@ def _network(name: str, imagenet: str) -> ExtractionSettings:
     return ExtractionSettings(network=name, options=f'{{weights: {imagenet!r}}}')
 
 
-def _measure(dataset: Dataset, extractor: Extractor, reference: str, query: str,
-             described: dict[str, list[Description]]) -> None:
+@dataclass(frozen=True)
+class _Described:
+    """
+    A traverse as networks see it.
+
+    :param by_network: one description of each frame for each network.
+    :param places: which of the frames become places of a map.
+    """
+
+    by_network: list[list[Description]]
+    poses: list[Pose | None]
+    places: list[int]
+
+
+def _describe(dataset: Dataset, name: str, extractors: list[Extractor]) -> _Described:
+    """Describe a traverse with each network; its images are read, or drawn, once."""
+    found: list[list[Description]] = [[] for _ in extractors]
+    kept: list[Frame] = []
+    frames = dataset.traverse(name).frames()
+    while batch := list(islice(frames, 16)):
+        for descriptions, extractor in zip(found, extractors, strict=True):
+            descriptions += extractor.describe_batch(batch)
+        kept += [replace(frame, image=frame.image[:1, :1]) for frame in batch]
+    poses = [frame.T_map_base for frame in kept]
+    places = list(range(len(kept)))
+    if all(pose is not None for pose in poses):
+        chosen = {frame.stamp_ns for frame in select_keyframes(kept, MapSettings())}
+        places = [i for i, frame in enumerate(kept) if frame.stamp_ns in chosen]
+    return _Described(found, poses, places)
+
+
+def _measure(dataset: Dataset, extractor: Extractor, number: int, reference: str, query: str,
+             described: dict[str, _Described]) -> None:
     truth = dataset.ground_truth(reference, query)
     if truth is None:
         raise SystemExit(f'{dataset.root} knows no truth for {reference} -> {query}')
-    references = np.stack([d.descriptor for d in described[reference]])
-    queries = np.stack([d.descriptor for d in described[query]])
+    places, asked = described[reference].places, described[query].by_network[number]
+    truth = truth.select(np.arange(truth.n_queries), places)
+    mapped = [NewPlace(d.stamp_ns, (View(d.camera, d.descriptor),), pose) for d, pose in zip(
+        described[reference].by_network[number], described[reference].poses, strict=True)]
+    mapped = [mapped[i] for i in places]
+    references = np.stack([place.views[0].descriptor for place in mapped])
+    queries = np.stack([d.descriptor for d in asked])
     single = recalls_at(rank(queries @ references.T, 10), truth, (1, 5, 10))
-    best, known = _localize(extractor, described[reference], described[query])
+    best, known = _localize(extractor, mapped, asked)
     right = truth.are_matches(np.arange(len(best)), best)
     counted = truth.has_match()
     precision = f'{right[known].mean():.3f}' if known.any() else '-'
@@ -109,14 +157,13 @@ def _protocol(truth: GroundTruth) -> str:
     return f'{truth.protocol}; query statistics none'
 
 
-def _localize(extractor: Extractor, references: list[Description],
+def _localize(extractor: Extractor, references: list[NewPlace],
               queries: list[Description]) -> tuple[np.ndarray, np.ndarray]:
     """Return the reference index of the best answer and the decision for each query."""
     with tempfile.TemporaryDirectory() as folder, PlaceMap.create(
             Path(folder) / 'map.vprmap', extractor.identity) as place_map:
         place_map.add_session('reference', source='benchmark')
-        place_map.append('reference', [NewPlace(d.stamp_ns, (View(d.camera, d.descriptor),))
-                                       for d in references])
+        place_map.append('reference', references)
         snapshot = place_map.snapshot()
     localizer = Localizer(snapshot, extractor, MatchingSettings())
     answers = [localizer.match(description) for description in queries]

@@ -150,8 +150,8 @@ def atmosphere(condition: Condition) -> Atmosphere:
         clouds = 0.15
         if condition.snow and condition.light in ('dusk', 'night'):
             # Snow throws the light of the lamps back: a white night is a bright one.
-            ambient = tuple(1.6 * c for c in ambient)
-            zenith, horizon = (tuple(1.6 * c for c in sky) for sky in (zenith, horizon))
+            ambient = tuple(2.5 * c for c in ambient)
+            zenith, horizon = (tuple(2.2 * c for c in sky) for sky in (zenith, horizon))
         haze = 0.028 if condition.fog else 0.005
     return Atmosphere(
         _direction(azimuth, elevation), sun, ambient, zenith, horizon, clouds, lamps, headlights,

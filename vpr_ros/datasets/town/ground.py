@@ -78,7 +78,7 @@ class Ground:
             self._draw_marks(canvas, view)
         for track in self._tracks:
             if _near(track.mean(axis=0), view, 120.0):
-                canvas.paint(view, track, (74, 72, 72), Surface.PAINT)
+                canvas.paint(view, track, (92, 91, 91), Surface.PAINT)
         for middle, kerb, yard, kind, paved in self._blocks:
             if _near(middle, view, _BLOCKS_M):
                 if _near(middle, view, _KERBS_M):

@@ -41,7 +41,7 @@ _WARM = np.array([1.0, 0.80, 0.52], np.float32)
 _LAMP = (1.0, 0.74, 0.44)
 _HEADLIGHT = (1.0, 0.97, 0.88)
 _SNOW = np.array([236, 241, 249], np.uint8)
-_COVER = {Surface.ASPHALT: 0.42, Surface.PAVING: 0.74, Surface.GRASS: 0.95, Surface.PAINT: 0.2,
+_COVER = {Surface.ASPHALT: 0.26, Surface.PAVING: 0.66, Surface.GRASS: 0.92, Surface.PAINT: 0.17,
           Surface.TOP: 0.92, Surface.LEAVES: 0.0, Surface.UPRIGHT: 0.0}
 
 

@@ -61,7 +61,7 @@ DRIVES: MappingProxyType[str, Drive] = MappingProxyType({
     'dusk': _drive('dusk', 8, years=1),
     'night': _drive('night', 9, years=1),
     'opposite': _drive('day', 10, reverse=True),
-    'night_snow': _drive('night+snow', 11, years=1, route='detour'),
+    'night_snow': _drive('night+snow', 19, years=1, route='detour'),
 })
 
 
