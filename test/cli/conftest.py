@@ -14,11 +14,31 @@
 
 """A route to drive: images that a thumbnail can tell apart."""
 
+from collections.abc import Callable
+import os
 from pathlib import Path
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pytest
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope='session')
+def command() -> Callable[..., subprocess.CompletedProcess]:
+    """Return what runs the command in a folder, as a user would."""
+    def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, '-m', 'vpr_ros.cli.main', *map(str, arguments)], cwd=folder,
+            capture_output=True, text=True, timeout=400,
+            env={**os.environ, 'PYTHONPATH': f'{ROOT}:{os.environ.get("PYTHONPATH", "")}',
+                 'COLUMNS': '200', 'NO_COLOR': '1'})
+
+    return run
 
 
 def draw_place(number: int, *, light: float = 1.0) -> np.ndarray:

@@ -25,20 +25,11 @@ import pytest
 from vpr_ros.bags.reader import BagReader
 from vpr_ros.messages.results import localization_from_message
 
-ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., subprocess.CompletedProcess]
 
 
-def command(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, '-m', 'vpr_ros.cli.main', *map(str, arguments)], cwd=folder,
-        capture_output=True, text=True, timeout=120,
-        env={**os.environ, 'PYTHONPATH': f'{ROOT}:{os.environ.get("PYTHONPATH", "")}',
-             'COLUMNS': '200', 'NO_COLOR': '1'})
-
-
 @pytest.fixture
-def vpr_ros(tmp_path: Path) -> Run:
+def vpr_ros(command: Run, tmp_path: Path) -> Run:
     def run(*arguments: object, ok: bool = True) -> subprocess.CompletedProcess:
         done = command(tmp_path, *arguments)
         assert 'Traceback' not in done.stderr, done.stderr
@@ -49,7 +40,7 @@ def vpr_ros(tmp_path: Path) -> Run:
 
 
 @pytest.fixture(scope='session')
-def made(traverses: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(command: Run, traverses: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make two bags and a map once."""
     folder = tmp_path_factory.mktemp('made')
     for arguments in (
