@@ -219,15 +219,15 @@ def _wet(picture: Array, canvas: Canvas, sky: Array) -> None:
     if not len(rows):
         return
     horizon = int(rows[0])
-    height = min(canvas.height - horizon, horizon)
-    if height < 4:
-        return
+    height = canvas.height - horizon
+    if horizon < 1:
+        return  # nothing stands above the ground
     above = np.where((canvas.surface == Surface.SKY)[..., None], sky, picture)
-    mirror = above[horizon - height:horizon][::-1]
+    mirror = above[np.maximum(horizon - 1 - np.arange(height), 0)]
     # Rain roughens the water: mirror images are long and blurred.
     mirror = cv2.blur(np.ascontiguousarray(mirror), (5, 31))
-    part = picture[horizon:horizon + height]
-    mask = ground[horizon:horizon + height, :, None]
+    part = picture[horizon:]
+    mask = ground[horizon:, :, None]
     # A grazing ray is mirrored more.
     share = np.linspace(0.62, 0.22, height, dtype=np.float32)[:, None, None] * mask
     part *= 1.0 - 0.45 * mask
