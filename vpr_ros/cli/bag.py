@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+import re
 from typing import Annotated
 from typing import Any
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ def make(
         '--traverse', '-t', help='Which traverse; may be left out when there is one.')] = '',
     topic: Annotated[str, typer.Option('--topic', help='Image topic.')] = '/camera/image_raw',
     jpeg: Annotated[bool, typer.Option(
-        '--jpeg/--raw', help='Write JPEG images on <topic>/compressed, or raw ones.')] = True,
+        '--jpeg/--raw', help='Write JPEG images on TOPIC/compressed, or raw ones on TOPIC.')] = True,
     quality: Annotated[int, typer.Option(
         '--quality', min=1, max=100, help='Of the JPEG images.')] = 90,
     overwrite: Annotated[bool, typer.Option(
@@ -75,6 +76,9 @@ def make(
     lane_offset: Annotated[float | None, typer.Option(
         '--lane-offset', rich_help_panel=_TOWN, help='Metres left of the middle of the '
         'lane.')] = None,
+    camera_yaw: Annotated[float | None, typer.Option(
+        '--camera-yaw', rich_help_panel=_TOWN, help='Degrees by which the camera is turned to '
+        'the left.')] = None,
     rate: Annotated[float | None, typer.Option(
         '--rate', rich_help_panel=_TOWN, help='Images per second.')] = None,
 ) -> None:
@@ -82,6 +86,7 @@ def make(
     Turn a traverse into a bag that can be replayed.
 
     Example: `vpr_ros bag make gardens_point --traverse day_left -o day_left.mcap`
+
     Example: `vpr_ros bag make town --route loop --condition night --seed 3 -o night.mcap`
     """
     from vpr_ros.bags.make import write_frames
@@ -90,13 +95,14 @@ def make(
 
     dataset = open_dataset(data)
     drive = {'route': route, 'condition': condition, 'seed': seed, 'years': years,
-             'reverse': reverse, 'lane_offset_m': lane_offset, 'rate_hz': rate}
+             'reverse': reverse, 'lane_offset_m': lane_offset, 'camera_yaw_deg': camera_yaw,
+             'rate_hz': rate}
     drive = {name: value for name, value in drive.items() if value is not None}
     refuse_existing(out, overwrite=overwrite)
     if isinstance(dataset, Town):
         chosen = _drive(dataset, traverse, drive)
     elif drive:
-        option = next(iter(drive)).removesuffix('_m').removesuffix('_hz').replace('_', '-')
+        option = re.sub('_(m|deg|hz)$', '', next(iter(drive))).replace('_', '-')
         raise VprError(f'{data} was recorded and cannot be driven again: --{option} belongs to '
                        'the generated town ("vpr_ros bag make town")')
     else:

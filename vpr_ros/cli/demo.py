@@ -55,6 +55,7 @@ def demo(
     Show the whole job: two traverses become bags, a map is built, a drive is localized.
 
     Example: `vpr_ros demo`
+
     Example: `vpr_ros demo --data gardens_point`
     """
     from vpr_ros.cli.run_report import write_run_report

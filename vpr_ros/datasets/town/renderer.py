@@ -73,8 +73,12 @@ class Renderer:
             self._canvas = Canvas(camera.width, camera.height)
         canvas, view = self._canvas, View(camera, T_map_optical)
         canvas.clear()
-        self._ground.draw(canvas, view, self._traffic.footprints(view, time_s))
-        quads = [*self._scenery.seen(view), *self._traffic.seen(view, time_s)]
+        parked = self._traffic.parked(view)
+        moving = self._traffic.moving(view, time_s)
+        self._ground.draw(canvas, view, [v.footprint(0.12) for v in (*parked, *moving)])
+        quads = [*self._scenery.seen(view), *self._traffic.people(view, time_s)]
+        quads += [quad for vehicle in parked for quad in vehicle.quads(lights=False)]
+        quads += [quad for vehicle in moving for quad in vehicle.quads(lights=True)]
         canvas.draw(view, quads)
         sky = draw_sky(view, self._air)
         picture, glow = self._lighting.apply(canvas, view, sky)

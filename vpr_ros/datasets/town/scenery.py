@@ -55,22 +55,28 @@ _UP = np.array([0.0, 0.0, 1.0])
 
 @dataclass(frozen=True, eq=False)
 class _Flat:
-    """Things that turn towards the camera: (n, 2) where, (n,) how high, and their pictures."""
+    """
+    Upright things that turn towards the camera.
+
+    :param points: (n, 2).
+    :param heights_m: (n,).
+    :param texture: of thing i, given where it stands as seen from the camera, (2,).
+    :param aspect: its width over its height.
+    """
 
     points: Array
     heights_m: Array
-    textures: list[Callable[[], Texture]]
+    texture: Callable[[int, Array], Callable[[], Texture]]
     surface: int
     aspect: float
     reach_m: float
 
     def seen(self, view: View) -> Iterator[Quad]:
         to = self.points - view.position[:2]
-        ahead = to @ view.forward[:2]
-        near = np.flatnonzero((np.hypot(to[:, 0], to[:, 1]) < self.reach_m) & (ahead > -5.0))
-        for i in near:
+        near = (np.hypot(to[:, 0], to[:, 1]) < self.reach_m) & (to @ view.forward[:2] > -5.0)
+        for i in np.flatnonzero(near).tolist():
             yield billboard(view, self.points[i], float(self.heights_m[i]), self.aspect,
-                            self.textures[i], self.surface)
+                            self.texture(i, to[i]), self.surface)
 
 
 def billboard(view: View, point: Array, height_m: float, aspect: float,
@@ -103,7 +109,7 @@ class Scenery:
         self._radii = np.linalg.norm(rights, axis=1) / 2 + np.linalg.norm(downs, axis=1) / 2
         # As seen from the front, right x down points away from the eye.
         self._normals = -np.cross(rights, downs)
-        self._flats = _trees(plan, condition), *_lamps(plan), _signs(plan)
+        self._flats = _trees(plan, condition), _lamps(plan), _signs(plan)
 
     def seen(self, view: View) -> Iterator[Quad]:
         """Yield what may be in view; some of it may yet be hidden."""
@@ -194,45 +200,36 @@ def _hedge(ends: Array, number: int) -> Iterator[Quad]:
 
 
 def _trees(plan: TownPlan, condition: Condition) -> _Flat:
-    textures: list[Callable[[], Texture]] = [
-        partial(bare_tree, tree.number % TREES, snow=condition.snow) if condition.bare_trees
-        else partial(leafy_tree, tree.number % TREES) for tree in plan.trees]
+    def texture(i: int, to: Array) -> Callable[[], Texture]:
+        number = plan.trees[i].number % TREES
+        if condition.bare_trees:
+            return partial(bare_tree, number, snow=condition.snow)
+        return partial(leafy_tree, number)
+
     return _Flat(np.array([[tree.x, tree.y] for tree in plan.trees]),
-                 np.array([tree.height_m for tree in plan.trees]), textures, Surface.LEAVES,
-                 0.8, _TREES_M)
+                 np.array([tree.height_m for tree in plan.trees]), texture, Surface.LEAVES, 0.8,
+                 _TREES_M)
 
 
-def _lamps(plan: TownPlan) -> list[_Flat]:
-    heights = np.full(len(plan.lamps), LAMP_HEIGHT_M)
-    # Arms point to the middle of the street: which way that is depends on where one stands.
-    return [_Arms(plan.lamps[:, :2], heights, [partial(lamp_post, left=True)] * len(heights),
-                  Surface.UPRIGHT, 0.4, _LAMPS_M, plan.lamps[:, 2])]
+def _lamps(plan: TownPlan) -> _Flat:
+    arms = np.column_stack([np.cos(plan.lamps[:, 2]), np.sin(plan.lamps[:, 2])])
 
+    def texture(i: int, to: Array) -> Callable[[], Texture]:
+        # Arms reach over the street: which side that is depends on where one stands.
+        left = bool(to[0] * arms[i, 1] - to[1] * arms[i, 0] > 0)
+        return partial(lamp_post, left=left)
 
-@dataclass(frozen=True, eq=False)
-class _Arms(_Flat):
-    """Lamps, with the direction of their arms."""
-
-    arms: Array
-
-    def seen(self, view: View) -> Iterator[Quad]:
-        to = self.points - view.position[:2]
-        near = np.flatnonzero((np.hypot(to[:, 0], to[:, 1]) < self.reach_m)
-                              & (to @ view.forward[:2] > -5.0))
-        for i in near:
-            # Positive when the arm points to the left as seen from here.
-            side = to[i, 0] * np.sin(self.arms[i]) - to[i, 1] * np.cos(self.arms[i])
-            yield billboard(view, self.points[i], LAMP_HEIGHT_M, self.aspect,
-                            partial(lamp_post, left=bool(side > 0)), self.surface)
+    return _Flat(plan.lamps[:, :2], np.full(len(plan.lamps), LAMP_HEIGHT_M), texture,
+                 Surface.UPRIGHT, 0.4, _LAMPS_M)
 
 
 def _signs(plan: TownPlan) -> _Flat:
-    points, textures = [], []
-    for number, block in enumerate(plan.blocks):
+    points, numbers = [], []
+    for block_number, block in enumerate(plan.blocks):
         for side, frontage in enumerate(block.frontages):
-            rng = np.random.default_rng([plan.seed, 30, number, side])
+            rng = np.random.default_rng([plan.seed, 30, block_number, side])
             for at in (4.5, *rng.uniform(12.0, max(13.0, frontage.length_m - 12.0), 2)):
                 points.append(frontage.point(float(at), 0.45))
-                textures.append(partial(traffic_sign, int(rng.integers(SIGNS))))
-    return _Flat(np.array(points), np.full(len(points), 2.6), list(textures), Surface.UPRIGHT,
-                 0.3, _SIGNS_M)
+                numbers.append(int(rng.integers(SIGNS)))
+    return _Flat(np.array(points), np.full(len(points), 2.6),
+                 lambda i, to: partial(traffic_sign, numbers[i]), Surface.UPRIGHT, 0.3, _SIGNS_M)

@@ -69,8 +69,8 @@ class Town:
     """
     A procedural town, driven through as often and in whatever weather one likes.
 
-    Nothing is read from disk: pictures are made when they are asked for. Frames within 10 m of each
-    other show the same place. All poses lie in the town's own map frame, metres.
+    Nothing is read from disk: pictures are made when they are asked for. Frames within 10 m of
+    each other show the same place. All poses lie in the town's own map frame, metres.
 
     :param seed: of the town itself: another one has other houses.
     """

@@ -90,15 +90,14 @@ class Traffic:
         rng = np.random.default_rng([plan.seed, seed, 40])
         self._parked = [v for f in frontages for v in _park(f, rng)]
         self._parked_at = np.array([[v.x, v.y] for v in self._parked])
-        self._parked_quads: dict[int, list[Quad]] = {}
         busy = 0.35 if condition.light == 'night' else 0.7 if condition.rain else 1.0
         self._moving = [r for f in frontages for r in _drive(f, rng, busy)]
         self._people = [w for f in frontages for w in _walk(f, rng, busy)]
         self._moving_routes = _Routes.of([m.route for m in self._moving])
         self._people_routes = _Routes.of([w.route for w in self._people])
 
-    def vehicles(self, view: View, time_s: float) -> list[Vehicle]:
-        """Return the moving vehicles near the camera."""
+    def moving(self, view: View, time_s: float) -> list[Vehicle]:
+        """Return the vehicles on their way near the camera, but for those in its way."""
         points, directions = self._moving_routes.at(time_s)
         found = []
         for i in _near(points, view, _CARS_M):
@@ -110,25 +109,12 @@ class Traffic:
                 found.append(vehicle)
         return found
 
-    def parked(self, view: View) -> list[int]:
-        """Return which parked vehicles are near the camera."""
-        return _near(self._parked_at, view, _CARS_M)
+    def parked(self, view: View) -> list[Vehicle]:
+        """Return the parked vehicles near the camera."""
+        return [self._parked[i] for i in _near(self._parked_at, view, _CARS_M)]
 
-    def footprints(self, view: View, time_s: float) -> Iterator[Array]:
-        """Yield what the vehicles near by cover of the ground."""
-        for i in self.parked(view):
-            yield self._parked[i].footprint(0.12)
-        for vehicle in self.vehicles(view, time_s):
-            yield vehicle.footprint(0.12)
-
-    def seen(self, view: View, time_s: float) -> Iterator[Quad]:
-        """Yield what may be in view at a time since the beginning of the drive."""
-        for i in self.parked(view):
-            if i not in self._parked_quads:
-                self._parked_quads[i] = self._parked[i].quads(lights=False)
-            yield from self._parked_quads[i]
-        for vehicle in self.vehicles(view, time_s):
-            yield from vehicle.quads(lights=True)
+    def people(self, view: View, time_s: float) -> Iterator[Quad]:
+        """Yield the people near the camera at a time since the beginning of the drive."""
         points, directions = self._people_routes.at(time_s)
         for i in _near(points, view, _PEOPLE_M):
             to_right = directions[i] @ np.array([view.forward[1], -view.forward[0]]) > 0
