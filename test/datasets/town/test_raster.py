@@ -148,7 +148,7 @@ def test_points_project_as_opencv_says(camera, look):
         assert image == pytest.approx(seen @ camera.matrix.T, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize('seed', range(5))
+@pytest.mark.parametrize('seed', range(4))
 def test_walls_are_drawn_where_rays_meet_them(check, look, seed):
     rng = np.random.default_rng(seed)
     seen = 0
@@ -163,21 +163,21 @@ def test_walls_are_drawn_where_rays_meet_them(check, look, seed):
 def test_quads_at_any_angle_are_drawn_where_rays_meet_them(check, look):
     rng = np.random.default_rng(100)
     seen = 0
-    for _ in range(30):
+    for _ in range(16):
         scale = float(rng.choice([0.5, 3.0, 10.0, 100.0]))
         # All before the camera; what reaches behind it has a test of its own.
         quads = some_quads(rng, scale, upright=False)
         quads = [Quad(q.origin + np.array([scale * 5, 0, 0]), q.right, q.down, q.texture, 0)
                  for q in quads]
         seen += check(look((0.0, 0.0, 0.0), *rng.normal(0.0, 0.2, 3)), quads)
-    assert seen > 5_000
+    assert seen > 3_000
 
 
 @pytest.mark.xfail(strict=True, reason='a quad whose upper edge lies behind the near plane is '
                    'drawn far beyond its sides')
 def test_quads_all_around_are_drawn_where_rays_meet_them(check, look):
     rng = np.random.default_rng(0)
-    for _ in range(150):
+    for _ in range(100):
         scale = float(rng.choice([0.5, 3.0, 10.0, 100.0]))
         check(look(rng.normal(0.0, scale / 3, 3), *rng.uniform(-3, 3, 3)),
               some_quads(rng, scale, upright=False))

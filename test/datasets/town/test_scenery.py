@@ -36,9 +36,8 @@ TELE = Camera('tele', 128, 160, np.array([[420.0, 0.0, 60.0], [0.0, 400.0, 90.0]
                                           [0.0, 0.0, 1.0]]))
 # Which camera, at which share of the loop, how high, and how it is turned off the road.
 LOOKS = [
-    ('small', 0.02, 1.5, 0.0, 0.0, 0.0), ('small', 0.13, 1.5, 0.5, 0.0, 0.0),
-    ('small', 0.21, 1.6, -0.7, -0.2, 0.1), ('wide', 0.33, 1.5, 0.0, 0.02, -0.03),
-    ('wide', 0.47, 1.2, 1.5, -0.3, 0.25), ('tele', 0.58, 1.5, 0.1, -0.02, 0.0),
+    ('small', 0.02, 1.5, 0.0, 0.0, 0.0), ('small', 0.21, 1.6, -0.7, -0.2, 0.1),
+    ('wide', 0.33, 1.5, 0.0, 0.02, -0.03), ('wide', 0.47, 1.2, 1.5, -0.3, 0.25),
     ('tele', 0.69, 2.5, -0.4, -0.1, 0.4), ('small', 0.8, 1.5, 3.0, 0.1, -0.2),
     ('wide', 0.9, 25.0, 0.3, 0.5, 0.1)]
 
@@ -103,7 +102,7 @@ def test_every_pixel_of_a_wall_lies_on_a_side_of_a_house(shots, sides, rays, uni
         if camera is not TELE:
             assert chosen.sum() > 0.5 * walls(canvas).sum()
         rows, columns = np.nonzero(chosen)
-        some = np.random.default_rng(0).permutation(len(rows))[:700]
+        some = np.random.default_rng(0).permutation(len(rows))[:500]
         rows, columns = rows[some], columns[some]
         depth = 1.0 / canvas.nearness[rows, columns].astype(float)
         points = T.position + rays(camera, T)[rows, columns] * depth[:, None]
@@ -134,7 +133,7 @@ def test_no_wall_is_missing(shots, sides, rays, uniform):
     for camera, T, canvas in shots:
         steady = uniform(np.where(canvas.surface == Surface.SKY, 0, 1 + walls(canvas)))
         rows, columns = np.nonzero(steady)
-        keep = np.random.default_rng(0).permutation(len(rows))[:900]
+        keep = np.random.default_rng(0).permutation(len(rows))[:600]
         rows, columns = rows[keep], columns[keep]
         ways = rays(camera, T)[rows, columns]
         eye = T.position
@@ -159,7 +158,7 @@ def test_no_wall_is_missing(shots, sides, rays, uniform):
         same = np.abs(shown[own] * nearest[own] - 1.0) < 0.01
         assert same.mean() > 0.93
         compared += int(own.sum())
-    assert compared > 2000
+    assert compared > 1000
 
 
 def test_roofs_are_above_their_walls(shots, rays, uniform):
@@ -246,7 +245,7 @@ def test_another_evening_changes_only_what_shines(plan, camera, look):
 def test_years_change_a_part_of_the_walls_alone(plan, camera, look):
     trajectory = Trajectory(plan, Drive())
     changed = 0
-    for share in (0.2, 0.33, 0.5):
+    for share in (0.2, 0.33):
         pose = trajectory.poses(np.array([share * trajectory.duration_s]))[0]
         view = View(camera, look((*pose.position[:2], 1.5), pose.yaw() + 0.3))
         then, now = (draw_all(Scenery(plan, Condition(), years=y), view) for y in (0, 4))
