@@ -22,7 +22,7 @@ from vpr_ros.datasets.town.plan import make_plan
 from vpr_ros.datasets.town.plan import rounded
 from vpr_ros.datasets.town.plan import ROWS
 
-SEEDS = (0, 1, 5)
+SEEDS = (0, 5)
 
 
 @pytest.fixture(scope='module', params=SEEDS)

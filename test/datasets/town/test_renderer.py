@@ -93,13 +93,12 @@ def test_a_picture_is_rgb_of_the_size_of_the_camera(pictures):
         assert picture.std() > 25
 
 
-@pytest.mark.parametrize('condition', ['day', 'rain'])
-def test_equal_arguments_make_equal_pixels_in_any_order(plan, places, pictures, condition):
-    other = Renderer(plan, parse_condition(condition))
+def test_equal_arguments_make_equal_pixels_in_any_order(plan, places, pictures):
+    other = Renderer(plan, parse_condition('rain'))
     # A picture of another size between them changes nothing.
     small = Camera('small', 100, 80, HALF.matrix / 3)
     for i in (1, 0, 1):
-        assert np.array_equal(other.render(HALF, places[i], TIMES[i]), pictures(condition)[i])
+        assert np.array_equal(other.render(HALF, places[i], TIMES[i]), pictures('rain')[i])
         other.render(small, places[i], TIMES[i])
 
 
