@@ -24,7 +24,6 @@ import cv2
 import numpy as np
 import pytest
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -15,11 +15,9 @@
 """The commands as a user types them, over real files."""
 
 from collections.abc import Callable
-import os
 from pathlib import Path
 import shutil
 import subprocess
-import sys
 
 import pytest
 from vpr_ros.bags.reader import BagReader

@@ -55,7 +55,7 @@ def make(
         '--traverse', '-t', help='Which traverse; may be left out when there is one.')] = '',
     topic: Annotated[str, typer.Option('--topic', help='Image topic.')] = '/camera/image_raw',
     jpeg: Annotated[bool, typer.Option(
-        '--jpeg/--raw', help='Write JPEG images on TOPIC/compressed, or raw ones on TOPIC.')] = True,
+        '--jpeg/--raw', help='Write JPEG images on TOPIC/compressed, or raw ones.')] = True,
     quality: Annotated[int, typer.Option(
         '--quality', min=1, max=100, help='Of the JPEG images.')] = 90,
     overwrite: Annotated[bool, typer.Option(

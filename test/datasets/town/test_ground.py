@@ -198,7 +198,6 @@ def test_the_grain_of_the_ground_stays_where_it_is(plan, grounds, look):
     assert min(differences[1], differences[3]) < 0.3 * differences[0]
 
 
-@pytest.mark.xfail(strict=True, reason='a marking vanishes while its far end is still in view')
 def test_a_marking_stays_until_it_has_left_the_picture(plan, grounds, look, camera):
     # Along a street, by steps of 3 cm: paint leaves the picture a little at a time.
     begin, end = plan.crossings[3, 2], plan.crossings[3, 3]

@@ -223,7 +223,6 @@ def test_rounding_cuts_corners_alone():
     assert [0.0, 26.0] in line.tolist()
 
 
-@pytest.mark.xfail(strict=True, reason='works at skewed corners stand on the pavement')
 def test_works_stand_behind_their_pavement(depth_inside):
     depths = []
     for town in map(make_plan, SEEDS):
@@ -233,7 +232,6 @@ def test_works_stand_behind_their_pavement(depth_inside):
     assert min(depths) > -0.01
 
 
-@pytest.mark.xfail(strict=True, reason='houses at skewed corners stand in those round the corner')
 @pytest.mark.parametrize('kind', ['dense', 'terrace', 'works'])
 def test_no_house_stands_in_another(kind):
     assert max(overlaps(make_plan(seed), (kind,)).max() for seed in SEEDS) < 0.05

@@ -186,7 +186,6 @@ def test_names_of_drives_tell_them_apart():
     assert len({drive_name(d) for d in drives}) == len(drives)
 
 
-@pytest.mark.xfail(strict=True, reason='two drives of one name would be one session of a map')
 @pytest.mark.parametrize('change', [{'lane_offset_m': 3.0}, {'years': 1},
                                     {'camera_yaw_deg': 90.0}], ids=str)
 def test_names_tell_all_drives_apart(change):

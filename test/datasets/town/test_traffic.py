@@ -217,15 +217,12 @@ def test_nobody_drives_through_the_camera_in_its_own_lane(plan):
         assert near[same_way, 0].min() > 1.0
 
 
-@pytest.mark.xfail(strict=True, reason='who turns, or drives on the left, has vehicles pass '
-                   'through the camera')
 @pytest.mark.parametrize('drive', [Drive(seed=2, lane_offset_m=3.0), Drive(seed=4),
                                    Drive(seed=7)], ids=['on_the_left', 'turning', 'turning_too'])
 def test_the_camera_is_never_inside_a_vehicle(plan, drive):
     assert met(plan, drive)[:, 0].min() > 0.3
 
 
-@pytest.mark.xfail(strict=True, reason='a long vehicle vanishes when its front has passed')
 def test_a_bus_is_seen_until_all_of_it_has_passed(plan, camera, look):
     # Find a bus and stand beside its middle, looking along it: its rear half is ahead.
     traffic = Traffic(plan, Condition(), 0)

@@ -50,6 +50,10 @@ class Condition:
     snow: bool = False
     leaf_off: bool = False
 
+    def __post_init__(self) -> None:
+        if self.light not in _LIGHTS:
+            raise unknown_name('light of the town', self.light, _LIGHTS)
+
     @property
     def name(self) -> str:
         """Return the name that :func:`parse_condition` understands."""
@@ -148,7 +152,7 @@ def atmosphere(condition: Condition) -> Atmosphere:
         zenith = tuple(overcast * 0.86 * (1 - tint) + tint * c for c in zenith)
         horizon = tuple(overcast * (1 - tint) + tint * c for c in horizon)
         clouds = 0.15
-        if condition.snow and condition.light in ('dusk', 'night'):
+        if condition.snow and condition.light == 'night':
             # Snow throws the light of the lamps back: a white night is a bright one.
             ambient = tuple(2.5 * c for c in ambient)
             zenith, horizon = (tuple(2.2 * c for c in sky) for sky in (zenith, horizon))

@@ -50,7 +50,8 @@ _ACCELERATION, _SIDEWAYS = 1.3, 2.0
 _STOPPING = 0.22
 # Where the map's origin lies on the Earth; the town stands nowhere in particular.
 ORIGIN_DEG = (48.0, 8.0, 250.0)
-# 2024-06-12 00:00 UTC; each seed drives on another day.
+# 2024-06-12 00:00 UTC; each seed drives on another day of ten years (ROS counts to 2038).
+_DAYS = 3650
 _FIRST_DAY_NS = 1_718_150_400 * 10**9
 _HOUR = {'day': 12.0, 'low_sun': 19.5, 'dusk': 21.25, 'night': 23.0}
 
@@ -82,7 +83,7 @@ class Drive:
 
     def __post_init__(self) -> None:
         for name, low, high in (('rate_hz', 0.1, 60.0), ('speed_mps', 0.5, 20.0),
-                                ('lane_offset_m', -3.0, 6.0), ('camera_yaw_deg', -180.0, 180.0),
+                                ('lane_offset_m', -1.5, 6.0), ('camera_yaw_deg', -180.0, 180.0),
                                 ('years', 0, 1000),
                                 ('seed', 0, 2**31)):
             value = getattr(self, name)
@@ -117,7 +118,7 @@ class Trajectory:
         rng = np.random.default_rng([plan.seed, drive.seed, 80])
         self._times_s, self._along_m = _timetable(self._path, drive, rng)
         self.duration_s = float(self._times_s[-1])
-        self.first_ns = _FIRST_DAY_NS + drive.seed * 86_400 * 10**9 + round(
+        self.first_ns = _FIRST_DAY_NS + drive.seed % _DAYS * 86_400 * 10**9 + round(
             _HOUR[drive.condition.light] * 3600) * 10**9
         # The hand of the driver and the bumps of the road: sums of waves along the way.
         self._hand = _waves(rng, (31.0, 57.0, 110.0), 0.16)
@@ -195,18 +196,26 @@ def geodetic(position: Array) -> tuple[float, float, float]:
     """
     Return latitude and longitude in degrees and altitude in metres of (3,) east, north, up.
 
-    On the tangent plane of the WGS 84 ellipsoid at the origin: good to a centimetre within a
-    kilometre of it.
+    On the WGS 84 ellipsoid, by Bowring's formula (1976): exact for all that matters here.
     """
-    latitude, longitude, altitude = ORIGIN_DEG
     a, e2 = 6378137.0, 6.69437999014e-3
-    sine = math.sin(math.radians(latitude))
-    normal = a / math.sqrt(1.0 - e2 * sine * sine)
-    meridian = a * (1.0 - e2) / (1.0 - e2 * sine * sine) ** 1.5
-    x, y, z = (float(v) for v in position)
-    return (latitude + math.degrees(y / (meridian + altitude)),
-            longitude + math.degrees(x / ((normal + altitude)
-                                          * math.cos(math.radians(latitude)))), altitude + z)
+    b = a * math.sqrt(1.0 - e2)
+    latitude, longitude, altitude = ORIGIN_DEG
+    sin_lat, cos_lat = math.sin(math.radians(latitude)), math.cos(math.radians(latitude))
+    sin_lon, cos_lon = math.sin(math.radians(longitude)), math.cos(math.radians(longitude))
+    normal = a / math.sqrt(1.0 - e2 * sin_lat ** 2)
+    east, north, up = (float(v) for v in position)
+    # To the centre of the Earth: outwards in the plane of the meridian, and along the axis.
+    outwards = (normal + altitude) * cos_lat + up * cos_lat - north * sin_lat
+    x = outwards * cos_lon - east * sin_lon
+    y = outwards * sin_lon + east * cos_lon
+    z = (normal * (1.0 - e2) + altitude) * sin_lat + up * sin_lat + north * cos_lat
+    distance = math.hypot(x, y)
+    slope = math.atan2(a * z, b * distance)
+    found = math.atan2(z + e2 / (1.0 - e2) * b * math.sin(slope) ** 3,
+                       distance - e2 * a * math.cos(slope) ** 3)
+    height = distance / math.cos(found) - a / math.sqrt(1.0 - e2 * math.sin(found) ** 2)
+    return math.degrees(found), math.degrees(math.atan2(y, x)), height
 
 
 def _timetable(path: Any, drive: Drive, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -29,6 +29,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.datasets.town.texture import blank
+from vpr_ros.datasets.town.texture import letter
 from vpr_ros.datasets.town.texture import LIT
 from vpr_ros.datasets.town.texture import OPAQUE
 from vpr_ros.datasets.town.texture import Texture
@@ -406,15 +407,8 @@ class _Shop:
 
 
 def _sign(pixels: Array, x: int, y: int, w: int, h: int, shop: _Shop) -> None:
-    _box(pixels, x, y, w, h, shop.ground, OPAQUE + (LIT - OPAQUE) // 3)
-    scale = h / 34.0
-    font = cv2.FONT_HERSHEY_DUPLEX
-    (width, high), _ = cv2.getTextSize(shop.name, font, scale, 2)
-    if width > w - 8:
-        scale *= (w - 8) / width
-        (width, high), _ = cv2.getTextSize(shop.name, font, scale, 2)
-    cv2.putText(pixels, shop.name, (x + (w - width) // 2, y + (h + high) // 2), font, scale,
-                (*shop.ink, OPAQUE + (LIT - OPAQUE) // 2), 2, cv2.LINE_AA)
+    _box(pixels, x, y, w, h, shop.ground, OPAQUE + (LIT - OPAQUE) * 2 // 5)
+    letter(pixels[y:y + h, x:x + w], shop.name, height=0.62 * h, colour=shop.ink, bold=True)
 
 
 def _display(pixels: Array, x: int, y: int, w: int, h: int, shop: _Shop, *, lit: bool) -> None:
@@ -463,7 +457,7 @@ def _works_front(pixels: Array, a: _Architecture, width_m: float, height_m: floa
                 _box(pixels, _px(at), y, w, 2, _mix(gate, (0, 0, 0), 0.3))
         else:  # a band of windows high up
             y, h, w = _px(height_m * 0.22), _px(1.3), _px(3.8)
-            shine = LIT if home.random() < 0.25 else OPAQUE
+            shine = LIT if home.random() < 0.4 else OPAQUE
             _box(pixels, _px(at), y, w, h, (70, 84, 96), shine)
             for x in range(_px(at), _px(at) + w, _px(0.6)):
                 _box(pixels, x, y, 2, h, (60, 62, 66))

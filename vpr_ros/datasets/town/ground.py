@@ -98,7 +98,10 @@ class Ground:
         if not len(marks):
             return
         corners = view.to_camera(np.concatenate([marks, np.zeros((*marks.shape[:2], 1))], axis=2))
-        corners = corners[(corners[..., 2] > NEAR_M).all(axis=1)]
+        whole = (corners[..., 2] > NEAR_M).all(axis=1)
+        for mark in marks[~whole]:
+            canvas.paint(view, mark, _MARKING, Surface.PAINT)
+        corners = corners[whole]
         if not len(corners):
             return
         pixels = view.project(corners.reshape(-1, 3)).reshape(-1, 4, 2)
@@ -202,7 +205,7 @@ def _markings(plan: TownPlan) -> Iterator[Array]:
 
         margin = 13.0
         if street.parking:
-            for at in np.arange(margin + 3.0, length - margin - 3.0, 8.0):
+            for at in np.arange(margin + 3.5, length - margin - 6.5, 8.0):
                 yield mark(at, at + 3.2, 0.07, -0.07)
         for at in (margin, length - margin - 3.0):  # crossings for people
             for left in np.arange(-street.half_width_m + 0.4, street.half_width_m - 0.4, 1.1):

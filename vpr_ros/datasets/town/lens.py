@@ -38,8 +38,8 @@ def draw_sky(view: View, air: Atmosphere) -> Array:
     camera = view.camera
     height, width = -(-camera.height // _SKY_STEP), -(-camera.width // _SKY_STEP)
     rays = (view.rotation.T @ np.linalg.inv(view.matrix)).astype(np.float32)
-    columns = (np.arange(width, dtype=np.float32) + 0.5) * _SKY_STEP
-    rows = ((np.arange(height, dtype=np.float32) + 0.5) * _SKY_STEP)[:, None]
+    columns = (np.arange(width, dtype=np.float32) + 0.5) * _SKY_STEP - 0.5
+    rows = ((np.arange(height, dtype=np.float32) + 0.5) * _SKY_STEP - 0.5)[:, None]
     x, y, z = (rays[i, 0] * columns + rays[i, 1] * rows + rays[i, 2] for i in range(3))
     length = np.sqrt(x * x + y * y + z * z)
     up = np.clip(z / length, 0.0, 1.0)

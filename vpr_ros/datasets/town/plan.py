@@ -250,23 +250,29 @@ def _sides(line: Array, depth_m: float) -> Iterator[tuple[int, Array, Array, flo
         length = float(np.linalg.norm(end - start))
         along = (end - start) / length
         # The houses at the corners belong to the first and the third side.
-        spared = depth_m if side % 2 else 0.0
-        yield side, start + spared * along, along, length - 2 * spared
+        begin, rest = (depth_m / _sine(line, c) if side % 2 else 0.0 for c in (side, side + 1))
+        yield side, start + begin * along, along, length - begin - rest
 
 
 def _house(line: Array, side: int, begin: Array, end: Array, depth_m: float, *,
            at_start: bool, at_end: bool) -> Array:
-    """Return (4, 2): a footprint whose walls at the corners follow the neighbouring street."""
+    """Return (4, 2): a footprint whose walls at the corners follow the neighbouring side."""
     along = (end - begin) / np.linalg.norm(end - begin)
     inward = np.array([-along[1], along[0]])
     back_begin, back_end = begin + depth_m * inward, end + depth_m * inward
     if at_start:
         edge = line[side - 1] - line[side]
-        back_begin = begin + depth_m * edge / np.linalg.norm(edge)
+        back_begin = begin + depth_m / _sine(line, side) * edge / np.linalg.norm(edge)
     if at_end:
         edge = line[(side + 2) % 4] - line[(side + 1) % 4]
-        back_end = end + depth_m * edge / np.linalg.norm(edge)
+        back_end = end + depth_m / _sine(line, side + 1) * edge / np.linalg.norm(edge)
     return np.stack([begin, end, back_end, back_begin])
+
+
+def _sine(line: Array, corner: int) -> float:
+    """Return the sine of the angle at a corner."""
+    u, v = line[(corner + 1) % 4] - line[corner % 4], line[corner % 4 - 1] - line[corner % 4]
+    return float((u[0] * v[1] - u[1] * v[0]) / (np.linalg.norm(u) * np.linalg.norm(v)))
 
 
 def _row(block: Block, rng: np.random.Generator, *, depth_m: float,
@@ -278,10 +284,11 @@ def _row(block: Block, rng: np.random.Generator, *, depth_m: float,
         shares = rng.uniform(*widths_m, count)
         ends = np.concatenate([[0.0], np.cumsum(shares) / shares.sum() * length])
         for i in range(count):
-            first, last = i == 0 and side % 2 == 0, i == count - 1 and side % 2 == 0
+            first, last = i == 0, i == count - 1
             corners = _house(line, side, start + ends[i] * along, start + ends[i + 1] * along,
                              depth_m, at_start=first, at_end=last)
-            yield corners, (True, last, True, first)
+            # At a corner the side wall is another front.
+            yield corners, (True, last and not side % 2, True, first and not side % 2)
 
 
 def _dense(block: Block, rng: np.random.Generator, number: int) -> Iterator[Building]:
@@ -296,14 +303,14 @@ def _dense(block: Block, rng: np.random.Generator, number: int) -> Iterator[Buil
 
 def _terrace(block: Block, rng: np.random.Generator, number: int) -> Iterator[Building]:
     # One builder built all terraces: the same house again and again, street after street.
-    front = Block(block.kind, block.kerb, inset(block.building_line, (3.2, 3.2, 3.2, 3.2)), ())
-    for side, start, along, length in _sides(front.building_line, 9.0):
+    line = inset(block.building_line, (3.2, 3.2, 3.2, 3.2))
+    for side, start, along, length in _sides(line, 9.0):
         count = int(length // 6.2)
         margin = (length - 6.2 * count) / 2
         for i in range(count):
             begin = start + (margin + 6.2 * i) * along
-            corners = _house(front.building_line, side, begin, begin + 6.2 * along, 9.0,
-                             at_start=False, at_end=False)
+            corners = _house(line, side, begin, begin + 6.2 * along, 9.0, at_start=i == 0,
+                             at_end=i == count - 1)
             yield Building(corners, 5.9, 2.6, 'terrace', (True, False, True, False),
                            7 + (side % 2), int(rng.integers(1 << 30)))
 
@@ -331,9 +338,11 @@ def _works(block: Block, rng: np.random.Generator, number: int) -> Iterator[Buil
         at = 0.0
         while at + 16.0 <= length:
             width = min(float(rng.uniform(16.0, 34.0)), length - at)
+            if length - at - width < 6.0:
+                width = length - at
             begin = start + at * along
-            corners = _house(line, side, begin, begin + width * along, 17.0, at_start=False,
-                             at_end=False)
+            corners = _house(line, side, begin, begin + width * along, 18.0, at_start=at == 0.0,
+                             at_end=at + width >= length)
             yield Building(corners, float(rng.uniform(5.0, 9.5)), 0.0, 'works',
                            (True, True, False, True), int(rng.integers(1 << 30)),
                            int(rng.integers(1 << 30)))

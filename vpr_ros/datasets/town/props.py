@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.datasets.town.texture import blank
 from vpr_ros.datasets.town.texture import CLEAR
+from vpr_ros.datasets.town.texture import letter
 from vpr_ros.datasets.town.texture import LIT
 from vpr_ros.datasets.town.texture import OPAQUE
 from vpr_ros.datasets.town.texture import Texture
@@ -159,7 +160,7 @@ def traffic_sign(number: int) -> Texture:
     if number == 0:
         cv2.circle(pixels, (36, 36), 33, (200, 30, 36, OPAQUE), -1)
         cv2.circle(pixels, (36, 36), 25, (244, 244, 244, OPAQUE), -1)
-        cv2.putText(pixels, '30', (15, 47), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (20, 20, 20, OPAQUE), 3)
+        letter(pixels[:72], '30', height=24, colour=(20, 20, 20))
     elif number == 1:
         corners = np.array([[36, 4], [70, 62], [2, 62]], np.int32)
         cv2.fillPoly(pixels, [corners[:, ::1]], (200, 30, 36, OPAQUE))
@@ -167,8 +168,7 @@ def traffic_sign(number: int) -> Texture:
                      (244, 244, 244, OPAQUE))
     elif number == 2:
         cv2.rectangle(pixels, (5, 5), (67, 67), (24, 80, 170, OPAQUE), -1)
-        cv2.putText(pixels, 'P', (18, 58), cv2.FONT_HERSHEY_DUPLEX, 1.9, (250, 250, 250, OPAQUE),
-                    4)
+        letter(pixels[:72], 'P', height=42, colour=(250, 250, 250), bold=True)
     elif number == 3:
         cv2.fillPoly(pixels, [np.array([[36, 2], [70, 36], [36, 70], [2, 36]], np.int32)],
                      (244, 244, 240, OPAQUE))

@@ -301,7 +301,7 @@ def _split(depths: Array, parts: int) -> list[tuple[float, float]]:
     span = float(depths[1] - depths[0])
     if abs(span) < 1e-6:
         return [(0.0, 1.0)]
-    shares = (borders - float(depths[0])) / span
+    shares = np.clip((borders - float(depths[0])) / span, 0.0, 1.0)
     shares[0], shares[-1] = 0.0, 1.0
     return list(zip(shares[:-1].tolist(), shares[1:].tolist(), strict=True))
 

@@ -206,7 +206,7 @@ def _trees(plan: TownPlan, condition: Condition) -> _Flat:
             return partial(bare_tree, number, snow=condition.snow)
         return partial(leafy_tree, number)
 
-    return _Flat(np.array([[tree.x, tree.y] for tree in plan.trees]),
+    return _Flat(np.array([[tree.x, tree.y] for tree in plan.trees]).reshape(-1, 2),
                  np.array([tree.height_m for tree in plan.trees]), texture, Surface.LEAVES, 0.8,
                  _TREES_M)
 

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['blank', 'CLEAR', 'LIT', 'OPAQUE', 'Texture']
+__all__ = ['blank', 'CLEAR', 'letter', 'LIT', 'OPAQUE', 'Texture']
 
 Array = NDArray[Any]
 
@@ -76,3 +76,22 @@ def blank(height: int, width: int, colour: tuple[int, int, int] = (0, 0, 0),
     pixels = np.empty((max(1, height), max(1, width), 4), np.uint8)
     pixels[:] = (*colour, alpha)
     return pixels
+
+
+def letter(pixels: Array, text: str, *, height: float, colour: tuple[int, int, int],
+           bold: bool = False) -> None:
+    """Write a text into the middle of (H, W, 4) pixels, as large as fits; none where none does."""
+    font = cv2.FONT_HERSHEY_DUPLEX if bold else cv2.FONT_HERSHEY_SIMPLEX
+    scale = height / 22.0
+    (width, high), _ = cv2.getTextSize(text, font, scale, 2)
+    room = pixels.shape[1] - 8
+    if room < 8 or pixels.shape[0] < 8:
+        return
+    if width > room:
+        scale *= room / width
+        (width, high), _ = cv2.getTextSize(text, font, scale, 2)
+    # On three channels: OpenCV 5 writes what it likes into a fourth.
+    picture = np.ascontiguousarray(pixels[..., :3])
+    cv2.putText(picture, text, ((pixels.shape[1] - width) // 2, (pixels.shape[0] + high) // 2),
+                font, scale, colour, 2, cv2.LINE_AA)
+    pixels[..., :3] = picture

@@ -124,9 +124,14 @@ class Town:
 
 def drive_name(drive: Drive) -> str:
     """Return a name for a drive, from what sets it apart."""
-    parts = [drive.route, drive.condition.name.replace('+', '_')]
-    parts += ['reverse'] if drive.reverse else []
-    return '_'.join([*parts, str(drive.seed)])
+    parts = [drive.route, drive.condition.name.replace('+', '_'), str(drive.seed)]
+    usual = Drive()
+    for name, word in (('years', 'years'), ('reverse', 'reverse'), ('lane_offset_m', 'left'),
+                       ('camera_yaw_deg', 'turned'), ('speed_mps', 'speed')):
+        value = getattr(drive, name)
+        if value != getattr(usual, name):
+            parts.append(word if value is True else f'{word}{value:g}')
+    return '_'.join(parts)
 
 
 class _Pictures:

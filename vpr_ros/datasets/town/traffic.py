@@ -42,6 +42,7 @@ __all__ = ['Traffic', 'Vehicle']
 
 Array = NDArray[Any]
 _CARS_M, _PEOPLE_M = 130.0, 70.0
+_LONGEST_M = max(model.length_m for model in MODELS.values()) + 2.0
 _SLOT_M = 6.3
 # Share of the parking lots that are taken.
 _PARKED = {'dense': 0.75, 'terrace': 0.6, 'detached': 0.35, 'works': 0.4, 'square': 0.6,
@@ -63,7 +64,7 @@ class Vehicle:
     y: float
     yaw: float
 
-    def quads(self, *, lights: bool) -> list[Quad]:
+    def quads(self, *, lights: bool) -> tuple[Quad, ...]:
         """Return its surfaces."""
         return vehicle_quads(self.model, self.x, self.y, self.yaw, PAINTS[self.paint],
                              lights=lights)
@@ -206,16 +207,26 @@ def _near(points: Array, view: View, reach_m: float) -> list[int]:
     if not len(points):
         return []
     to = points - view.position[:2]
-    close = (np.hypot(to[:, 0], to[:, 1]) < reach_m) & (to @ view.forward[:2] > -6.0)
+    # The rear of a bus is in view while its front is well behind the camera.
+    close = (np.hypot(to[:, 0], to[:, 1]) < reach_m) & (to @ view.forward[:2] > -_LONGEST_M)
     return [int(i) for i in np.flatnonzero(close)]
 
 
 def _in_the_way(vehicle: Vehicle, view: View) -> bool:
     """Tell whether a vehicle would stand where the camera drives: nobody drives through it."""
-    to = np.array([vehicle.x, vehicle.y]) - view.position[:2]
     ahead = view.forward[:2] / (np.linalg.norm(view.forward[:2]) or 1.0)
-    along = float(to @ ahead)
-    aside = abs(float(to[0] * ahead[1] - to[1] * ahead[0]))
-    length = MODELS[vehicle.model].length_m
-    return aside < 2.0 and -length < along < 9.0 + length \
-        and math.cos(vehicle.yaw) * ahead[0] + math.sin(vehicle.yaw) * ahead[1] > 0.0
+    to = vehicle.footprint() - view.position[:2]
+    along, aside = to @ ahead, to @ np.array([-ahead[1], ahead[0]])
+    in_lane = along.min() < 9.0 and along.max() > 0.0 and aside.min() < 1.2 and aside.max() > -1.2
+    return bool(in_lane) or _distance(to) < 1.7
+
+
+def _distance(corners: Array) -> float:
+    """Return how far a rectangle (4, 2) is from the origin; 0 when it holds it."""
+    sides = np.roll(corners, -1, axis=0) - corners
+    lengths = np.linalg.norm(sides, axis=1)
+    across = (sides[:, 0] * corners[:, 1] - sides[:, 1] * corners[:, 0]) / lengths
+    if (across <= 0).all() or (across >= 0).all():
+        return 0.0
+    share = np.clip(-(corners * sides).sum(axis=1) / lengths ** 2, 0.0, 1.0)
+    return float(np.linalg.norm(corners + share[:, None] * sides, axis=1).min())

@@ -86,8 +86,9 @@ MODELS: dict[str, Model] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def vehicle_quads(model: str, x: float, y: float, yaw: float, colour: Colour, *,
-                  lights: bool) -> list[Quad]:
+                  lights: bool) -> tuple[Quad, ...]:
     """
     Return the surfaces of a vehicle on the ground.
 
@@ -121,7 +122,7 @@ def vehicle_quads(model: str, x: float, y: float, yaw: float, colour: Colour, *,
             quads.append(Quad(end - half, 2 * half, begin - end, texture, surface))
         else:
             quads.append(Quad(begin + half, -2 * half, end - begin, texture, surface))
-    return quads
+    return tuple(quads)
 
 
 @lru_cache(maxsize=128)
