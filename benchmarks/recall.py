@@ -121,7 +121,7 @@ def _describe(dataset: Dataset, name: str, extractors: list[Extractor]) -> _Desc
     while batch := list(islice(frames, 16)):
         for descriptions, extractor in zip(found, extractors, strict=True):
             descriptions += extractor.describe_batch(batch)
-        kept += [replace(frame, image=frame.image[:1, :1]) for frame in batch]
+        kept += [replace(frame, image=frame.image[:1, :1].copy()) for frame in batch]
     poses = [frame.T_map_base for frame in kept]
     places = list(range(len(kept)))
     if all(pose is not None for pose in poses):
