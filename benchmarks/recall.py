@@ -66,7 +66,7 @@ from vpr_ros.types import View
 def main() -> None:
     """Print one row per network and pair of traverses."""
     parser = argparse.ArgumentParser(description='Recall on data sets with known truth.')
-    parser.add_argument('--data', type=Path, action='append', required=True,
+    parser.add_argument('--data', action='append', required=True,
                         help='a data set with truth, or "town"; may be repeated')
     parser.add_argument('--networks', default='compact,thumbnail')
     parser.add_argument('--imagenet', default='', metavar='FILE',

@@ -21,9 +21,9 @@ import subprocess
 import numpy as np
 import pytest
 from vpr_ros.bags.reader import BagReader
-from vpr_ros.datasets.town.drive import Drive
 from vpr_ros.datasets.town.drive import mounted_camera
 from vpr_ros.datasets.town.routes import ROUTES
+from vpr_ros.datasets.town.town import DRIVES
 from vpr_ros.messages.results import localization_from_message
 from vpr_ros.types import Localization
 
@@ -33,12 +33,11 @@ RADIUS_M = 10.0
 
 @pytest.fixture(scope='module')
 def town(command: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Map the town by day, then localize a night in the snow, a year later and with a detour."""
+    """Do what the demo does: map a day, localize a night in the snow that takes a detour."""
     folder = tmp_path_factory.mktemp('town')
     for arguments in (
-            ('bag', 'make', 'town', '--rate', 1, '-o', 'day.mcap'),
-            ('bag', 'make', 'town', '--route', 'detour', '--condition', 'night+snow', '--seed',
-             19, '--years', 1, '--rate', 1, '-o', 'night.mcap'),
+            ('bag', 'make', 'town', '--traverse', 'day', '-o', 'day.mcap'),
+            ('bag', 'make', 'town', '--traverse', 'night_snow', '-o', 'night.mcap'),
             ('map', 'build', '--bag', 'day.mcap', '--pose-topic', '/ground_truth/pose', '-o',
              'town.vprmap'),
             ('localize', '--bag', 'night.mcap', '--map', 'town.vprmap', '--out', 'answers.mcap')):
@@ -107,7 +106,7 @@ def test_a_drive_becomes_a_bag_with_all_that_a_car_records(town):
                       '/tf_static': 1}
     assert {(edge.parent, edge.child) for edge in static} == {
         ('base_link', 'front_optical_frame'), ('base_link', 'gps_link')}
-    camera = mounted_camera(Drive(seed=19))
+    camera = mounted_camera(DRIVES['night_snow'])
     assert first.image.shape == (480, 640, 3)
     np.testing.assert_allclose(first.calibration.matrix, camera.matrix)
     np.testing.assert_allclose(first.calibration.T_base_optical.matrix(),
@@ -137,8 +136,9 @@ def test_the_help_names_all_routes(command, tmp_path):
     (('town', '--route', 'lop'), "unknown route through the town 'lop'; did you mean 'loop'?"),
     (('town', '--condition', 'day+night'), 'a condition has one light'),
     (('town', '--condition', 'nihgt'), "did you mean 'night'?"),
+    (('town', '--condition', 'night+'), 'a condition is one or more of day, low_sun'),
     (('town', '--traverse', 'nigth'), "did you mean 'night'?"),
-    (('town', '--rate', '0'), 'rate_hz of a drive through the town lies between'),
+    (('town', '--rate', '0'), 'the rate (hz) of a drive through the town must lie between'),
     (('pictures', '--lane-offset', '1'), '--lane-offset belongs to the generated town'),
 ])
 def test_what_cannot_be_driven_is_said(command, tmp_path, arguments, said):

@@ -32,6 +32,7 @@ from typing import TypeVar
 
 from vpr_ros.bags.frames import camera_info_topic_of
 from vpr_ros.bags.writer import BagWriter
+from vpr_ros.datasets.traverse import Traverse
 from vpr_ros.errors import unknown_name
 from vpr_ros.messages.factory import MessageFactory
 from vpr_ros.messages.geometry import odometry_message
@@ -46,7 +47,7 @@ from vpr_ros.messages.sensors import SatelliteFix
 from vpr_ros.types import Frame
 from vpr_ros.types import Pose
 
-__all__ = ['WrittenFrames', 'write_frames']
+__all__ = ['WrittenFrames', 'write_frames', 'write_traverse']
 
 _T = TypeVar('_T')
 _Edge = tuple[str, str, Pose]
@@ -66,6 +67,16 @@ class WrittenFrames:
     messages: MappingProxyType[str, int]
 
 
+def write_traverse(path: Path | str, traverse: Traverse, **options: Any) -> WrittenFrames:
+    """
+    Write a traverse and all that its vehicle recorded beside it.
+
+    :param options: of :func:`write_frames`.
+    """
+    return write_frames(path, traverse.frames(), odometry=traverse.odometry, fixes=traverse.fixes,
+                        T_base_gps=traverse.T_base_gps, **options)
+
+
 def write_frames(path: Path | str, frames: Iterable[Frame], *,
                  image_topic: str = '/camera/image_raw', encoding: str = 'raw',
                  jpeg_quality: int = 90, odometry_topic: str = '/odom',
@@ -82,7 +93,8 @@ def write_frames(path: Path | str, frames: Iterable[Frame], *,
     beside the image), odometry (also as transform), the pose in the map, and once the mounting of
     the camera as static transform. Odometry and fixes may come at rates of their own instead, and
     before the first frame or after the last. Each message has the stamp of what it tells; static
-    transforms come first, the rest in order of time. All sources are read as they are written.
+    transforms come first (those of further cameras with their first frame), the rest in order of
+    time. All sources are read as they are written.
 
     :param frames: in order of time, as ``odometry`` and ``fixes``.
     :param image_topic: for frames of several cameras it holds '{camera}'.

@@ -45,7 +45,7 @@ app = typer.Typer(no_args_is_help=True, help='Turn data sets into bags and look 
 
 @app.command()
 def make(
-    data: Annotated[Path, typer.Argument(
+    data: Annotated[str, typer.Argument(
         metavar='DATA', help='The word "town" for the generated town; or a published data set, a '
         'folder of traverses, or a folder of images.')],
     out: Annotated[Path, typer.Option(
@@ -89,7 +89,7 @@ def make(
 
     Example: `vpr_ros bag make town --route loop --condition night --seed 3 -o night.mcap`
     """
-    from vpr_ros.bags.make import write_frames
+    from vpr_ros.bags.make import write_traverse
     from vpr_ros.datasets.registry import open_dataset
     from vpr_ros.datasets.town.town import Town
 
@@ -108,10 +108,9 @@ def make(
     else:
         chosen = _recorded(dataset, traverse, data)
     with progress('writing the bag', len(chosen)) as line:
-        written = write_frames(
-            out, chosen.frames(), image_topic=topic, encoding='jpeg' if jpeg else 'raw',
-            jpeg_quality=quality, odometry=chosen.odometry, fixes=chosen.fixes,
-            T_base_gps=chosen.T_base_gps, overwrite=overwrite, on_frame=lambda _: line.advance())
+        written = write_traverse(
+            out, chosen, image_topic=topic, encoding='jpeg' if jpeg else 'raw',
+            jpeg_quality=quality, overwrite=overwrite, on_frame=lambda _: line.advance())
     say(f'[bold]{written.frames}[/] images in {written.path}')
     if chosen.stamps_synthetic:
         say('The images carry no time: their stamps were made up, evenly spaced.')
@@ -133,7 +132,7 @@ def _drive(town: Town, traverse: str, changes: dict[str, Any]) -> Traverse:
     return town.drive(replace(DRIVES[traverse] if traverse else Drive(), **changes))
 
 
-def _recorded(dataset: Dataset, traverse: str, data: Path) -> Traverse:
+def _recorded(dataset: Dataset, traverse: str, data: str) -> Traverse:
     names = dataset.traverses()
     if not traverse and len(names) != 1:
         raise VprError(f'{data} has several traverses: choose one with --traverse '

@@ -41,9 +41,9 @@ __all__ = ['demo']
 
 
 def demo(
-    data: Annotated[Path, typer.Option(
+    data: Annotated[str, typer.Option(
         '--data', metavar='FOLDER', help='A folder with one folder of images per traverse of one '
-        'route; the generated town when left out.')] = Path('town'),
+        'route; the generated town when left out.')] = 'town',
     out: Annotated[Path, typer.Option(
         '--out', '-o', metavar='FOLDER', help='Where to put all that is made.')] = Path('demo'),
     reference: Annotated[str, typer.Option(
@@ -84,12 +84,16 @@ def demo(
 
 
 def _choose(dataset: Dataset, reference: str, query: str) -> tuple[str, str]:
+    from vpr_ros.datasets.dataset import check_traverse
+
     names = dataset.traverses()
     if len(names) < 2:
         raise VprError(f'{dataset.root} must hold at least two traverses of one route, each a '
                        f'folder of images; found {", ".join(names) or "none"}')
     reference = reference or next(n for n in names if n != query)
     query = query or next(n for n in reversed(names) if n != reference)
+    for name in (reference, query):
+        check_traverse(dataset.name, name, names)
     if reference == query:
         raise VprError(f'reference and query are both {query!r}: choose two traverses of '
                        f'{", ".join(names)}')
@@ -97,14 +101,13 @@ def _choose(dataset: Dataset, reference: str, query: str) -> tuple[str, str]:
 
 
 def _bag(dataset: Dataset, name: str, out: Path) -> BagSource:
-    from vpr_ros.bags.make import write_frames
+    from vpr_ros.bags.make import write_traverse
 
     traverse = dataset.traverse(name)
     path = out / f'{name}.mcap'
     with progress(f'bag of {name}', len(traverse)) as line:
-        write_frames(path, traverse.frames(), encoding='jpeg', odometry=traverse.odometry,
-                     fixes=traverse.fixes, T_base_gps=traverse.T_base_gps, overwrite=True,
-                     on_frame=lambda _: line.advance())
+        write_traverse(path, traverse, encoding='jpeg', overwrite=True,
+                       on_frame=lambda _: line.advance())
     pose_topic = '/ground_truth/pose' if traverse.poses is not None else ''
     source = open_source(path, None, pose_topic=pose_topic)
     assert isinstance(source, BagSource)

@@ -72,7 +72,8 @@ def open_dataset(path_or_name: str | Path, root: str | Path | None = None) -> Da
     """
     Open a data set.
 
-    * ``open_dataset('town')`` is the generated town, unless there is a folder of that name.
+    * ``open_dataset('town')`` is the generated town; a folder of that name is ``Path('town')`` or
+      ``'./town'``.
     * ``open_dataset(folder)`` finds out what it is: a published set, else a folder of traverses
       (every subfolder with images), else one traverse (a folder of images).
     * ``open_dataset(name, root)`` opens a published set by name; ``root`` is its folder or the
@@ -82,10 +83,10 @@ def open_dataset(path_or_name: str | Path, root: str | Path | None = None) -> Da
     """
     if root is not None:
         return _open_by_name(str(path_or_name), Path(root))
+    if path_or_name == Town.name:
+        return Town()
     folder = Path(path_or_name)
     if not folder.exists():
-        if str(path_or_name) == Town.name:
-            return Town()
         if str(path_or_name) in dataset_names():
             raise VprError(
                 f'{path_or_name} is a known data set, but where is it? Give its folder')

@@ -75,7 +75,7 @@ def test_years_change_signs_of_shops_and_nothing_above_them():
     assert 8 <= changed <= 28
 
 
-@pytest.mark.parametrize('kind', ['terrace', 'detached', 'works', 'hall'])
+@pytest.mark.parametrize('kind', ['terrace', 'detached', 'hall'])
 def test_where_there_are_no_shops_the_years_change_nothing(kind):
     for number in range(6):
         walls = [facade(kind, 12.0, 6.0, style=5, number=number, years=years)

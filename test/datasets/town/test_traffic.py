@@ -202,7 +202,7 @@ def met(plan, drive):
     found = []
     for time, pose in zip(times, trajectory.poses(times), strict=True):
         view = View(CAMERA, pose @ CAMERA.T_base_optical)
-        for vehicle in traffic.moving(view, float(time)):
+        for vehicle in (*traffic.moving(view, float(time), pose), *traffic.parked(view)):
             if np.hypot(vehicle.x - view.position[0], vehicle.y - view.position[1]) < 16.0:
                 ahead = np.cos(vehicle.yaw - pose.yaw())
                 found.append((distance(vehicle.footprint(), view.position[:2]), ahead))
@@ -217,8 +217,10 @@ def test_nobody_drives_through_the_camera_in_its_own_lane(plan):
         assert near[same_way, 0].min() > 1.0
 
 
-@pytest.mark.parametrize('drive', [Drive(seed=2, lane_offset_m=3.0), Drive(seed=4),
-                                   Drive(seed=7)], ids=['on_the_left', 'turning', 'turning_too'])
+@pytest.mark.parametrize('drive', [
+    Drive(seed=2, lane_offset_m=4.5), Drive(seed=1, lane_offset_m=-0.8), Drive(seed=4),
+    Drive(seed=7), Drive(seed=1, camera_yaw_deg=90.0),
+], ids=['on_the_left', 'on_the_right', 'turning', 'turning_too', 'looking_aside'])
 def test_the_camera_is_never_inside_a_vehicle(plan, drive):
     assert met(plan, drive)[:, 0].min() > 0.3
 

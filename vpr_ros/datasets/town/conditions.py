@@ -75,6 +75,9 @@ def parse_condition(text: str) -> Condition:
     Without a light it is day. VprError for an unknown name, or two lights at once.
     """
     names = [name.strip() for name in text.split('+')]
+    if '' in names:
+        raise VprError(f'a condition is one or more of {", ".join(CONDITIONS)}, joined by "+", '
+                       f'got {text!r}')
     for name in names:
         if name not in CONDITIONS:
             raise unknown_name('condition of the town', name, CONDITIONS)

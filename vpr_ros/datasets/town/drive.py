@@ -19,12 +19,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import replace
 import math
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.datasets.town.conditions import Condition
 from vpr_ros.datasets.town.plan import TownPlan
+from vpr_ros.datasets.town.routes import Path
 from vpr_ros.datasets.town.routes import route_path
 from vpr_ros.errors import VprError
 from vpr_ros.messages.geometry import StampedPose
@@ -46,7 +48,7 @@ T_BASE_GPS = Pose(np.array([0.6, 0.0, 1.6]))
 
 ODOMETRY_HZ, GPS_HZ = 20.0, 1.0
 _ACCELERATION, _SIDEWAYS = 1.3, 2.0
-# Of a hundred crossings, at how many one has to wait.
+# The share of crossings at which one has to wait.
 _STOPPING = 0.22
 # Where the map's origin lies on the Earth; the town stands nowhere in particular.
 ORIGIN_DEG = (48.0, 8.0, 250.0)
@@ -83,13 +85,14 @@ class Drive:
 
     def __post_init__(self) -> None:
         for name, low, high in (('rate_hz', 0.1, 60.0), ('speed_mps', 0.5, 20.0),
-                                ('lane_offset_m', -1.5, 6.0), ('camera_yaw_deg', -180.0, 180.0),
+                                ('lane_offset_m', -0.8, 4.5), ('camera_yaw_deg', -180.0, 180.0),
                                 ('years', 0, 1000),
                                 ('seed', 0, 2**31)):
             value = getattr(self, name)
             if not low <= value <= high:
-                raise VprError(f'{name} of a drive through the town lies between {low:g} and '
-                               f'{high:g}, got {value:g}')
+                what = re.sub('_(hz|mps|m|deg)$', r' (\1)', name).replace('_', ' ')
+                raise VprError(f'the {what} of a drive through the town must lie between {low} '
+                               f'and {high}, got {value}')
 
 
 def mounted_camera(drive: Drive) -> Camera:
@@ -218,7 +221,7 @@ def geodetic(position: Array) -> tuple[float, float, float]:
     return math.degrees(found), math.degrees(math.atan2(y, x)), height
 
 
-def _timetable(path: Any, drive: Drive, rng: np.random.Generator) -> tuple[Array, Array]:
+def _timetable(path: Path, drive: Drive, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return when the car is how far along its way: it brakes for turns and waits at crossings."""
     along = path.at_m
     step = float(along[1] - along[0])

@@ -41,7 +41,7 @@ Colour = tuple[int, int, int]
 Rng = np.random.Generator
 
 PIXELS_PER_M = 24
-# Of a hundred shops, how many change hands in a year.
+# The share of shops that change hands in a year.
 _SHOPS_CHANGING = 0.3
 
 _PLASTER: tuple[Colour, ...] = (
@@ -100,7 +100,7 @@ def facade(kind: str, width_m: float, height_m: float, *, style: int, number: in
     home = np.random.default_rng([number, evening, 4])
     pixels = _wall(a, width_m, height_m, np.random.default_rng([style, number, 5]))
     if kind == 'works':
-        _works_front(pixels, a, width_m, height_m, rng, home)
+        _works_front(pixels, a, width_m, height_m, rng, home, years)
     else:
         _living_front(pixels, a, width_m, height_m, rng, home, number, years, front)
     _weather_stains(pixels, rng)
@@ -444,7 +444,7 @@ def _awning(pixels: Array, x: int, y: int, w: int, h: int, shop: _Shop) -> None:
 
 
 def _works_front(pixels: Array, a: _Architecture, width_m: float, height_m: float, rng: Rng,
-                 home: Rng) -> None:
+                 home: Rng, years: int) -> None:
     height, width = pixels.shape[:2]
     _box(pixels, 0, 0, width, _px(0.3), _mix(a.wall, (60, 60, 64), 0.6))
     at = float(rng.uniform(0.5, 2.0))
@@ -465,5 +465,5 @@ def _works_front(pixels: Array, a: _Architecture, width_m: float, height_m: floa
                 _door(pixels, a, at + 1.0, (70, 76, 84))
         at += float(rng.uniform(4.6, 6.5))
     if rng.random() < 0.7:
-        shop = _Shop.of(int(rng.integers(1 << 30)), 0, 0)
+        shop = _Shop.of(int(rng.integers(1 << 30)), 0, years)
         _sign(pixels, width // 3, _px(height_m * 0.06), min(width // 3, _px(7.0)), _px(0.8), shop)

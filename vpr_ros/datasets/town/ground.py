@@ -24,6 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.datasets.town.plan import Frontage
 from vpr_ros.datasets.town.plan import inset
 from vpr_ros.datasets.town.plan import rounded
 from vpr_ros.datasets.town.plan import Street
@@ -56,8 +57,8 @@ class Ground:
     """The ground of a plan."""
 
     def __init__(self, plan: TownPlan, *, snow: bool) -> None:
-        self._blocks = [(block.building_line.mean(axis=0), block.kerb,
-                         inset(block.building_line, (0.0,) * 4), block.kind,
+        self._blocks = [(block.building_line.mean(axis=0), block.kerb, block.building_line,
+                         block.kind,
                          rounded(inset(block.building_line, _kerb_insets(block.frontages)), 3.9))
                         for block in plan.blocks]
         marks = [] if snow else list(_markings(plan))
@@ -105,12 +106,10 @@ class Ground:
         if not len(corners):
             return
         pixels = view.project(corners.reshape(-1, 3)).reshape(-1, 4, 2)
-        fixed = np.round(pixels * 16).astype(np.int32)
-        cv2.fillPoly(canvas.colour, list(fixed), (*_MARKING, 96), cv2.LINE_AA, 4)
-        cv2.fillPoly(canvas.surface, list(fixed), int(Surface.PAINT), cv2.LINE_8, 4)
+        canvas.fill_pixels(pixels, _MARKING, Surface.PAINT)
 
 
-def _kerb_insets(frontages: Iterable[Any]) -> tuple[float, ...]:
+def _kerb_insets(frontages: Iterable[Frontage]) -> tuple[float, ...]:
     """Return how far the paving begins from the building line, outwards."""
     return tuple(-(f.street.pavement_m - 0.17) for f in frontages)
 

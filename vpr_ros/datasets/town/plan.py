@@ -194,7 +194,7 @@ def make_plan(seed: int = 0) -> TownPlan:
             kind = _KIND_NAMES[_KINDS[ROWS - 2 - row][column]]
             block = _block(kind, corners, around)
             blocks.append(block)
-            buildings += list(_BUILD[kind](block, own, number))
+            buildings += list(_BUILD[kind](block, own))
             block_trees, block_hedges = _greenery(block, own)
             trees += block_trees
             hedges += block_hedges
@@ -291,7 +291,7 @@ def _row(block: Block, rng: np.random.Generator, *, depth_m: float,
             yield corners, (True, last and not side % 2, True, first and not side % 2)
 
 
-def _dense(block: Block, rng: np.random.Generator, number: int) -> Iterator[Building]:
+def _dense(block: Block, rng: np.random.Generator) -> Iterator[Building]:
     usual = int(rng.integers(3, 6))
     for corners, windows in _row(block, rng, depth_m=11.0, widths_m=(9.0, 19.0)):
         floors = int(np.clip(usual + rng.integers(-1, 2), 2, 6))
@@ -301,8 +301,8 @@ def _dense(block: Block, rng: np.random.Generator, number: int) -> Iterator[Buil
                        int(rng.integers(1 << 30)), int(rng.integers(1 << 30)))
 
 
-def _terrace(block: Block, rng: np.random.Generator, number: int) -> Iterator[Building]:
-    # One builder built all terraces: the same house again and again, street after street.
+def _terrace(block: Block, rng: np.random.Generator) -> Iterator[Building]:
+    # One builder built all terraces: the same two houses again and again, street after street.
     line = inset(block.building_line, (3.2, 3.2, 3.2, 3.2))
     for side, start, along, length in _sides(line, 9.0):
         count = int(length // 6.2)
@@ -315,7 +315,7 @@ def _terrace(block: Block, rng: np.random.Generator, number: int) -> Iterator[Bu
                            7 + (side % 2), int(rng.integers(1 << 30)))
 
 
-def _detached(block: Block, rng: np.random.Generator, number: int) -> Iterator[Building]:
+def _detached(block: Block, rng: np.random.Generator) -> Iterator[Building]:
     line = inset(block.building_line, (4.0, 4.0, 4.0, 4.0))
     for side, start, along, length in _sides(line, 13.0):
         at = float(rng.uniform(0.0, 3.0))
@@ -332,7 +332,7 @@ def _detached(block: Block, rng: np.random.Generator, number: int) -> Iterator[B
             at += width + float(rng.uniform(3.5, 8.0))
 
 
-def _works(block: Block, rng: np.random.Generator, number: int) -> Iterator[Building]:
+def _works(block: Block, rng: np.random.Generator) -> Iterator[Building]:
     line = inset(block.building_line, (2.0, 2.0, 2.0, 2.0))
     for side, start, along, length in _sides(line, 18.0):
         at = 0.0
@@ -349,17 +349,18 @@ def _works(block: Block, rng: np.random.Generator, number: int) -> Iterator[Buil
             at += width + float(rng.choice([0.0, 6.0]))
 
 
-def _hall(block: Block, rng: np.random.Generator, number: int) -> Iterator[Building]:
+def _hall(block: Block, rng: np.random.Generator) -> Iterator[Building]:
     # A hall with a tower in the middle of the square: the landmark of the town.
     middle = block.building_line.mean(axis=0)
     for half_x, half_y, height, roof in ((15.0, 8.0, 9.5, 4.5), (3.2, 3.2, 27.0, 6.0)):
         offset = np.array([0.0 if half_x > 5 else -12.0, 0.0])
         corners = middle + offset + np.array(
             [[-half_x, -half_y], [half_x, -half_y], [half_x, half_y], [-half_x, half_y]])
-        yield Building(corners, height, roof, 'hall', (True, True, True, True), 11, number)
+        yield Building(corners, height, roof, 'hall', (True, True, True, True), 11,
+                       int(rng.integers(1 << 30)))
 
 
-def _open(block: Block, rng: np.random.Generator, number: int) -> Iterator[Building]:
+def _open(block: Block, rng: np.random.Generator) -> Iterator[Building]:
     return iter(())
 
 

@@ -163,7 +163,7 @@ def traffic_sign(number: int) -> Texture:
         letter(pixels[:72], '30', height=24, colour=(20, 20, 20))
     elif number == 1:
         corners = np.array([[36, 4], [70, 62], [2, 62]], np.int32)
-        cv2.fillPoly(pixels, [corners[:, ::1]], (200, 30, 36, OPAQUE))
+        cv2.fillPoly(pixels, [corners], (200, 30, 36, OPAQUE))
         cv2.fillPoly(pixels, [np.array([[36, 17], [59, 56], [13, 56]], np.int32)],
                      (244, 244, 244, OPAQUE))
     elif number == 2:

@@ -165,9 +165,13 @@ class Canvas:
         low, high = corners.min(axis=0), corners.max(axis=0)
         if high[0] < 0 or high[1] < 0 or low[0] >= self.width or low[1] >= self.height:
             return
-        fixed = _fixed(corners)
-        cv2.fillPoly(self.colour, [fixed], (*colour, OPAQUE), cv2.LINE_AA, _SHIFT)
-        cv2.fillPoly(self.surface, [fixed], int(surface), cv2.LINE_8, _SHIFT)
+        self.fill_pixels(corners[None], colour, surface)
+
+    def fill_pixels(self, polygons: Array, colour: tuple[int, int, int], surface: int) -> None:
+        """Fill polygons (m, n, 2) that do not overlap, given in pixels."""
+        fixed = list(_fixed(polygons))
+        cv2.fillPoly(self.colour, fixed, (*colour, OPAQUE), cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(self.surface, fixed, int(surface), cv2.LINE_8, _SHIFT)
 
     def draw(self, view: View, quads: Sequence[Quad]) -> None:
         """Draw quads, in any order: what is nearest will be seen."""

@@ -61,20 +61,26 @@ class Renderer:
         self._lighting = Lighting(plan, condition, self._air)
         self._canvas: Canvas | None = None
 
-    def render(self, camera: Camera, T_map_optical: Pose, time_s: float) -> Array:
+    def render(self, camera: Camera, T_map_optical: Pose, time_s: float, *,
+               T_map_base: Pose | None = None) -> Array:
         """
         Return what a camera sees, (H, W, 3) uint8 RGB.
 
-        :param camera: without distortion.
+        :param camera: without distortion, or rectified.
         :param time_s: since the beginning of the drive.
+        :param T_map_base: of the car that carries the camera: nobody drives through it.
         """
+        if camera.distortion.any() and not camera.rectified:
+            raise ValueError('the town is drawn without distortion, but the camera '
+                             f'{camera.name!r} has {camera.distortion_model!r} '
+                             f'{camera.distortion.tolist()}')
         if self._canvas is None or (self._canvas.width, self._canvas.height) != (
                 camera.width, camera.height):
             self._canvas = Canvas(camera.width, camera.height)
         canvas, view = self._canvas, View(camera, T_map_optical)
         canvas.clear()
         parked = self._traffic.parked(view)
-        moving = self._traffic.moving(view, time_s)
+        moving = self._traffic.moving(view, time_s, T_map_base)
         self._ground.draw(canvas, view, [v.footprint(0.12) for v in (*parked, *moving)])
         quads = [*self._scenery.seen(view), *self._traffic.people(view, time_s)]
         quads += [quad for vehicle in parked for quad in vehicle.quads(lights=False)]

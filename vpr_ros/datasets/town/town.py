@@ -45,10 +45,11 @@ RADIUS_M = 10.0
 
 
 def _drive(condition: str, seed: int, **values: Any) -> Drive:
-    return Drive(condition=parse_condition(condition), seed=seed, rate_hz=2.0, **values)
+    return Drive(condition=parse_condition(condition), seed=seed, rate_hz=1.0, **values)
 
 
-#: The traverses that the data set lists. Any other :class:`Drive` can be made.
+#: The traverses that the data set lists, one picture a second. Any other :class:`Drive` can be
+#: made.
 DRIVES: MappingProxyType[str, Drive] = MappingProxyType({
     'day': _drive('day', 0),
     'another_day': _drive('day', 1),
@@ -104,9 +105,10 @@ class Town:
         name = name or drive_name(drive)
         return Traverse.of(
             _Pictures(self, drive, camera, times, poses), name=name,
-            session=session_label(self.name, name), stamps_ns=trajectory.stamps_ns(times),
-            poses=poses, camera=camera.name, calibration=camera,
-            odometry=trajectory.odometry(), fixes=trajectory.fixes(), T_base_gps=T_BASE_GPS)
+            session=session_label(f'{self.name}_{self.seed}' if self.seed else self.name, name),
+            stamps_ns=trajectory.stamps_ns(times), poses=poses, camera=camera.name,
+            calibration=camera, odometry=trajectory.odometry(), fixes=trajectory.fixes(),
+            T_base_gps=T_BASE_GPS)
 
     def ground_truth(self, reference: str, query: str, *,
                      tolerance: float | None = None) -> GroundTruth:
@@ -127,7 +129,7 @@ def drive_name(drive: Drive) -> str:
     parts = [drive.route, drive.condition.name.replace('+', '_'), str(drive.seed)]
     usual = Drive()
     for name, word in (('years', 'years'), ('reverse', 'reverse'), ('lane_offset_m', 'left'),
-                       ('camera_yaw_deg', 'turned'), ('speed_mps', 'speed')):
+                       ('camera_yaw_deg', 'turned'), ('speed_mps', 'speed'), ('rate_hz', 'rate')):
         value = getattr(drive, name)
         if value != getattr(usual, name):
             parts.append(word if value is True else f'{word}{value:g}')
@@ -149,8 +151,9 @@ class _Pictures:
         """Make picture ``index``."""
         mounting = self._camera.T_base_optical
         assert mounting is not None
-        return self._renderer.render(self._camera, self._poses[index] @ mounting,
-                                     float(self._times_s[index]))
+        base = self._poses[index]
+        return self._renderer.render(self._camera, base @ mounting, float(self._times_s[index]),
+                                     T_map_base=base)
 
     def label(self, index: int) -> str:
         """Return what a person would call picture ``index``."""

@@ -37,6 +37,7 @@ from vpr_ros.datasets.town.surfaces import Surface
 from vpr_ros.datasets.town.vehicles import MODELS
 from vpr_ros.datasets.town.vehicles import PAINTS
 from vpr_ros.datasets.town.vehicles import vehicle_quads
+from vpr_ros.types import Pose
 
 __all__ = ['Traffic', 'Vehicle']
 
@@ -97,8 +98,13 @@ class Traffic:
         self._moving_routes = _Routes.of([m.route for m in self._moving])
         self._people_routes = _Routes.of([w.route for w in self._people])
 
-    def moving(self, view: View, time_s: float) -> list[Vehicle]:
-        """Return the vehicles on their way near the camera, but for those in its way."""
+    def moving(self, view: View, time_s: float,
+               T_map_base: Pose | None = None) -> list[Vehicle]:
+        """
+        Return the vehicles on their way near the camera.
+
+        :param T_map_base: of a car; without those that would drive through it.
+        """
         points, directions = self._moving_routes.at(time_s)
         found = []
         for i in _near(points, view, _CARS_M):
@@ -106,7 +112,7 @@ class Traffic:
             vehicle = Vehicle(moving.model, moving.paint, float(points[i, 0]),
                               float(points[i, 1]),
                               math.atan2(directions[i, 1], directions[i, 0]))
-            if not _in_the_way(vehicle, view):
+            if T_map_base is None or not _in_the_way(vehicle, T_map_base):
                 found.append(vehicle)
         return found
 
@@ -127,7 +133,7 @@ class Traffic:
 
 @dataclass(frozen=True, eq=False)
 class _Route:
-    """Back and forth is not needed: who reaches the end of a street begins anew."""
+    """One side of a block; who reaches its end begins anew at its start."""
 
     start: Array
     along: Array
@@ -212,10 +218,11 @@ def _near(points: Array, view: View, reach_m: float) -> list[int]:
     return [int(i) for i in np.flatnonzero(close)]
 
 
-def _in_the_way(vehicle: Vehicle, view: View) -> bool:
-    """Tell whether a vehicle would stand where the camera drives: nobody drives through it."""
-    ahead = view.forward[:2] / (np.linalg.norm(view.forward[:2]) or 1.0)
-    to = vehicle.footprint() - view.position[:2]
+def _in_the_way(vehicle: Vehicle, T_map_base: Pose) -> bool:
+    """Tell whether a vehicle would stand where a car drives."""
+    ahead = np.array([math.cos(T_map_base.yaw()), math.sin(T_map_base.yaw())])
+    # From the middle of the car, which is ahead of its rear axle.
+    to = vehicle.footprint() - (T_map_base.position[:2] + 1.6 * ahead)
     along, aside = to @ ahead, to @ np.array([-ahead[1], ahead[0]])
     in_lane = along.min() < 9.0 and along.max() > 0.0 and aside.min() < 1.2 and aside.max() > -1.2
     return bool(in_lane) or _distance(to) < 1.7
