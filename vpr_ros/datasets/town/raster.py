@@ -79,6 +79,7 @@ class View:
         self.position = np.array(T_map_optical.position)
         self.rotation = T_map_optical.rotation().T
         self.matrix = np.array(camera.matrix)
+        self.to_ray = np.linalg.inv(self.matrix)
 
     @property
     def forward(self) -> Array:
@@ -244,6 +245,20 @@ class Canvas:
         behind = self.nearness[box]
         if behind.min() >= 1.0 / polygon[:, 2].min():
             return  # all hidden
+        # One over the depth is linear in the picture: that of the plane the quad lies in.
+        normal = np.cross(right, down)
+        distance = float(normal @ origin)
+        if distance == 0.0:
+            return  # seen exactly from its edge
+        a, b, c = normal @ view.to_ray / distance
+        nearness = np.float32(a) * self._columns[:x1 - x0] + (
+            np.float32(b) * self._rows[:y1 - y0] + np.float32(a * x0 + b * y0 + c))
+        mask = self._mask[box]
+        mask[:] = 0
+        cv2.fillConvexPoly(mask, _fixed(corners - (x0, y0)), 255, cv2.LINE_8, _SHIFT)
+        visible = cv2.bitwise_and(mask, cv2.compare(nearness, behind, cv2.CMP_GT))
+        if not cv2.countNonZero(visible):
+            return  # hidden after all, before its texture was needed
         texture = quad.texture()
         pixels = _level(view, texture, right, down, polygon)
         texel_right, texel_down = right / pixels.shape[1], down / pixels.shape[0]
@@ -257,13 +272,6 @@ class Canvas:
         if not np.isfinite(to_texture).all():
             return
         to_texture[:, 2] += to_texture[:, 0] * x0 + to_texture[:, 1] * y0
-        # The third row of the homography is one over the depth.
-        a, b, c = to_texture[2].astype(np.float32)
-        nearness = a * self._columns[:x1 - x0] + (b * self._rows[:y1 - y0] + c)
-        mask = self._mask[box]
-        mask[:] = 0
-        cv2.fillConvexPoly(mask, _fixed(corners - (x0, y0)), 255, cv2.LINE_8, _SHIFT)
-        visible = cv2.bitwise_and(mask, cv2.compare(nearness, behind, cv2.CMP_GT))
         colour = cv2.warpPerspective(
             pixels, to_texture, (x1 - x0, y1 - y0),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
