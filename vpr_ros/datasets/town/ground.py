@@ -68,13 +68,12 @@ class Ground:
 
     def draw(self, canvas: Canvas, view: View, shaded: Iterable[Array]) -> None:
         """
-        Draw all of the ground.
+        Begin a picture with all of the ground.
 
         :param shaded: (4, 2) each: what lies under a vehicle.
         """
+        canvas.clear(_ASPHALT)
         canvas.ground(view)
-        np.copyto(canvas.colour[..., :3], np.array(_ASPHALT, np.uint8),
-                  where=(canvas.surface == Surface.ASPHALT)[..., None])
         if len(self._marks):
             self._draw_marks(canvas, view)
         for track in self._tracks:

@@ -89,7 +89,10 @@ def expose(picture: Array, glow: Array | None, air: Atmosphere, *, rain: bool,
     if air.snow:
         picture = _flakes(picture, rng)
     # Bright light saturates softly, as film and good sensors do.
-    picture = picture / (1.0 + np.maximum(picture - 0.8, 0.0))
+    softened = np.subtract(picture, np.float32(0.8))
+    np.maximum(softened, 0.0, out=softened)
+    softened += 1.0
+    picture = np.divide(picture, softened, out=softened)
     height, width = picture.shape[:2]
     grey: Array = cv2.GaussianBlur(picture, (3, 3), 0.55)
     grey *= _vignette(height, width)
@@ -99,7 +102,7 @@ def expose(picture: Array, glow: Array | None, air: Atmosphere, *, rain: bool,
         grey += noise * air.noise
     else:
         grey += rng.normal(0.0, air.noise, picture.shape).astype(np.float32)
-    image = np.clip(grey, 0, 255).astype(np.uint8)
+    image = np.clip(grey, 0, 255, out=grey).astype(np.uint8)
     if rain:
         _drops(image, rng)
     return image

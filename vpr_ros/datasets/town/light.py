@@ -64,6 +64,7 @@ class Lighting:
         self._cover = cover if air.snow else None
         shine = np.clip((np.arange(256, dtype=np.float32) - OPAQUE) / (LIT - OPAQUE), 0.0, 1.0)
         self._shine = shine * air.lamps
+        self._haze: Array | None = None
 
     def apply(self, canvas: Canvas, view: View, sky: Array) -> tuple[Array, Array | None]:
         """
@@ -88,8 +89,9 @@ class Lighting:
         if air.wet:
             _wet(picture, canvas, sky)
         clear = np.exp(np.float32(-air.haze_per_m) * depth)
-        haze = np.full_like(picture, np.array(air.horizon, np.float32))
-        picture = cv2.blendLinear(picture, haze, clear, 1.0 - clear)
+        if self._haze is None or self._haze.shape != picture.shape:
+            self._haze = np.full_like(picture, np.array(air.horizon, np.float32))
+        picture = cv2.blendLinear(picture, self._haze, clear, 1.0 - clear)
         cv2.copyTo(sky, cv2.inRange(canvas.surface, int(Surface.SKY), int(Surface.SKY)), picture)
         return picture, glow
 

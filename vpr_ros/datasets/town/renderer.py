@@ -78,7 +78,6 @@ class Renderer:
                 camera.width, camera.height):
             self._canvas = Canvas(camera.width, camera.height)
         canvas, view = self._canvas, View(camera, T_map_optical)
-        canvas.clear()
         parked = self._traffic.parked(view)
         moving = self._traffic.moving(view, time_s, T_map_base)
         self._ground.draw(canvas, view, [v.footprint(0.12) for v in (*parked, *moving)])
