@@ -38,7 +38,7 @@ def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description='One place of the town on every drive.')
     parser.add_argument('--out', '-o', type=Path, required=True)
-    parser.add_argument('--frame', type=int, default=62, help='of the drive by day')
+    parser.add_argument('--frame', type=int, default=31, help='of the drive by day')
     given = parser.parse_args()
     town = Town()
     place = town.traverse('day').frame(given.frame).T_map_base
