@@ -135,11 +135,12 @@ def _measure(dataset: Dataset, extractor: Extractor, number: int, reference: str
     truth = dataset.ground_truth(reference, query)
     if truth is None:
         raise SystemExit(f'{dataset.root} knows no truth for {reference} -> {query}')
-    places, asked = described[reference].places, described[query].by_network[number]
-    truth = truth.select(np.arange(truth.n_queries), places)
-    mapped = [NewPlace(d.stamp_ns, (View(d.camera, d.descriptor),), pose) for d, pose in zip(
-        described[reference].by_network[number], described[reference].poses, strict=True)]
-    mapped = [mapped[i] for i in places]
+    mapping, asked = described[reference], described[query].by_network[number]
+    truth = truth.select(np.arange(truth.n_queries), mapping.places)
+    mapped = []
+    for i in mapping.places:
+        d = mapping.by_network[number][i]
+        mapped.append(NewPlace(d.stamp_ns, (View(d.camera, d.descriptor),), mapping.poses[i]))
     references = np.stack([place.views[0].descriptor for place in mapped])
     queries = np.stack([d.descriptor for d in asked])
     single = recalls_at(rank(queries @ references.T, 10), truth, (1, 5, 10))

@@ -28,6 +28,7 @@ from vpr_ros.datasets.town.conditions import Condition
 from vpr_ros.datasets.town.plan import TownPlan
 from vpr_ros.datasets.town.routes import Path
 from vpr_ros.datasets.town.routes import route_path
+from vpr_ros.datasets.town.routes import STEP_M
 from vpr_ros.errors import VprError
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.messages.sensors import SatelliteFix
@@ -224,23 +225,22 @@ def geodetic(position: Array) -> tuple[float, float, float]:
 def _timetable(path: Path, drive: Drive, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return when the car is how far along its way: it brakes for turns and waits at crossings."""
     along = path.at_m
-    step = float(along[1] - along[0])
     mood = 1.0 + _sum(_waves(rng, (60.0, 140.0, 310.0), 0.07), along)
     speed = np.minimum(drive.speed_mps * mood,
                        np.sqrt(_SIDEWAYS / np.maximum(path.curvature(), 1e-4)))
     waits = np.zeros(len(along))
     for crossing in path.crossings_m:
         wait = rng.uniform(2.0, 8.0) if rng.random() < _STOPPING else 0.0
-        stop = int((crossing - 13.0) / step)
+        stop = int((crossing - 13.0) / STEP_M)
         if wait and 0 < stop < len(along):
             speed[stop], waits[stop] = 0.0, wait
     speed[0] = min(float(speed[0]), 2.0)
-    gain = 2.0 * _ACCELERATION * step
+    gain = 2.0 * _ACCELERATION * STEP_M
     for i in range(len(speed) - 2, -1, -1):
         speed[i] = min(speed[i], math.sqrt(speed[i + 1] ** 2 + gain))
     for i in range(1, len(speed)):
         speed[i] = min(speed[i], math.sqrt(speed[i - 1] ** 2 + gain))
-    between = 2.0 * step / (speed[:-1] + speed[1:])
+    between = 2.0 * STEP_M / (speed[:-1] + speed[1:])
     arrives = np.concatenate([[0.0], np.cumsum(between + waits[:-1])])
     # Waiting is being at one place at two times.
     times = np.concatenate([arrives, (arrives + waits)[waits > 0]])

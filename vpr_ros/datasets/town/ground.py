@@ -33,6 +33,7 @@ from vpr_ros.datasets.town.raster import Canvas
 from vpr_ros.datasets.town.raster import NEAR_M
 from vpr_ros.datasets.town.raster import View
 from vpr_ros.datasets.town.surfaces import Surface
+from vpr_ros.datasets.town.texture import seamless
 
 __all__ = ['Ground']
 
@@ -57,14 +58,14 @@ class Ground:
     """The ground of a plan."""
 
     def __init__(self, plan: TownPlan, *, snow: bool) -> None:
-        self._blocks = [(block.building_line.mean(axis=0), block.kerb, block.building_line,
-                         block.kind,
-                         rounded(inset(block.building_line, _kerb_insets(block.frontages)), 3.9))
-                        for block in plan.blocks]
+        self._blocks = [(block, rounded(inset(block.building_line, _kerb_insets(block.frontages)),
+                                        3.9)) for block in plan.blocks]
+        self._middles = np.array([block.building_line.mean(axis=0) for block in plan.blocks])
         marks = [] if snow else list(_markings(plan))
         self._marks = np.array(marks).reshape(-1, 4, 2)
         self._mark_centres = self._marks.mean(axis=1)
-        self._tracks = list(_tracks(plan)) if snow else []
+        tracks = list(_tracks(plan)) if snow else []
+        self._tracks = np.array(tracks).reshape(-1, 4, 2)
 
     def draw(self, canvas: Canvas, view: View, shaded: Iterable[Array]) -> None:
         """
@@ -76,25 +77,25 @@ class Ground:
         canvas.ground(view)
         if len(self._marks):
             self._draw_marks(canvas, view)
-        for track in self._tracks:
-            if _near(track.mean(axis=0), view, 120.0):
-                canvas.paint(view, track, (92, 91, 91), Surface.PAINT)
-        for middle, kerb, yard, kind, paved in self._blocks:
-            if _near(middle, view, _BLOCKS_M):
-                if _near(middle, view, _KERBS_M):
-                    canvas.paint(view, kerb, (104, 102, 98), Surface.ASPHALT)
-                    canvas.paint(view, kerb, (172, 168, 160), Surface.PAVING, _KERB_M)
-                canvas.paint(view, paved, (146, 142, 136), Surface.PAVING, _KERB_M)
-                colour, surface = _YARDS[kind]
-                canvas.paint(view, yard, colour, surface, _KERB_M)
+        near = view.near(self._tracks.mean(axis=1), 120.0, behind_m=90.0)
+        for track in self._tracks[near]:
+            canvas.paint(view, track, (92, 91, 91), Surface.PAINT)
+        near = view.near(self._middles, _BLOCKS_M, behind_m=90.0)
+        nearer = view.near(self._middles, _KERBS_M, behind_m=90.0)
+        for i in np.flatnonzero(near):
+            block, paved = self._blocks[i]
+            if nearer[i]:
+                canvas.paint(view, block.kerb, (104, 102, 98), Surface.ASPHALT)
+                canvas.paint(view, block.kerb, (172, 168, 160), Surface.PAVING, _KERB_M)
+            canvas.paint(view, paved, (146, 142, 136), Surface.PAVING, _KERB_M)
+            colour, surface = _YARDS[block.kind]
+            canvas.paint(view, block.building_line, colour, surface, _KERB_M)
         for polygon in shaded:
             canvas.paint(view, polygon, (38, 38, 40), Surface.PAINT)
         _grain(canvas, view)
 
     def _draw_marks(self, canvas: Canvas, view: View) -> None:
-        to = self._mark_centres - view.position[:2]
-        near = (np.hypot(to[:, 0], to[:, 1]) < _MARKINGS_M) & (to @ view.forward[:2] > -3.0)
-        marks = self._marks[near]
+        marks = self._marks[view.near(self._mark_centres, _MARKINGS_M, behind_m=3.0)]
         if not len(marks):
             return
         corners = view.to_camera(np.concatenate([marks, np.zeros((*marks.shape[:2], 1))], axis=2))
@@ -111,11 +112,6 @@ class Ground:
 def _kerb_insets(frontages: Iterable[Frontage]) -> tuple[float, ...]:
     """Return how far the paving begins from the building line, outwards."""
     return tuple(-(f.street.pavement_m - 0.17) for f in frontages)
-
-
-def _near(point: Array, view: View, reach_m: float) -> bool:
-    to = point - view.position[:2]
-    return bool(np.hypot(*to) < reach_m and to @ view.forward[:2] > -90.0)
 
 
 def _grain(canvas: Canvas, view: View) -> None:
@@ -150,13 +146,7 @@ def _grains() -> Array:
     fine = rng.normal(0.0, 1.0, (size, size)).astype(np.float32)
 
     def stains(cells: int) -> Array:
-        small = rng.normal(0.0, 1.0, (cells, cells)).astype(np.float32)
-        # Wrapped, so that tiles meet without a seam.
-        wrapped = np.pad(small, 1, mode='wrap')
-        large = cv2.resize(wrapped, None, fx=size / cells, fy=size / cells,
-                           interpolation=cv2.INTER_CUBIC)
-        margin = size // cells
-        return np.asarray(large[margin:margin + size, margin:margin + size])
+        return seamless(rng.normal(0.0, 1.0, (cells, cells)).astype(np.float32), size)
 
     asphalt = 128 + 8 * fine + 6 * stains(8) + 4 * stains(64)
     for _ in range(14):  # cracks and mended patches
@@ -193,29 +183,26 @@ def _legs(plan: TownPlan) -> Iterator[tuple[Array, Array, Street]]:
 def _markings(plan: TownPlan) -> Iterator[Array]:
     for a, b, street in _legs(plan):
         length = float(np.linalg.norm(b - a))
-        along = (b - a) / length
-        across = np.array([-along[1], along[0]])
-
-        def mark(begin: float, end: float, left: float, right: float,
-                 a: Array = a, along: Array = along, across: Array = across) -> Array:
-            return np.stack([a + begin * along + left * across, a + end * along + left * across,
-                             a + end * along + right * across, a + begin * along + right * across])
-
         margin = 13.0
         if street.parking:
             for at in np.arange(margin + 3.5, length - margin - 6.5, 8.0):
-                yield mark(at, at + 3.2, 0.07, -0.07)
+                yield _strip(a, b, at, at + 3.2, 0.07, -0.07)
         for at in (margin, length - margin - 3.0):  # crossings for people
             for left in np.arange(-street.half_width_m + 0.4, street.half_width_m - 0.4, 1.1):
-                yield mark(at, at + 3.0, left + 0.55, left)
+                yield _strip(a, b, at, at + 3.0, left + 0.55, left)
 
 
 def _tracks(plan: TownPlan) -> Iterator[Array]:
     for a, b, street in _legs(plan):
-        along = (b - a) / np.linalg.norm(b - a)
-        across = np.array([-along[1], along[0]])
+        length = float(np.linalg.norm(b - a))
         for lane in (-street.lane_m, street.lane_m):
             for wheel in (-0.8, 0.8):
-                left, right = lane + wheel + 0.27, lane + wheel - 0.27
-                yield np.stack([a + left * across, b + left * across, b + right * across,
-                                a + right * across])
+                yield _strip(a, b, 0.0, length, lane + wheel + 0.27, lane + wheel - 0.27)
+
+
+def _strip(a: Array, b: Array, begin: float, end: float, left: float, right: float) -> Array:
+    """Return (4, 2): so far along the way from a to b, and so far to the left of it; metres."""
+    along = (b - a) / np.linalg.norm(b - a)
+    across = np.array([-along[1], along[0]])
+    return np.stack([a + begin * along + left * across, a + end * along + left * across,
+                     a + end * along + right * across, a + begin * along + right * across])

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.datasets.town.conditions import Atmosphere
 from vpr_ros.datasets.town.raster import View
+from vpr_ros.datasets.town.texture import seamless
 
 __all__ = ['draw_sky', 'expose']
 
@@ -37,7 +38,7 @@ def draw_sky(view: View, air: Atmosphere) -> Array:
     """Return (H, W, 3) float32: the sky in every direction of the picture."""
     camera = view.camera
     height, width = -(-camera.height // _SKY_STEP), -(-camera.width // _SKY_STEP)
-    rays = (view.rotation.T @ np.linalg.inv(view.matrix)).astype(np.float32)
+    rays = view.to_map_ray.astype(np.float32)
     columns = (np.arange(width, dtype=np.float32) + 0.5) * _SKY_STEP - 0.5
     rows = ((np.arange(height, dtype=np.float32) + 0.5) * _SKY_STEP - 0.5)[:, None]
     x, y, z = (rays[i, 0] * columns + rays[i, 1] * rows + rays[i, 2] for i in range(3))
@@ -65,11 +66,7 @@ def _clouds() -> Array:
     rng = np.random.default_rng(60)
     total = np.zeros((1024, 1024), np.float32)
     for cells, weight in ((6, 0.5), (16, 0.28), (48, 0.14), (128, 0.08)):
-        small = np.pad(rng.random((cells, cells), dtype=np.float32), 1, mode='wrap')
-        large = cv2.resize(small, None, fx=1024 / cells, fy=1024 / cells,
-                           interpolation=cv2.INTER_CUBIC)
-        margin = 1024 // cells
-        total += weight * large[margin:margin + 1024, margin:margin + 1024]
+        total += weight * seamless(rng.random((cells, cells), dtype=np.float32), 1024)
     low, high = np.percentile(total, [1, 99])
     return np.asarray(np.clip((total - low) / (high - low), 0.0, 1.0), np.float32)
 

@@ -42,7 +42,7 @@ _LAMP = (1.0, 0.74, 0.44)
 _HEADLIGHT = (1.0, 0.97, 0.88)
 _SNOW = np.array([236, 241, 249], np.uint8)
 _COVER = {Surface.ASPHALT: 0.26, Surface.PAVING: 0.66, Surface.GRASS: 0.92, Surface.PAINT: 0.17,
-          Surface.TOP: 0.92, Surface.LEAVES: 0.0, Surface.UPRIGHT: 0.0}
+          Surface.TOP: 0.92}
 
 
 class Lighting:
@@ -102,29 +102,25 @@ class Lighting:
         colours: list[tuple[float, ...]] = [air.ambient]
         if self._shadow is not None or self._lamps is not None:
             x, y, z = _where(canvas, view, depth)
-            column = (x - np.float32(self._low[0])) * np.float32(1 / _CELL_M)
-            row = (y - np.float32(self._low[1])) * np.float32(1 / _CELL_M)
-        if self._shadow is not None:
             # A little off the wall, so that a house does not shade itself.
-            roof = cv2.remap(self._shadow, column + cv2.LUT(surface, self._out_x),
-                             row + cv2.LUT(surface, self._out_y), cv2.INTER_LINEAR)
-            lit = np.clip((z - roof) * np.float32(1.5) + np.float32(0.5), 0.0, 1.0)
-            parts.append(lit * cv2.LUT(surface, self._facing))
-            colours.append(air.sun)
-        elif max(air.sun) > 0:
-            parts.append(cv2.LUT(surface, self._facing))
-            colours.append(air.sun)
+            column = (x - np.float32(self._low[0])) * np.float32(1 / _CELL_M) \
+                + cv2.LUT(surface, self._out_x)
+            row = (y - np.float32(self._low[1])) * np.float32(1 / _CELL_M) \
+                + cv2.LUT(surface, self._out_y)
+        sunlit = cv2.LUT(surface, self._facing)
+        if self._shadow is not None:
+            roof = cv2.remap(self._shadow, column, row, cv2.INTER_LINEAR)
+            sunlit *= np.clip((z - roof) * np.float32(1.5) + np.float32(0.5), 0.0, 1.0)
+        parts.append(sunlit)
+        colours.append(air.sun)
         if self._lamps is not None:
-            pool = cv2.remap(self._lamps, column + cv2.LUT(surface, self._out_x),
-                             row + cv2.LUT(surface, self._out_y), cv2.INTER_LINEAR)
+            pool = cv2.remap(self._lamps, column, row, cv2.INTER_LINEAR)
             parts.append(pool * np.exp(-np.maximum(z - 3.5, 0.0) * np.float32(0.3)))
             colours.append(tuple(air.lamps * c for c in _LAMP))
         if air.headlights:
             parts.append(_beams(canvas, view, depth))
             colours.append(tuple(air.headlights * c for c in _HEADLIGHT))
-        mix = np.array(colours, np.float32).T
-        return np.asarray(cv2.transform(cv2.merge(parts), mix)) if len(parts) > 1 else \
-            parts[0][..., None] * mix[:, 0]
+        return np.asarray(cv2.transform(cv2.merge(parts), np.array(colours, np.float32).T))
 
     def _cells(self, points: Array) -> Array:
         return np.asarray(np.round((points - self._low) / _CELL_M * 16).astype(np.int32))
@@ -192,7 +188,7 @@ def _tables(air: Atmosphere) -> tuple[Array, Array, Array, Array]:
 
 def _where(canvas: Canvas, view: View, depth: Array) -> tuple[Array, Array, Array]:
     """Return where in the map each pixel lies, three times (H, W) float32."""
-    rays = (view.rotation.T @ np.linalg.inv(view.matrix)).astype(np.float32)
+    rays = view.to_map_ray.astype(np.float32)
     columns = np.arange(canvas.width, dtype=np.float32)
     rows = np.arange(canvas.height, dtype=np.float32)[:, None]
     found = []

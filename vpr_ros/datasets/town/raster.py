@@ -79,12 +79,24 @@ class View:
         self.position = np.array(T_map_optical.position)
         self.rotation = T_map_optical.rotation().T
         self.matrix = np.array(camera.matrix)
+        #: (3, 3): pixels to directions in the optical frame.
         self.to_ray = np.linalg.inv(self.matrix)
 
     @property
     def forward(self) -> Array:
         """Return (3,): where the camera looks, in the map."""
         return np.asarray(self.rotation[2])
+
+    @property
+    def to_map_ray(self) -> Array:
+        """Return (3, 3): pixels to directions in the map."""
+        return np.asarray(self.rotation.T @ self.to_ray)
+
+    def near(self, points: Array, reach_m: float, *, behind_m: float) -> Array:
+        """Tell which of (n, 2) points are within reach, and no farther behind than that."""
+        to = points - self.position[:2]
+        return np.asarray((np.hypot(to[:, 0], to[:, 1]) < reach_m)
+                          & (to @ self.forward[:2] > -behind_m))
 
     def to_camera(self, points: Array) -> Array:
         """Turn (..., 3) points of the map into the optical frame."""

@@ -37,7 +37,7 @@ ROUTES: dict[str, tuple[Crossing, ...]] = {
                (3, 1), (3, 3)),
     # Streets of equal houses, one after the other.
     'terraces': ((6, 1), (6, 4), (5, 4), (5, 1), (6, 1)),
-    # Every street from west to east.
+    # The inner streets from west to east, one after the other.
     'tour': ((1, 1), (1, 7), (2, 7), (2, 1), (3, 1), (3, 7), (4, 7), (4, 1), (5, 1), (5, 7),
              (6, 7), (6, 1)),
 }

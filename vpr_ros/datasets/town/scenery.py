@@ -72,11 +72,10 @@ class _Flat:
     reach_m: float
 
     def seen(self, view: View) -> Iterator[Quad]:
-        to = self.points - view.position[:2]
-        near = (np.hypot(to[:, 0], to[:, 1]) < self.reach_m) & (to @ view.forward[:2] > -5.0)
+        near = view.near(self.points, self.reach_m, behind_m=5.0)
         for i in np.flatnonzero(near).tolist():
             yield billboard(view, self.points[i], float(self.heights_m[i]), self.aspect,
-                            self.texture(i, to[i]), self.surface)
+                            self.texture(i, self.points[i] - view.position[:2]), self.surface)
 
 
 def billboard(view: View, point: Array, height_m: float, aspect: float,
@@ -132,7 +131,7 @@ def _cone(view: View) -> tuple[float, float]:
     camera = view.camera
     corners = np.array([[0.0, 0.0, 1.0], [camera.width, 0.0, 1.0], [0.0, camera.height, 1.0],
                         [camera.width, camera.height, 1.0]])
-    rays = corners @ np.linalg.inv(view.matrix).T
+    rays = corners @ view.to_ray.T
     widest = float(np.arctan(np.hypot(rays[:, 0], rays[:, 1]).max()))
     return float(np.sin(widest)), float(np.cos(widest))
 

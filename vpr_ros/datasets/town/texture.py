@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['blank', 'CLEAR', 'letter', 'LIT', 'OPAQUE', 'Texture']
+__all__ = ['blank', 'CLEAR', 'letter', 'LIT', 'OPAQUE', 'seamless', 'Texture']
 
 Array = NDArray[Any]
 
@@ -76,6 +76,15 @@ def blank(height: int, width: int, colour: tuple[int, int, int] = (0, 0, 0),
     pixels = np.empty((max(1, height), max(1, width), 4), np.uint8)
     pixels[:] = (*colour, alpha)
     return pixels
+
+
+def seamless(small: Array, size: int) -> Array:
+    """Enlarge (n, n) values to (size, size) so that copies side by side meet without a seam."""
+    cells = len(small)
+    large = cv2.resize(np.pad(small, 1, mode='wrap'), None, fx=size / cells, fy=size / cells,
+                       interpolation=cv2.INTER_CUBIC)
+    margin = size // cells
+    return np.asarray(large[margin:margin + size, margin:margin + size])
 
 
 def letter(pixels: Array, text: str, *, height: float, colour: tuple[int, int, int],

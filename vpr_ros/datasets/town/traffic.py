@@ -91,7 +91,7 @@ class Traffic:
         frontages = [f for block in plan.blocks for f in block.frontages]
         rng = np.random.default_rng([plan.seed, seed, 40])
         self._parked = [v for f in frontages for v in _park(f, rng)]
-        self._parked_at = np.array([[v.x, v.y] for v in self._parked])
+        self._parked_at = np.array([[v.x, v.y] for v in self._parked]).reshape(-1, 2)
         busy = 0.35 if condition.light == 'night' else 0.7 if condition.rain else 1.0
         self._moving = [r for f in frontages for r in _drive(f, rng, busy)]
         self._people = [w for f in frontages for w in _walk(f, rng, busy)]
@@ -210,12 +210,9 @@ def _walk(f: Frontage, rng: np.random.Generator, busy: float) -> Iterator[_Walke
 
 
 def _near(points: Array, view: View, reach_m: float) -> list[int]:
-    if not len(points):
-        return []
-    to = points - view.position[:2]
     # The rear of a bus is in view while its front is well behind the camera.
-    close = (np.hypot(to[:, 0], to[:, 1]) < reach_m) & (to @ view.forward[:2] > -_LONGEST_M)
-    return [int(i) for i in np.flatnonzero(close)]
+    near = view.near(points, reach_m, behind_m=_LONGEST_M)
+    return [int(i) for i in np.flatnonzero(near)]
 
 
 def _in_the_way(vehicle: Vehicle, T_map_base: Pose) -> bool:
