@@ -89,3 +89,24 @@ def rays():
 def uniform():
     """Return the function that finds pixels like their neighbours."""
     return _uniform
+
+
+@pytest.fixture(scope='session')
+def legs():
+    """
+    Return what lists every stretch of street between two crossings of a plan.
+
+    Starts and directions (n, 2), lengths and half widths (n,).
+    """
+    def stretches(plan):
+        rows, columns = plan.crossings.shape[:2]
+        legs = [((r, c), to) for r in range(rows) for c in range(columns)
+                for to in ((r + 1, c), (r, c + 1)) if to[0] < rows and to[1] < columns]
+        starts = np.array([plan.crossings[a] for a, _ in legs])
+        ends = np.array([plan.crossings[b] for _, b in legs])
+        lengths = np.linalg.norm(ends - starts, axis=1)
+        along = (ends - starts) / lengths[:, None]
+        halves = np.array([plan.street_between(a, b).half_width_m for a, b in legs])
+        return starts, along, lengths, halves
+
+    return stretches

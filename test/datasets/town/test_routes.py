@@ -49,16 +49,9 @@ def passed(town, path):
     return [divmod(node, town.crossings.shape[1]) for node in order]
 
 
-def to_the_right_m(town, path):
+def to_the_right_m(legs, town, path):
     """Return how far right of the middle of their street points lie, and its half width."""
-    rows, columns = town.crossings.shape[:2]
-    legs = [((r, c), to) for r in range(rows) for c in range(columns)
-            for to in ((r + 1, c), (r, c + 1)) if to[0] < rows and to[1] < columns]
-    starts = np.array([town.crossings[a] for a, _ in legs])
-    ends = np.array([town.crossings[b] for _, b in legs])
-    lengths = np.linalg.norm(ends - starts, axis=1)
-    along = (ends - starts) / lengths[:, None]
-    halves = np.array([town.street_between(a, b).half_width_m for a, b in legs])
+    starts, along, lengths, halves = legs(town)
     ahead = np.stack([np.cos(path.yaw), np.sin(path.yaw)], axis=1)
     right, half = [], []
     for point, forward in zip(path.points[::4], ahead[::4], strict=True):
@@ -82,8 +75,8 @@ def test_a_line_stays_on_the_carriageway(case, depth_inside):
     assert max(houses) < 0.0
 
 
-def test_a_line_keeps_right(case):
-    right, half = to_the_right_m(*case)
+def test_a_line_keeps_right(legs, case):
+    right, half = to_the_right_m(legs, *case)
     assert len(right) > 100
     assert right.min() > 1.0
     assert (right < half - 1.2).all()

@@ -102,16 +102,9 @@ def test_parked_vehicles_do_not_overlap(parked):
     assert min(gaps) > 0.0
 
 
-def test_moving_vehicles_keep_right(plan, traffic, views):
+def test_moving_vehicles_keep_right(legs, plan, traffic, views):
     seen = 0
-    rows, columns = plan.crossings.shape[:2]
-    legs = [((r, c), to) for r in range(rows) for c in range(columns)
-            for to in ((r + 1, c), (r, c + 1)) if to[0] < rows and to[1] < columns]
-    starts = np.array([plan.crossings[a] for a, _ in legs])
-    ends = np.array([plan.crossings[b] for _, b in legs])
-    lengths = np.linalg.norm(ends - starts, axis=1)
-    along = (ends - starts) / lengths[:, None]
-    halves = np.array([plan.street_between(a, b).half_width_m for a, b in legs])
+    starts, along, lengths, halves = legs(plan)
     for time in (0.0, 7.3, 1000.0):
         for view in views[::3]:
             for vehicle in traffic.moving(view, time):
