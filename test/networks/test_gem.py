@@ -47,11 +47,11 @@ def test_descriptor_is_the_pooled_trunk(weights):
 
 
 def test_identity_tells_what_weights_do_not(weights):
-    plain = gem(weights=weights).identity()
+    plain = create_network('gem', {'weights': weights}).identity()
     assert json.loads(plain.options) == {
         'trunk': 'resnet18', 'layer': '', 'p': 3.0, 'height': 224, 'width': 224}
     assert (plain.preprocessing.height, plain.preprocessing.width) == (224, 224)
-    wide = gem(weights=weights, width=320).identity()
+    wide = create_network('gem', {'weights': weights, 'width': 320}).identity()
     assert wide.weights_hash == plain.weights_hash
     assert wide != plain
     assert gem(weights=weights, p=4.0).identity().weights_hash != plain.weights_hash

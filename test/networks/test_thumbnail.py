@@ -19,6 +19,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from vpr_ros.networks.registry import create_network
 from vpr_ros.networks.thumbnail import thumbnail
 
 
@@ -99,6 +100,6 @@ def test_sizes_that_do_not_divide(sizes):
 
 def test_options_tell_patches_apart():
     # Nothing is learned, so weights cannot tell two of them apart.
-    eight, four = thumbnail(patch=8).identity(), thumbnail(patch=4).identity()
+    eight, four = (create_network('thumbnail', {'patch': p}).identity() for p in (8, 4))
     assert eight.weights_hash == four.weights_hash
     assert eight != four

@@ -79,7 +79,7 @@ def test_trunk_is_the_network_up_to_the_layer(file, resnet, request):
 
 
 def test_a_layer_may_be_named(resnet, resnet_file):
-    body = trunk('resnet18', layer='layer2.0.relu', weights=str(resnet_file))
+    body = trunk('resnet18', 'layer2.0.relu', weights=str(resnet_file))
     assert body.channels == 128
     images = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -91,12 +91,12 @@ def test_a_layer_may_be_named(resnet, resnet_file):
 def test_an_unknown_layer(resnet_file):
     with pytest.raises(VprError, match="unknown layer of resnet18 'layer33'; did you mean "
                                        "'layer3'?"):
-        trunk('resnet18', layer='layer33', weights=str(resnet_file))
+        trunk('resnet18', 'layer33', weights=str(resnet_file))
 
 
 def test_a_layer_without_a_map(resnet_file):
     with pytest.raises(VprError, match=r"'fc'.*feature map.*\(1, 1000\)"):
-        trunk('resnet18', layer='fc', weights=str(resnet_file))
+        trunk('resnet18', 'fc', weights=str(resnet_file))
 
 
 def test_unknown_trunk():
@@ -107,7 +107,7 @@ def test_unknown_trunk():
 @pytest.mark.parametrize('name', ['resnet18', 'vgg16'])
 def test_a_trunk_needs_weights(name):
     with pytest.raises(VprError, match=f"trunk '{name}' needs weights: .*imagenet.*safetensors"):
-        trunk(name)
+        trunk(name, weights='')
 
 
 def test_no_weights_at_that_path(tmp_path):
@@ -136,7 +136,7 @@ def test_the_usual_layer(name, channels, stride, tmp_path):
 
 def test_any_classifier_of_torchvision_with_a_layer(tmp_path):
     save_file(models.squeezenet1_1(weights=None).state_dict(), str(tmp_path / 'w'))
-    body = trunk('squeezenet1_1', layer='features.9', weights=str(tmp_path / 'w'))
+    body = trunk('squeezenet1_1', 'features.9', weights=str(tmp_path / 'w'))
     assert body.channels == 384
 
 
@@ -159,4 +159,4 @@ def test_the_public_folded_resnet_loads(shared_data):
     assert (features >= 0).all()  # ends in a ReLU
     assert 0.1 < float(features.std()) < 10
     with pytest.raises(VprError, match=r'layer4\.0\.conv1\.weight is missing'):
-        trunk('resnet18', layer='layer4', weights=str(weights))
+        trunk('resnet18', 'layer4', weights=str(weights))

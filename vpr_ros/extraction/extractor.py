@@ -28,6 +28,7 @@ from vpr_ros.extraction.engines.engine import Engine
 from vpr_ros.extraction.preparation import prepare
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.networks.identity import SOURCE_OPTIONS
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
 import yaml
@@ -96,7 +97,7 @@ def make_extractor(settings: ExtractionSettings,
                            'map again with the other network')
         name = expected.name
         # A map may come from a stranger: which file is read or downloaded is the user's to say.
-        theirs = {k: v for k, v in _options(expected.options).items() if k != 'weights'}
+        theirs = {k: v for k, v in _options(expected.options).items() if k not in SOURCE_OPTIONS}
         options = {**theirs, **options}
     network = create_network(name, options)
     identity = network.identity()

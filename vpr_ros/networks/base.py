@@ -25,7 +25,7 @@ from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.networks.weights import weights_hash
 
-__all__ = ['NetworkOutput', 'PlaceNetwork']
+__all__ = ['NetworkOutput', 'PlaceNetwork', 'SequenceNetwork']
 
 
 class NetworkOutput(NamedTuple):
@@ -73,7 +73,11 @@ class PlaceNetwork(nn.Module):
         """
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f'images must have shape (B, 3, H, W), got {tuple(images.shape)}')
-        return self.describe((images - self.mean) / self.std)
+        return self.describe(self.normalise(images))
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return ``(images - mean) / std`` per channel, in the precision of the network."""
+        return ((images - self.mean) / self.std).to(self.mean.dtype)
 
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W)."""
@@ -84,3 +88,49 @@ class PlaceNetwork(nn.Module):
         return NetworkIdentity(
             name=self.name, weights_hash=weights_hash(self), dimension=self.dimension,
             preprocessing=self.preprocessing, options=self.options)
+
+
+class SequenceNetwork(PlaceNetwork):
+    """
+    A network that describes the last S frames of a camera by one descriptor.
+
+    A subclass implements :meth:`encode_frames`, all that can be said of a frame alone, and
+    :meth:`aggregate`. A robot keeps the encodings of its last S - 1 frames, so that a new frame
+    costs one encoding and one aggregation.
+
+    :param length: S, the number of frames.
+    """
+
+    def __init__(self, *, name: str, dimension: int, preprocessing: Preprocessing,
+                 length: int) -> None:
+        if length < 1:
+            raise ValueError(f'a sequence has at least 1 frame, got {length}')
+        super().__init__(name=name, dimension=dimension, preprocessing=preprocessing)
+        self.length = length
+
+    def forward(self, images: Tensor) -> NetworkOutput:
+        """
+        Describe sequences.
+
+        :param images: (B, S, 3, H, W) RGB in [0, 1], oldest first.
+        :returns: descriptors (B, D); attention and features are those of the newest frame.
+        """
+        if images.ndim != 5 or images.shape[1] != self.length or images.shape[2] != 3:
+            raise ValueError(f'{self.name} describes sequences of {self.length} images: expected '
+                             f'(B, {self.length}, 3, H, W), got {tuple(images.shape)}')
+        encodings = self.encode(images.flatten(0, 1))
+        return self.aggregate(encodings.unflatten(0, images.shape[:2]))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the encodings (B, ...) of images (B, 3, H, W) in [0, 1], each by itself."""
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f'images must have shape (B, 3, H, W), got {tuple(images.shape)}')
+        return self.encode_frames(self.normalise(images))
+
+    def encode_frames(self, images: Tensor) -> Tensor:
+        """Encode normalised images (B, 3, H, W), each by itself."""
+        raise NotImplementedError
+
+    def aggregate(self, encodings: Tensor) -> NetworkOutput:
+        """Describe sequences by the encodings (B, S, ...) of their frames, oldest first."""
+        raise NotImplementedError

@@ -16,31 +16,24 @@
 
 from __future__ import annotations
 
-import json
-
 from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
-from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.networks.pooling import GeM
+from vpr_ros.networks.trunks import imagenet_preprocessing
 from vpr_ros.networks.trunks import Trunk
 from vpr_ros.networks.trunks import trunk as make_trunk
 
 __all__ = ['GemNetwork', 'gem']
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
 
 class GemNetwork(PlaceNetwork):
     """A trunk, GeM pooling, L2; as many dimensions as the trunk has channels."""
 
-    def __init__(self, trunk: Trunk, *, p: float, height: int, width: int,
-                 options: str = '{}') -> None:
-        super().__init__(
-            name='gem', dimension=trunk.channels, options=options,
-            preprocessing=Preprocessing(height, width, IMAGENET_MEAN, IMAGENET_STD))
+    def __init__(self, trunk: Trunk, *, p: float, height: int, width: int) -> None:
+        super().__init__(name='gem', dimension=trunk.channels,
+                         preprocessing=imagenet_preprocessing(height, width))
         self.trunk = trunk
         self.pool = GeM(p)
 
@@ -55,11 +48,9 @@ def gem(*, trunk: str = 'resnet18', layer: str = '', weights: str = '', p: float
     """
     Make GeM on a torchvision trunk.
 
-    :param weights: 'imagenet' or a .safetensors file, see :func:`vpr_ros.networks.trunks.trunk`.
+    :param layer: where the trunk ends; empty for the usual one.
+    :param weights: of the trunk: 'imagenet', a file or 'random', see
+        :func:`vpr_ros.networks.trunks.trunk`.
     :param p: the exponent to start with; 1 is the average, large is the maximum.
     """
-    # Weights are told by their hash, not by where they lie.
-    options = json.dumps({'trunk': trunk, 'layer': layer, 'p': p, 'height': height,
-                          'width': width}, sort_keys=True)
-    return GemNetwork(make_trunk(trunk, layer=layer, weights=weights), p=p, height=height,
-                      width=width, options=options)
+    return GemNetwork(make_trunk(trunk, layer, weights=weights), p=p, height=height, width=width)

@@ -22,7 +22,14 @@ import json
 import math
 from typing import Any
 
-__all__ = ['NetworkIdentity', 'Preprocessing']
+__all__ = ['NetworkIdentity', 'Preprocessing', 'SOURCE_OPTIONS']
+
+# Options that say which file is read, or what is downloaded or run. They are no part of an
+# identity (the hash of the weights is), and none is taken from one: a map may come from a
+# stranger.
+SOURCE_OPTIONS = frozenset({
+    'arguments', 'cache', 'entry', 'file', 'projection', 'repository', 'semantic_weights',
+    'trunk_weights', 'weights'})
 
 # An identity may come from a foreign map: what no network takes is refused before it is allocated.
 _LARGEST_SIDE = 16384

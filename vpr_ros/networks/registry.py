@@ -16,25 +16,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
+from dataclasses import dataclass
 import importlib
 import inspect
+import json
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
+from vpr_ros.networks.identity import SOURCE_OPTIONS
 
 if TYPE_CHECKING:
     from vpr_ros.networks.base import PlaceNetwork
 
-__all__ = ['create_network', 'network_names', 'register_network']
+__all__ = [
+    'create_network', 'network_entry', 'network_names', 'network_variants', 'NetworkEntry',
+    'register_network',
+]
 
-# name -> 'module:function'; the function's keyword arguments are the network's options.
+@dataclass(frozen=True)
+class NetworkEntry:
+    """
+    What is known of a network without making it.
+
+    :param factory: ``module:function``; the function's keyword arguments are the options.
+    :param paper: where it was published; empty for one of our own.
+    """
+
+    factory: str
+    paper: str = ''
+
+
 _NETWORKS = {
-    'compact': 'vpr_ros.networks.compact:compact',
-    'gem': 'vpr_ros.networks.gem:gem',
-    'thumbnail': 'vpr_ros.networks.thumbnail:thumbnail',
+    'attention_vlad': NetworkEntry(
+        'vpr_ros.networks.attention_vlad:attention_vlad', 'Wang et al., BMVC 2019'),
+    'compact': NetworkEntry('vpr_ros.networks.compact:compact'),
+    'context_attention': NetworkEntry(
+        'vpr_ros.networks.context_attention:context_attention', 'Chen et al., RA-L 2018'),
+    'gem': NetworkEntry('vpr_ros.networks.gem:gem', 'Radenovic et al., TPAMI 2018'),
+    'hub': NetworkEntry('vpr_ros.networks.hub:hub'),
+    'netvlad': NetworkEntry('vpr_ros.networks.netvlad:netvlad', 'Arandjelovic et al., CVPR 2016'),
+    'places365': NetworkEntry('vpr_ros.networks.places365:places365', 'Zhou et al., TPAMI 2017'),
+    'saane': NetworkEntry('vpr_ros.networks.saane:saane', 'Seymour et al., BMVC 2019'),
+    'semantic_mask': NetworkEntry(
+        'vpr_ros.networks.semantic_mask:semantic_mask', 'Holder et al. 2023'),
+    'seqvlad': NetworkEntry('vpr_ros.networks.seqvlad:seqvlad', 'Mereu et al., RA-L 2022'),
+    'spatiotemporal': NetworkEntry(
+        'vpr_ros.networks.spatiotemporal:spatiotemporal', 'Zhao et al., RA-L 2023'),
+    'thumbnail': NetworkEntry('vpr_ros.networks.thumbnail:thumbnail', 'Milford et al., ICRA 2012'),
 }
+
+
+def network_entry(name: str) -> NetworkEntry:
+    """Return what is known of a network; an unknown name is a VprError."""
+    if name not in _NETWORKS:
+        raise unknown_name('network', name, _NETWORKS)
+    return _NETWORKS[name]
+
+
+def network_variants(name: str) -> dict[str, dict[str, object]]:
+    """
+    Return the variants, ablations and comparisons that a network offers.
+
+    :returns: what the paper calls it -> the options that make it. A module names its own in
+        ``VARIANTS``; a network without has one, of no options.
+    """
+    module, _ = _factory(name)
+    known = getattr(module, 'VARIANTS', {'': {}})
+    return {label: dict(options) for label, options in known.items()}
 
 
 def network_names() -> list[str]:
@@ -52,28 +104,50 @@ def register_network(name: str, factory: str) -> None:
     module, colon, function = factory.partition(':')
     if not (module and colon and function):
         raise VprError(f"a network's factory is given as module:function, got {factory!r}")
-    if name in _NETWORKS and _NETWORKS[name] != factory:
-        raise VprError(f'a network named {name!r} is registered already ({_NETWORKS[name]})')
-    _NETWORKS[name] = factory
+    if name in _NETWORKS and _NETWORKS[name].factory != factory:
+        raise VprError(
+            f'a network named {name!r} is registered already ({_NETWORKS[name].factory})')
+    _NETWORKS[name] = NetworkEntry(factory)
 
 
 def create_network(name: str, options: Mapping[str, object] | None = None) -> PlaceNetwork:
-    """Make a network in evaluation mode; unknown names and options are refused by name."""
-    if name not in _NETWORKS:
-        raise unknown_name('network', name, _NETWORKS)
-    module, function = _NETWORKS[name].split(':')
+    """
+    Make a network in evaluation mode; unknown names and options are refused by name.
+
+    :param options: keyword arguments of the network's factory.
+    """
+    given = dict(options or {})
+    _, factory = _factory(name)
+    signature = inspect.signature(factory)
+    for option in given:
+        if option not in signature.parameters:
+            raise unknown_name(f'option of network {name!r}', option, signature.parameters)
     try:
-        factory = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise VprError(f'network {name!r} cannot be made: {_NETWORKS[name]} is not there '
-                       f'({error})') from error
-    known = inspect.signature(factory).parameters
-    for option in options or {}:
-        if option not in known:
-            raise unknown_name(f'option of network {name!r}', option, known)
-    try:
-        network: PlaceNetwork = factory(**(options or {}))
+        network: PlaceNetwork = factory(**given)
+        network.options = _told_options(signature, given)
     except (TypeError, ValueError) as error:
-        raise VprError(f'network {name!r} does not take the options {dict(options or {})}: '
-                       f'{error}') from error
+        raise VprError(f'network {name!r} does not take the options {given}: {error}') from error
     return network.eval().requires_grad_(False)
+
+
+def _factory(name: str) -> tuple[ModuleType, Callable[..., PlaceNetwork]]:
+    entry = network_entry(name)
+    module, function = entry.factory.split(':')
+    try:
+        found = importlib.import_module(module)
+        return found, getattr(found, function)
+    except (ImportError, AttributeError) as error:
+        raise VprError(f'network {name!r} cannot be made: {entry.factory} is not there '
+                       f'({error})') from error
+
+
+def _told_options(signature: inspect.Signature, given: Mapping[str, object]) -> str:
+    """Return all options as an identity tells them: JSON, without files and addresses."""
+    told: dict[str, object] = {}
+    for name, parameter in signature.parameters.items():
+        value = given.get(name, parameter.default)
+        if type(value) is int and type(parameter.default) is float:
+            value = float(value)  # 3 and 3.0 make one network
+        if name not in SOURCE_OPTIONS:
+            told[name] = value
+    return json.dumps(told, sort_keys=True)

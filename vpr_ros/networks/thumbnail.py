@@ -21,8 +21,6 @@ each patch is brought to zero mean and unit variance.
 
 from __future__ import annotations
 
-import json
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -51,9 +49,7 @@ class Thumbnail(PlaceNetwork):
                              f'got {height} x {width} and patch {patch}')
         super().__init__(
             name='thumbnail', dimension=height * width,
-            preprocessing=Preprocessing(height, width),
-            options=json.dumps({'height': height, 'width': width, 'patch': patch},
-                               sort_keys=True))
+            preprocessing=Preprocessing(height, width))
         self.patch = patch
         luma = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R BT.601
         self.register_buffer('luma', luma)

@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -26,10 +28,12 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.models.feature_extraction import get_graph_node_names
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
+from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.networks.initialisation import initialise
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
 
-__all__ = ['Trunk', 'trunk', 'trunk_names']
+__all__ = ['imagenet_preprocessing', 'Trunk', 'trunk', 'trunk_names']
 
 
 # The last activation map of the trunks that the field uses; others need their layer named.
@@ -43,22 +47,54 @@ _USUAL_LAYER = {
 
 
 class Trunk(nn.Module):
-    """Images (B, 3, H, W), ImageNet-normalised, to one feature map (B, C, h, w)."""
+    """
+    Images (B, 3, H, W), ImageNet-normalised, to feature maps (B, C, h, w).
 
-    def __init__(self, body: nn.Module, layer: str) -> None:
+    :param layers: where the maps are taken, in the order they are computed.
+    :param body: returns them by these names.
+    """
+
+    def __init__(self, body: nn.Module, layers: Sequence[str]) -> None:
         super().__init__()
         self.body = body
+        self.layers = tuple(layers)
+        device = next(body.parameters()).device
         with torch.no_grad():
-            shape = tuple(self.forward(torch.zeros(1, 3, 64, 64)).shape)
-        if len(shape) != 4:
-            raise VprError(f'layer {layer!r} does not return a feature map (B, C, h, w): one '
-                           f'image becomes {shape}; choose an earlier layer')
-        self.channels = shape[1]
+            shapes = [tuple(m.shape) for m in self.maps(torch.zeros(1, 3, 64, 64, device=device))]
+        for layer, shape in zip(layers, shapes, strict=True):
+            if len(shape) != 4:
+                raise VprError(f'layer {layer!r} does not return a feature map (B, C, h, w): one '
+                               f'image becomes {shape}; choose an earlier layer')
+        self.map_channels = tuple(shape[1] for shape in shapes)
+
+    @property
+    def channels(self) -> int:
+        """Return the channels of the last map."""
+        return self.map_channels[-1]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the feature map."""
-        features: Tensor = self.body(images)['features']
-        return features
+        """Return the last map."""
+        return self.maps(images)[-1]
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of all layers."""
+        found: dict[str, Tensor] = self.body(images)
+        return [found[layer] for layer in self.layers]
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Return (h, w) of the last map of images of that size, without computing it."""
+        body = deepcopy(self.body).to('meta')
+        try:
+            shape = body(torch.empty(1, 3, height, width, device='meta'))[self.layers[-1]].shape
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f'this trunk takes no images of {height} x {width} pixels '
+                             f'({error})') from error
+        return int(shape[2]), int(shape[3])
+
+
+def imagenet_preprocessing(height: int, width: int) -> Preprocessing:
+    """Return the preprocessing that torchvision's ImageNet weights were trained with."""
+    return Preprocessing(height, width, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 def trunk_names() -> list[str]:
@@ -66,42 +102,82 @@ def trunk_names() -> list[str]:
     return models.list_models(module=models)
 
 
-def trunk(name: str, *, layer: str = '', weights: str = '') -> Trunk:
+def trunk(name: str, *layers: str, weights: str) -> Trunk:
     """
     Make a trunk.
 
     :param name: any image classifier of torchvision.
-    :param layer: torchvision's name of the layer to end at; empty for the usual one of alexnet,
-        mobilenet_v2, resnet18, resnet50 and vgg16.
-    :param weights: 'imagenet' (torchvision downloads its weights when it has not yet), or a
-        .safetensors file with torchvision's parameter names, whose batch norms may be folded into
-        the convolutions; it may hold more than the trunk needs.
+    :param layers: torchvision's names of the layers to take maps from, the last one where the
+        trunk ends; none for the usual one of alexnet, mobilenet_v2, resnet18, resnet50 and vgg16.
+    :param weights: 'imagenet' or the name of other weights that torchvision publishes, such as
+        'IMAGENET1K_V1' (torchvision downloads them when it has not yet); a .safetensors or .pth
+        file with torchvision's parameter names, whose batch norms may be folded into the
+        convolutions and which may hold more than the trunk needs; or 'random'.
     """
     if name not in trunk_names():
         raise unknown_name('trunk', name, trunk_names())
-    cut = layer or _USUAL_LAYER.get(name, '')
-    if not cut:
+    cuts = tuple(layer for layer in layers if layer) or (_USUAL_LAYER.get(name, ''),)
+    if not cuts[0]:
         raise VprError(f'trunk {name!r} needs the layer to end at: name one of torchvision, such '
                        f'as {_USUAL_LAYER["resnet18"]!r} of resnet18')
     if not weights:
         raise VprError(f"trunk {name!r} needs weights: 'imagenet' lets torchvision download its "
-                       'own, or give the path of a .safetensors file')
-    model = models.get_model(name, weights='DEFAULT' if weights == 'imagenet' else None).eval()
+                       "own, or give the path of a .safetensors or .pth file")
+    published = _published(name, weights)
+    if published is not None:
+        return Trunk(_cut(models.get_model(name, weights=published).eval(), name, cuts), cuts)
     tensors: dict[str, Tensor] = {}
-    if weights != 'imagenet':
+    if weights != 'random':
         tensors, _ = read_weights(Path(weights))
-        if not any(key.endswith('running_mean') for key in tensors):
-            _remove_batch_norms(model)
+    folded = bool(tensors) and not any(key.endswith('running_mean') for key in tensors)
+    made = Trunk(_empty(name, cuts, folded=folded), cuts)
+    if tensors:
+        needed = made.body.state_dict()
+        load_weights(made.body, {n: t for n, t in tensors.items() if n in needed}, weights)
+    return made
+
+
+def _published(name: str, weights: str) -> object | None:
+    """Return torchvision's weights of that name, or None where it is another source."""
+    known = models.get_model_weights(name)
+    if weights == 'imagenet':
+        return known.DEFAULT
+    return known.__members__.get(weights)
+
+
+def _cut(model: nn.Module, name: str, cuts: Sequence[str]) -> nn.Module:
     _, nodes = get_graph_node_names(model)
     modules = {n.rsplit('.', 1)[0] for n in nodes} | set(nodes) | {
         n for n, _ in model.named_modules() if n}
-    if cut not in modules:
-        raise unknown_name(f'layer of {name}', cut, modules)
-    body = create_feature_extractor(model, {cut: 'features'})
-    if tensors:
-        needed = body.state_dict()
-        load_weights(body, {n: t for n, t in tensors.items() if n in needed}, weights)
-    return Trunk(body, cut)
+    for cut in cuts:
+        if cut not in modules:
+            raise unknown_name(f'layer of {name}', cut, modules)
+    return create_feature_extractor(model, {cut: cut for cut in cuts})
+
+
+def _empty(name: str, cuts: Sequence[str], *, folded: bool) -> nn.Module:
+    """Return the trunk with random weights, made without those of the layers it leaves out."""
+    with torch.device('meta'):
+        model = models.get_model(name, weights=None).eval()
+        if folded:
+            _remove_batch_norms(model)
+        body = _cut(model, name, cuts)
+    if _is_plain(body):
+        body.to_empty(device='cpu')
+        initialise(body)
+        return body
+    # Other layers have weights and tables that only their own constructors can make.
+    model = models.get_model(name, weights=None).eval()
+    if folded:
+        _remove_batch_norms(model)
+    return _cut(model, name, cuts)
+
+
+def _is_plain(body: nn.Module) -> bool:
+    """Tell whether :func:`initialise` sets every parameter and buffer."""
+    plain = nn.Conv2d | nn.Linear | nn.BatchNorm2d
+    return all(isinstance(part, plain) for part in body.modules()
+               if [*part.parameters(recurse=False), *part.buffers(recurse=False)])
 
 
 def _remove_batch_norms(model: nn.Module) -> None:

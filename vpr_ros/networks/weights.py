@@ -12,7 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Weights in and out: safetensors only, every mismatch reported by name and shape."""
+"""
+Weights in and out; every mismatch is reported by name and shape.
+
+Ours are written as safetensors. Public checkpoints are often pickles: they are read by a reader
+that takes tensors and plain containers and runs nothing (``weights_only``).
+"""
 
 from __future__ import annotations
 
@@ -30,19 +35,57 @@ from vpr_ros.errors import VprError
 
 __all__ = ['load_weights', 'read_weights', 'weights_hash', 'write_weights']
 
+_CHECKPOINT_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt')
+# Where training programs put the tensors of the network beside those of the optimiser.
+_WRAPPERS = ('state_dict', 'model_state_dict', 'model_state', 'model', 'net')
+
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the tensors of a safetensors file as float32, and its metadata."""
+    """
+    Return the tensors of a file as float32, and its metadata.
+
+    :param path: .safetensors, or a checkpoint of PyTorch (.pth, .pt, .tar): a mapping of tensors
+        or one that holds such a mapping under a usual name; a prefix 'module.' of parallel
+        training is taken away.
+    """
     if not path.is_file():
-        raise VprError(f'no weights at {path}: expected a .safetensors file')
+        raise VprError(f'no weights at {path}: expected a .safetensors file or a .pth checkpoint')
+    metadata: dict[str, str] = {}
+    if path.suffix in _CHECKPOINT_SUFFIXES:
+        tensors = _read_checkpoint(path)
+    else:
+        tensors, metadata = _read_safetensors(path)
+    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, metadata
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework='pt') as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-            metadata = dict(file.metadata() or {})
+            return ({name: file.get_tensor(name) for name in file.keys()},
+                    dict(file.metadata() or {}))
     except (SafetensorError, OSError) as error:
         raise VprError(f'cannot read weights from {path}: expected a .safetensors file '
                        f'({error})') from error
-    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}, metadata
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    try:
+        found = torch.load(path, map_location='cpu', weights_only=True)
+    # A damaged or hostile file makes the reader raise almost anything.
+    except Exception as error:
+        reason = str(error).split('. ')[0][:300]
+        raise VprError(f'cannot read weights from {path}: expected a checkpoint of PyTorch that '
+                       f'holds tensors and plain containers alone ({reason})') from error
+    while isinstance(found, Mapping):
+        inner = next((found[k] for k in _WRAPPERS if isinstance(found.get(k), Mapping)), None)
+        if inner is None:
+            break
+        found = inner
+    tensors = found if isinstance(found, Mapping) else {}
+    if not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
+        raise VprError(f'{path} holds no mapping of names to tensors, at its top or under '
+                       f'{", ".join(_WRAPPERS)}: save the state_dict of the network')
+    return {str(n).removeprefix('module.'): t.contiguous() for n, t in tensors.items()}
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *,

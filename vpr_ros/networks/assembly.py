@@ -1,0 +1,73 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Where the weights of a network come from: one file, or a public trunk and the rest untrained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+import logging
+from pathlib import Path
+
+from torch import Tensor
+from vpr_ros.errors import VprError
+from vpr_ros.networks.base import PlaceNetwork
+from vpr_ros.networks.weights import load_weights
+from vpr_ros.networks.weights import read_weights
+
+__all__ = ['part_weights', 'load_network']
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def part_weights(network: str, weights: str, **parts: str) -> dict[str, str]:
+    """
+    Return what each part of a network is made with before the network itself is loaded.
+
+    :param weights: the option of that name: a file of the whole network, 'random', or empty.
+    :param parts: option -> its value, for each part that has public weights of its own.
+    :returns: the parts as given, or all 'random' where one file holds the whole network.
+    """
+    given = [option for option, value in parts.items() if value]
+    if weights:
+        if given:
+            raise VprError(f'network {network!r} takes weights for all of it or {given[0]}, not '
+                           'both: leave one out')
+        return dict.fromkeys(parts, 'random')
+    missing = [option for option, value in parts.items() if not value]
+    if missing:
+        wanted = ' and '.join(parts)
+        raise VprError(f'network {network!r} needs weights: give the file of a trained network in '
+                       f'weights, or {wanted} (missing: {", ".join(missing)}), where '
+                       "'imagenet' lets torchvision download a trunk of its own")
+    return dict(parts)
+
+
+def load_network(network: PlaceNetwork, weights: str,
+                 convert: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None,
+                 ) -> None:
+    """
+    Load a file into a whole network.
+
+    :param weights: the file; 'random' or empty leaves the network as it was made.
+    :param convert: what makes our names of tensors from those of public checkpoints; it leaves
+        ours as they are.
+    """
+    if not weights:
+        _LOGGER.warning('network %s: only the parts with public weights are trained; its own parts '
+                        'are random until it is trained', network.name)
+    elif weights != 'random':
+        tensors, _ = read_weights(Path(weights))
+        load_weights(network, convert(tensors) if convert else tensors, weights)

@@ -1,0 +1,48 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Public checkpoints: their names of tensors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import re
+
+from torch import Tensor
+
+__all__ = ['rename']
+
+
+def rename(tensors: Mapping[str, Tensor], rules: Sequence[tuple[str, str]], *,
+           drop: str = r'(?!)') -> dict[str, Tensor]:
+    """
+    Rename the tensors of a checkpoint.
+
+    :param rules: (pattern, replacement) pairs for :func:`re.sub`; each name is changed by the
+        first whose pattern matches from its beginning, and kept when none does, so that what is
+        not known is reported by name when it is loaded.
+    :param drop: names that match from their beginning are left out: parts a place network has no
+        use for.
+    """
+    renamed = {}
+    for name, tensor in tensors.items():
+        if re.match(drop, name):
+            continue
+        for pattern, replacement in rules:
+            if re.match(pattern, name):
+                name = re.sub(pattern, replacement, name, count=1)
+                break
+        renamed[name] = tensor
+    return renamed
