@@ -66,8 +66,8 @@ def load_network(network: PlaceNetwork, weights: str,
         ours as they are.
     """
     if not weights:
-        _LOGGER.warning('network %s: only the parts with public weights are trained; its own parts '
-                        'are random until it is trained', network.name)
+        _LOGGER.warning('network %s: only the parts with public weights are trained; its own '
+                        'parts are random until it is trained', network.name)
     elif weights != 'random':
         tensors, _ = read_weights(Path(weights))
         load_weights(network, convert(tensors) if convert else tensors, weights)
