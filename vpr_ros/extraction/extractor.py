@@ -26,6 +26,7 @@ import numpy as np
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.engines.engine import Engine
 from vpr_ros.extraction.preparation import prepare
+from vpr_ros.extraction.sequences import SlidingEngine
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import SOURCE_OPTIONS
@@ -40,12 +41,23 @@ __all__ = ['Extractor', 'make_extractor']
 
 
 class Extractor:
-    """Describes frames with one network on one engine."""
+    """
+    Describes frames with one network on one engine.
 
-    def __init__(self, identity: NetworkIdentity, engine: Engine, *, batch_size: int = 16) -> None:
+    A network of sequences describes a frame together with those before it: the frames of a camera
+    then come in the order they were taken, and :meth:`restart` begins another sequence.
+    """
+
+    def __init__(self, identity: NetworkIdentity, engine: Engine | SlidingEngine, *,
+                 batch_size: int = 16) -> None:
         self.identity = identity
         self._engine = engine
         self._batch_size = batch_size
+
+    def restart(self) -> None:
+        """Forget earlier frames: what comes next was not taken after them."""
+        if isinstance(self._engine, SlidingEngine):
+            self._engine.restart()
 
     def describe(self, frame: Frame) -> Description:
         """Describe one frame."""
@@ -56,7 +68,10 @@ class Extractor:
         if not frames:
             return []
         images = np.stack([prepare(f.image, self.identity.preprocessing) for f in frames])
-        output = self._engine.run(images)
+        if isinstance(self._engine, SlidingEngine):
+            output = self._engine.describe(frames, images)
+        else:
+            output = self._engine.run(images)
         if not np.isfinite(output.descriptors).all():
             raise VprError(f'network {self.identity.name} returned a descriptor that is not '
                            'finite: its weights or its engine are broken')
@@ -84,6 +99,8 @@ def make_extractor(settings: ExtractionSettings,
     # Heavy, and message code must work without it.
     import torch
     from vpr_ros.extraction.engines.eager import EagerEngine
+    from vpr_ros.extraction.engines.eager import EagerSequenceEngine
+    from vpr_ros.networks.base import SequenceNetwork
     from vpr_ros.networks.registry import create_network
 
     if settings.threads:
@@ -109,8 +126,14 @@ def make_extractor(settings: ExtractionSettings,
         raise VprError(
             f'network {name!r} is not the one that made this map ({differences}): give the same '
             'weights and options in extraction.options, or build the map again')
-    return Extractor(identity, EagerEngine(network, _device(settings.device)),
-                     batch_size=settings.batch_size)
+    device = _device(settings.device)
+    engine: Engine | SlidingEngine
+    if isinstance(network, SequenceNetwork):
+        engine = SlidingEngine(EagerSequenceEngine(network, device),
+                               spacing_ns=round(settings.sequence_spacing_s * 1e9))
+    else:
+        engine = EagerEngine(network, device)
+    return Extractor(identity, engine, batch_size=settings.batch_size)
 
 
 def _options(text: str) -> dict[str, object]:

@@ -37,5 +37,9 @@ class ExtractionSettings(Settings):
         'auto', 'Where it runs: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1".')
     threads: int = setting(
         0, 'CPU threads of the network; 0 leaves the choice to the library.', ge=0)
+    sequence_spacing_s: float = setting(
+        0.0, 'Seconds between the frames of a sequence, for networks that describe sequences; 0: '
+        'every frame that comes. Where a robot sees more frames a second than its map holds, set '
+        'the distance in time that its map has.', ge=0.0)
     batch_size: int = setting(
         16, 'Images described together when a map is built.', ge=1, le=1024)

@@ -48,6 +48,7 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
     if extractor.identity != place_map.network:
         raise ValueError('the extractor is not the network of this map')
     place_map.add_session(session, source=source)
+    extractor.restart()
     described = extractor.describe_all(select_keyframes(frames, settings))
     places = (_place(frame, description, settings) for frame, description in described)
     added = 0

@@ -87,6 +87,7 @@ class Localizer:
     def reset(self) -> None:
         """Forget all evidence, as after a restart."""
         self._filter.reset()
+        self._extractor.restart()
         self._last_ns = None
 
     def localize(self, frame: Frame) -> tuple[Description, Localization]:

@@ -17,13 +17,20 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 import torch
+from vpr_ros.extraction.engines.engine import Encoding
 from vpr_ros.extraction.engines.engine import EngineOutput
+from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
+from vpr_ros.networks.base import SequenceNetwork
 
-__all__ = ['EagerEngine']
+__all__ = ['EagerEngine', 'EagerSequenceEngine']
+
+AnyNetwork = TypeVar('AnyNetwork', bound=PlaceNetwork)
 
 
 class EagerEngine:
@@ -31,19 +38,54 @@ class EagerEngine:
 
     def __init__(self, network: PlaceNetwork, device: torch.device) -> None:
         self._device = device
-        if device.type == 'cuda':
-            # TF32 rounds what is multiplied to 10 bits: descriptors would differ from those that
-            # a CPU wrote into the map.
-            torch.backends.cudnn.allow_tf32 = False
-            torch.backends.cuda.matmul.allow_tf32 = False
-        # On a CPU channels-last convolutions are several times faster for small networks.
-        self._network = network.to(device).to(memory_format=torch.channels_last)
+        self._network = _placed(network, device)
 
     def run(self, images: NDArray[Any]) -> EngineOutput:
         """Describe images (B, h, w, 3) uint8 RGB of the network's input size."""
         with torch.inference_mode():
-            # permute of an (B, h, w, 3) array is channels-last already: nothing is copied
-            batch = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2)
-            output = self._network(batch.float().div_(255.0))
-            attention = None if output.attention is None else output.attention.cpu().numpy()
-            return EngineOutput(output.descriptors.cpu().numpy(), attention)
+            return _fetched(self._network(_batch(images, self._device)))
+
+
+class EagerSequenceEngine:
+    """Run a network of sequences operation by operation."""
+
+    def __init__(self, network: SequenceNetwork, device: torch.device) -> None:
+        self._device = device
+        self._network = _placed(network, device)
+        self.length = network.length
+
+    def encode(self, images: NDArray[Any]) -> list[Encoding]:
+        """Return what is kept of each of the images (B, h, w, 3) uint8 RGB."""
+        with torch.inference_mode():
+            # Copies: a row of a batch would keep all of it in memory.
+            return [row.clone() for row in self._network.encode(_batch(images, self._device))]
+
+    def aggregate(self, sequences: list[list[Encoding]]) -> EngineOutput:
+        """Describe sequences of S encodings each, oldest first."""
+        with torch.inference_mode():
+            outputs = [_fetched(self._network.aggregate(torch.stack(sequence)[None]))
+                       for sequence in sequences]
+        attention = None
+        if outputs[0].attention is not None:
+            attention = np.concatenate([o.attention for o in outputs if o.attention is not None])
+        return EngineOutput(np.concatenate([o.descriptors for o in outputs]), attention)
+
+
+def _placed(network: AnyNetwork, device: torch.device) -> AnyNetwork:
+    if device.type == 'cuda':
+        # TF32 rounds what is multiplied to 10 bits: descriptors would differ from those that
+        # a CPU wrote into the map.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+    # On a CPU channels-last convolutions are several times faster for small networks.
+    return network.to(device).to(memory_format=torch.channels_last)
+
+
+def _batch(images: NDArray[Any], device: torch.device) -> torch.Tensor:
+    # permute of an (B, h, w, 3) array is channels-last already: nothing is copied
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def _fetched(output: NetworkOutput) -> EngineOutput:
+    attention = None if output.attention is None else output.attention.cpu().numpy()
+    return EngineOutput(output.descriptors.cpu().numpy(), attention)

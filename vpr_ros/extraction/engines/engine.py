@@ -23,7 +23,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Engine', 'EngineOutput']
+__all__ = ['Encoding', 'Engine', 'EngineOutput', 'SequenceEngine']
+
+# What an engine keeps of a frame of a sequence, in a form that only the engine knows.
+Encoding = Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,4 +47,21 @@ class Engine(Protocol):
 
     def run(self, images: NDArray[Any]) -> EngineOutput:
         """Describe images (B, h, w, 3) uint8 RGB of the network's input size."""
+        ...
+
+
+class SequenceEngine(Protocol):
+    """Runs one network of sequences on one device, so that each frame is encoded only once."""
+
+    @property
+    def length(self) -> int:
+        """Return S, the number of frames of a sequence."""
+        ...
+
+    def encode(self, images: NDArray[Any]) -> list[Encoding]:
+        """Return what is kept of each of the images (B, h, w, 3) uint8 RGB."""
+        ...
+
+    def aggregate(self, sequences: list[list[Encoding]]) -> EngineOutput:
+        """Describe sequences of S encodings each, oldest first."""
         ...
