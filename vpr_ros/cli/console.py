@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import TypeVar
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ['fail', 'progress', 'say', 'table']
+__all__ = ['columns', 'fail', 'progress', 'say', 'table']
 
 Item = TypeVar('Item')
 
@@ -60,6 +61,34 @@ def table(rows: list[tuple[str, str]]) -> None:
     for name, value in rows:
         grid.add_row(escape(name), escape(value))
     _console().print(grid)
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int = 0) -> None:
+    """
+    Print a table with a header.
+
+    :param numbers: how many of the last columns hold numbers and stand to the right.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for at, title in enumerate(header):
+        number = at >= len(header) - numbers
+        grid.add_column(title, justify='right' if number else 'left',
+                        no_wrap=number or at == 0, overflow='fold')
+    for row in rows:
+        grid.add_row(*map(escape, row))
+    # Long texts are broken to fit a terminal; a file has room for whole lines.
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        wide = console.options.update(max_width=10 ** 4)
+        console.width = max(console.width, Measurement.get(console, wide, grid).maximum)
+    console.print(grid)
+    console.print()
 
 
 @contextmanager

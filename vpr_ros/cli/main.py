@@ -27,6 +27,7 @@ from vpr_ros.cli import bag
 from vpr_ros.cli import demo
 from vpr_ros.cli import localize
 from vpr_ros.cli import map as map_commands
+from vpr_ros.cli import networks
 from vpr_ros.cli import train
 from vpr_ros.cli.console import fail
 from vpr_ros.errors import VprError
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.add_typer(map_commands.app, name='map')
 app.command('localize')(localize.localize)
 app.add_typer(bag.app, name='bag')
+app.command('networks')(networks.networks)
 app.command('attention')(attention.attention)
 app.command('demo')(demo.demo)
 app.add_typer(train.app, name='train')

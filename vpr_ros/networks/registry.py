@@ -28,13 +28,15 @@ from typing import TYPE_CHECKING
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 from vpr_ros.networks.identity import SOURCE_OPTIONS
+from vpr_ros.networks.options import factory_options
+from vpr_ros.networks.options import NetworkOption
 
 if TYPE_CHECKING:
     from vpr_ros.networks.base import PlaceNetwork
 
 __all__ = [
-    'create_network', 'network_entry', 'network_names', 'network_variants', 'NetworkEntry',
-    'register_network',
+    'create_network', 'network_entry', 'network_names', 'network_options', 'network_variants',
+    'NetworkEntry', 'register_network',
 ]
 
 @dataclass(frozen=True)
@@ -87,6 +89,12 @@ def network_variants(name: str) -> dict[str, dict[str, object]]:
     module, _ = _factory(name)
     known = getattr(module, 'VARIANTS', {'': {}})
     return {label: dict(options) for label, options in known.items()}
+
+
+def network_options(name: str) -> dict[str, NetworkOption]:
+    """Return the options that :func:`create_network` takes for a network, by name."""
+    _, factory = _factory(name)
+    return factory_options(factory)
 
 
 def network_names() -> list[str]:
