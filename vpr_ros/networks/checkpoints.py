@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import re
 
 from torch import Tensor
+from vpr_ros.errors import VprError
 
 __all__ = ['rename']
 
@@ -35,14 +36,19 @@ def rename(tensors: Mapping[str, Tensor], rules: Sequence[tuple[str, str]], *,
         not known is reported by name when it is loaded.
     :param drop: names that match from their beginning are left out: parts a place network has no
         use for.
+    :raises VprError: when two tensors get one name.
     """
-    renamed = {}
-    for name, tensor in tensors.items():
-        if re.match(drop, name):
+    renamed: dict[str, Tensor] = {}
+    for original, tensor in tensors.items():
+        if re.match(drop, original):
             continue
+        name = original
         for pattern, replacement in rules:
             if re.match(pattern, name):
                 name = re.sub(pattern, replacement, name, count=1)
                 break
+        if name in renamed:
+            raise VprError(f'two tensors of this checkpoint are {name} here, one of them '
+                           f'{original}: it holds more than one network')
         renamed[name] = tensor
     return renamed

@@ -29,7 +29,8 @@ __all__ = ['initialise', 'seeded']
 def seeded(seed: int) -> Iterator[None]:
     """Draw random numbers from a seed of one's own and leave the caller's generator as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # torch.manual_seed would seed the generators of accelerators as well, for good.
+        torch.default_generator.manual_seed(seed)
         yield
 
 

@@ -16,6 +16,10 @@
 Vectors of locally aggregated descriptors with soft assignment.
 
 Arandjelovic, Gronat, Torii, Pajdla, Sivic: NetVLAD, CVPR 2016, equations 1 to 4.
+
+Norms, softmax and sums are taken in float32 at least, whatever the precision of the network: the
+logits of a sharp assignment differ by less than bfloat16 can tell, and float16 can hold neither
+the sums nor the epsilon of a norm.
 """
 
 from __future__ import annotations
@@ -31,12 +35,20 @@ from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.errors import VprError
 
-__all__ = ['fit_clusters', 'locations', 'normalise_vlad', 'Vlad']
+__all__ = ['fit_clusters', 'locations', 'normalise_vlad', 'precise', 'Vlad']
+
+# How much more weight the nearest cluster gets than the next, on average.
+_CONTRAST = 100.0
+
+
+def precise(tensor: Tensor) -> Tensor:
+    """Return a tensor in float32, or as it is where it is more precise."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def locations(features: Tensor) -> Tensor:
     """Return the L2-normalised features of all locations: (B, C, H, W) to (B, H * W, C)."""
-    return F.normalize(features.flatten(2).transpose(1, 2), dim=2)
+    return F.normalize(precise(features).flatten(2).transpose(1, 2), dim=2)
 
 
 def normalise_vlad(sums: Tensor) -> Tensor:
@@ -49,14 +61,19 @@ class Vlad(nn.Module):
     Residuals to learned clusters, ``V_k = sum_i w_i a_k(x_i) (x_i - c_k)``.
 
     ``a`` is the softmax of ``assignment x_i`` over the clusters; as in the published networks it
-    has no bias.
+    has no bias. Our choice: before :meth:`start_from` the clusters are random directions with the
+    assignment that belongs to them, so that a network without clusters still tells images apart.
     """
 
     def __init__(self, channels: int, *, clusters: int = 64) -> None:
         super().__init__()
-        self.centroids = nn.Parameter(torch.rand(clusters, channels))
-        self.assignment = nn.Parameter(torch.empty(clusters, channels))
-        nn.init.kaiming_uniform_(self.assignment, a=math.sqrt(5))
+        if clusters < 2:
+            raise ValueError(f'VLAD needs 2 clusters at least, got {clusters}')
+        # The two highest of K projections of a random direction are about this far apart.
+        gap = 1.0 / math.sqrt(2.0 * channels * math.log(clusters))
+        directions = F.normalize(torch.randn(clusters, channels))
+        self.centroids = nn.Parameter(directions)
+        self.assignment = nn.Parameter(math.log(_CONTRAST) / gap * directions)
 
     @property
     def dimension(self) -> int:
@@ -69,12 +86,14 @@ class Vlad(nn.Module):
 
         :param x: (B, N, C), L2-normalised unless a paper says otherwise.
         :param weights: (B, N) of each location, or None for 1.
-        :returns: (B, K, C).
+        :returns: (B, K, C) in float32 at least.
         """
-        assigned = torch.softmax(x @ self.assignment.T, dim=2)
+        x = precise(x)
+        assigned = torch.softmax(x @ precise(self.assignment).T, dim=2)
         if weights is not None:
-            assigned = assigned * weights[:, :, None]
-        return assigned.transpose(1, 2) @ x - assigned.sum(dim=1)[:, :, None] * self.centroids
+            assigned = assigned * precise(weights)[:, :, None]
+        mass = assigned.sum(dim=1)[:, :, None]
+        return assigned.transpose(1, 2) @ x - mass * precise(self.centroids)
 
     def start_from(self, features: NDArray[Any], *, seed: int = 0) -> None:
         """Start from clusters of real features (n, C), see :func:`fit_clusters`."""
@@ -93,7 +112,7 @@ def fit_clusters(features: NDArray[Any], clusters: int, *,
     on average the nearest cluster gets a hundred times the weight of the next, as published with
     NetVLAD.
 
-    :param features: (n, C); they are L2-normalised here.
+    :param features: (n, C), finite; they are L2-normalised here.
     :returns: centroids (clusters, C) and assignment (clusters, C).
     """
     import faiss
@@ -102,12 +121,18 @@ def fit_clusters(features: NDArray[Any], clusters: int, *,
     if points.ndim != 2 or len(points) < clusters or clusters < 2:
         raise VprError(f'{clusters} clusters need a table of at least as many features, and two '
                        f'clusters at least, got an array of shape {points.shape}')
+    if not np.isfinite(points).all():
+        raise VprError('features to cluster must be finite: the network that made them, or its '
+                       'input, is broken')
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
-    kmeans = faiss.Kmeans(points.shape[1], clusters, niter=100, seed=seed, nredo=1,
+    kmeans = faiss.Kmeans(points.shape[1], clusters, niter=100, seed=seed,
                           min_points_per_centroid=1, max_points_per_centroid=len(points))
     kmeans.train(points)
     centroids = np.asarray(kmeans.centroids, np.float32).reshape(clusters, -1)
     directions = centroids / np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-12)
-    best = np.sort(points @ directions.T, axis=1)[:, ::-1]
-    gap = float(np.mean(best[:, 0] - best[:, 1]))
-    return centroids, (-math.log(0.01) / max(gap, 1e-6) * directions).astype(np.float32)
+    best = np.sort(points @ directions.T, axis=1)
+    gap = float(np.mean(best[:, -1] - best[:, -2]))
+    if gap < 1e-6:
+        raise VprError(f'{len(points)} features are too much alike for {clusters} clusters: '
+                       'sample them from more images')
+    return centroids, (math.log(_CONTRAST) / gap * directions).astype(np.float32)
