@@ -14,6 +14,8 @@
 
 """Pooling against loops."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -21,6 +23,7 @@ from torch.nn import functional as F
 from vpr_ros.networks.pooling import attentive_pyramid_pool
 from vpr_ros.networks.pooling import GeM
 from vpr_ros.networks.pooling import gem
+from vpr_ros.networks.pooling import max_pyramid_pool
 
 
 def literal_gem(x, p, eps=1e-6):
@@ -115,3 +118,22 @@ def test_what_gets_no_attention_does_not_count():
 def test_no_attention_at_all_is_zero_not_nan():
     pooled = attentive_pyramid_pool(torch.rand(1, 2, 4, 4), torch.zeros(1, 4, 4), (2, 1))
     assert (pooled == 0).all()
+
+
+@pytest.mark.parametrize(('height', 'width'), [(8, 8), (10, 14), (5, 7), (2, 3), (1, 1)])
+def test_pyramid_of_maxima_is_the_loop(height, width):
+    features = torch.randn(2, 3, height, width, dtype=torch.float64)
+    wanted = []
+    for grid in (4, 3, 1):
+        for channel in range(3):
+            for row in range(grid):
+                for column in range(grid):
+                    cell = features[1, channel,
+                                    math.floor(row * height / grid):
+                                    math.ceil((row + 1) * height / grid),
+                                    math.floor(column * width / grid):
+                                    math.ceil((column + 1) * width / grid)]
+                    wanted.append(max(cell.flatten().tolist()))
+    result = max_pyramid_pool(features, (4, 3, 1))
+    assert result.shape == (2, 3 * 26)
+    assert result[1].tolist() == wanted

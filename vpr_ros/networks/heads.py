@@ -15,26 +15,45 @@
 """
 From a feature map and its attention to a descriptor: the heads that any trunk can end in.
 
-Attention is rescaled to mean 1 where a head averages, so that even attention is none.
+Attention is rescaled to mean 1 where a head averages, so that even attention is none. Pooling is
+done in float32 at least: in float16 the cube of a feature overflows, and the smallest norm that
+can be divided by is 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.errors import unknown_name
 from vpr_ros.networks.pooling import attentive_pyramid_pool
 from vpr_ros.networks.pooling import GeM
+from vpr_ros.networks.pooling import max_pyramid_pool
 from vpr_ros.networks.vlad import locations
 from vpr_ros.networks.vlad import normalise_vlad
+from vpr_ros.networks.vlad import precise
 from vpr_ros.networks.vlad import Vlad
 
-__all__ = ['Head', 'HEADS']
+__all__ = ['finish', 'Head', 'HEADS', 'projection']
 
-HEADS = ('flatten', 'gem', 'spp', 'vlad', 'average', 'max')
+HEADS = ('flatten', 'gem', 'spp', 'spp_max', 'vlad', 'average', 'max')
+
+
+def projection(size: int, dimension: int) -> nn.Linear | None:
+    """Return a learned projection to ``dimension`` numbers, or None where that is 0."""
+    if dimension < 0:
+        raise ValueError(f'dimension must be 0 (no projection) or more, got {dimension}')
+    return nn.Linear(size, dimension) if dimension else None
+
+
+def finish(pooled: Tensor, project: nn.Linear | None, dtype: torch.dtype) -> Tensor:
+    """Return descriptors (B, D) of a precision: pooled (B, S), projected and L2-normalised."""
+    if project is not None:
+        pooled = precise(project(pooled.to(project.weight.dtype)))
+    return F.normalize(pooled).to(dtype)
 
 
 class Head(nn.Module):
@@ -43,7 +62,7 @@ class Head(nn.Module):
 
     :param kind: one of :data:`HEADS`.
     :param grid: (H, W) of the map; only 'flatten' needs it, and then takes no other.
-    :param grids: cells per side of the pyramid of 'spp'.
+    :param grids: cells per side of the pyramid of averages 'spp' and of maxima 'spp_max'.
     :param dimension: size after a learned projection; 0 for none.
     """
 
@@ -53,8 +72,8 @@ class Head(nn.Module):
         super().__init__()
         if kind not in HEADS:
             raise unknown_name('head', kind, HEADS)
-        if dimension < 0:
-            raise ValueError(f'dimension must be 0 (no projection) or more, got {dimension}')
+        if kind == 'flatten' and min(grid) < 1:
+            raise ValueError(f'a flattened descriptor needs the grid of the map, got {grid}')
         self.kind = kind
         self.grid = grid
         self.grids = tuple(grids)
@@ -63,18 +82,18 @@ class Head(nn.Module):
             size *= grid[0] * grid[1]
         elif kind == 'gem':
             self.pool = GeM(p)
-        elif kind == 'spp':
+        elif kind in ('spp', 'spp_max'):
             size *= sum(g * g for g in grids)
         elif kind == 'vlad':
             self.vlad = Vlad(channels, clusters=clusters)
             size = self.vlad.dimension
-        self.project = nn.Linear(size, dimension) if dimension else None
+        self.project = projection(size, dimension)
         self.dimension = dimension or size
 
     def forward(self, features: Tensor, attention: Tensor | None = None) -> Tensor:
         """Return L2-normalised descriptors; without attention all locations count alike."""
-        pooled = self._pool(features, attention)
-        return F.normalize(pooled if self.project is None else self.project(pooled))
+        pooled = self._pool(precise(features), None if attention is None else precise(attention))
+        return finish(pooled, self.project, features.dtype)
 
     def _pool(self, features: Tensor, attention: Tensor | None) -> Tensor:
         if self.kind == 'flatten':
@@ -96,4 +115,6 @@ class Head(nn.Module):
             features = features * weight[:, None]
         if self.kind == 'gem':
             return self.pool(features)
+        if self.kind == 'spp_max':
+            return max_pyramid_pool(features, self.grids)
         return features.amax(dim=(2, 3)) if self.kind == 'max' else features.mean(dim=(2, 3))

@@ -23,7 +23,7 @@ from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ['GeM', 'attentive_pyramid_pool', 'gem']
+__all__ = ['GeM', 'attentive_pyramid_pool', 'gem', 'max_pyramid_pool']
 
 
 def gem(features: Tensor, p: Tensor | float, eps: float = 1e-6) -> Tensor:
@@ -64,3 +64,14 @@ def attentive_pyramid_pool(features: Tensor, attention: Tensor, grids: Sequence[
     weight = attention / attention.mean(dim=(1, 2), keepdim=True).clamp(min=1e-12)
     weighted = features * weight[:, None]
     return torch.cat([F.adaptive_avg_pool2d(weighted, g).flatten(1) for g in grids], dim=1)
+
+
+def max_pyramid_pool(features: Tensor, grids: Sequence[int]) -> Tensor:
+    """
+    Pool the largest of each channel over the cells of several grids (He et al. 2014).
+
+    :param features: (B, C, H, W).
+    :param grids: cells per side, for example (4, 3, 2, 1): 30 cells.
+    :returns: (B, C * cells).
+    """
+    return torch.cat([F.adaptive_max_pool2d(features, g).flatten(1) for g in grids], dim=1)
