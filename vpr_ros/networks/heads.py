@@ -32,9 +32,9 @@ from vpr_ros.errors import unknown_name
 from vpr_ros.networks.pooling import attentive_pyramid_pool
 from vpr_ros.networks.pooling import GeM
 from vpr_ros.networks.pooling import max_pyramid_pool
+from vpr_ros.networks.precision import precise
 from vpr_ros.networks.vlad import locations
 from vpr_ros.networks.vlad import normalise_vlad
-from vpr_ros.networks.vlad import precise
 from vpr_ros.networks.vlad import Vlad
 
 __all__ = ['finish', 'Head', 'HEADS', 'projection']
@@ -104,7 +104,8 @@ class Head(nn.Module):
             return (features if attention is None else features * attention[:, None]).flatten(1)
         weight = None
         if attention is not None:
-            weight = attention / attention.mean(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+            size = attention.abs().mean(dim=(1, 2), keepdim=True)
+            weight = attention / size.clamp(min=1e-12)
         if self.kind == 'vlad':
             return normalise_vlad(self.vlad(
                 locations(features), None if weight is None else weight.flatten(1)))

@@ -57,11 +57,11 @@ def attentive_pyramid_pool(features: Tensor, attention: Tensor, grids: Sequence[
     is not normalised within a cell: a cell of sky says little, and says it quietly.
 
     :param features: (B, C, H, W).
-    :param attention: (B, H, W) >= 0.
+    :param attention: (B, H, W); where it is of both signs, its absolute values get mean 1.
     :param grids: cells per side, for example (4, 2, 1): 21 cells.
     :returns: (B, C * cells).
     """
-    weight = attention / attention.mean(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    weight = attention / attention.abs().mean(dim=(1, 2), keepdim=True).clamp(min=1e-12)
     weighted = features * weight[:, None]
     return torch.cat([F.adaptive_avg_pool2d(weighted, g).flatten(1) for g in grids], dim=1)
 

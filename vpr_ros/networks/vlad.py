@@ -34,16 +34,13 @@ from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.errors import VprError
+from vpr_ros.networks.precision import precise
+from vpr_ros.networks.precision import without_autocast
 
-__all__ = ['fit_clusters', 'locations', 'normalise_vlad', 'precise', 'Vlad']
+__all__ = ['fit_clusters', 'locations', 'normalise_vlad', 'Vlad']
 
 # How much more weight the nearest cluster gets than the next, on average.
 _CONTRAST = 100.0
-
-
-def precise(tensor: Tensor) -> Tensor:
-    """Return a tensor in float32, or as it is where it is more precise."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def locations(features: Tensor) -> Tensor:
@@ -89,11 +86,12 @@ class Vlad(nn.Module):
         :returns: (B, K, C) in float32 at least.
         """
         x = precise(x)
-        assigned = torch.softmax(x @ precise(self.assignment).T, dim=2)
-        if weights is not None:
-            assigned = assigned * precise(weights)[:, :, None]
-        mass = assigned.sum(dim=1)[:, :, None]
-        return assigned.transpose(1, 2) @ x - mass * precise(self.centroids)
+        with without_autocast(x):
+            assigned = torch.softmax(x @ precise(self.assignment).T, dim=2)
+            if weights is not None:
+                assigned = assigned * precise(weights)[:, :, None]
+            mass = assigned.sum(dim=1)[:, :, None]
+            return assigned.transpose(1, 2) @ x - mass * precise(self.centroids)
 
     def start_from(self, features: NDArray[Any], *, seed: int = 0) -> None:
         """Start from clusters of real features (n, C), see :func:`fit_clusters`."""
