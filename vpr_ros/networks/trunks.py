@@ -83,13 +83,17 @@ class Trunk(nn.Module):
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Return (h, w) of the last map of images of that size, without computing it."""
+        return self.grids(height, width)[-1]
+
+    def grids(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Return (h, w) of each map of images of that size, without computing them."""
         body = deepcopy(self.body).to('meta')
         try:
-            shape = body(torch.empty(1, 3, height, width, device='meta'))[self.layers[-1]].shape
+            found = body(torch.empty(1, 3, height, width, device='meta'))
         except (RuntimeError, ValueError) as error:
             raise ValueError(f'this trunk takes no images of {height} x {width} pixels '
                              f'({error})') from error
-        return int(shape[2]), int(shape[3])
+        return [(int(found[layer].shape[2]), int(found[layer].shape[3])) for layer in self.layers]
 
 
 def imagenet_preprocessing(height: int, width: int) -> Preprocessing:
