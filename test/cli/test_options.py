@@ -12,10 +12,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Settings from a file, from -p and from flags."""
+"""Settings from a file, from -p and from flags; lists of networks."""
 
 import pytest
 from vpr_ros.cli.options import read_settings
+from vpr_ros.cli.options import split_networks
 from vpr_ros.errors import VprError
 from vpr_ros.settings import LocalizeSettings
 
@@ -41,3 +42,24 @@ def test_texts_need_no_quotes():
 def test_numbers_are_still_numbers():
     with pytest.raises(VprError, match='matching.candidates must be an integer'):
         read_settings(LocalizeSettings, 'localizer', None, ['matching.candidates:=many'])
+
+
+@pytest.mark.parametrize(('text', 'networks'), [
+    ('compact', [('compact', '')]),
+    ('compact, gem{p: 1} ,thumbnail',
+     [('compact', ''), ('gem', '{p: 1}'), ('thumbnail', '')]),
+    ('gem{trunk: vgg16, p: 1},gem {trunk: resnet18,\nlayer: layer2}',
+     [('gem', '{trunk: vgg16, p: 1}'), ('gem', '{trunk: resnet18,\nlayer: layer2}')]),
+    ('gem{weights: "a,b}.pth"},gem{grids: {a: [1, 2]}}',
+     [('gem', '{weights: "a,b}.pth"}'), ('gem', '{grids: {a: [1, 2]}}')]),
+])
+def test_networks_with_their_options(text, networks):
+    assert split_networks(text) == networks
+
+
+@pytest.mark.parametrize('text', [
+    '', 'compact,', ',compact', 'gem{p: 1', 'gem p: 1}', 'gem{p: 1}}', 'gem{p: 1}x', '{p: 1}',
+    'gem{weights: "a}'])
+def test_a_list_of_networks_that_is_none(text):
+    with pytest.raises(VprError, match='networks'):
+        split_networks(text)

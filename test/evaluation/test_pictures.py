@@ -93,6 +93,18 @@ def test_pictures_fit_and_keep_their_shape(shape, limit, wanted):
     assert fit_within(np.zeros((*shape, 3), np.uint8), *limit).shape[:2] == wanted
 
 
+@pytest.mark.parametrize(('shape', 'wanted'), [
+    ((32, 64), (160, 320)), ((100, 20), (320, 64)), ((540, 960), (180, 320)),
+    ((320, 100), (320, 100))])
+def test_small_pictures_grow_where_asked_to(shape, wanted):
+    image = np.zeros((*shape, 3), np.uint8)
+    image[:, shape[1] // 2:] = 200
+    grown = fit_within(image, 320, 320, enlarge=True)
+    assert grown.shape[:2] == wanted
+    assert grown[:, 2].max() == 0
+    assert grown[:, -3].min() == 200
+
+
 def test_encoded_pictures_come_back():
     image = np.zeros((20, 30, 3), np.uint8)
     image[:, :15, 0] = 255

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vpr_ros.config import Settings
 
 __all__ = ['Assignments', 'Bag', 'Camera', 'Config', 'Images', 'read_settings',
-           'refuse_existing', 'Topic']
+           'refuse_existing', 'split_networks', 'Topic']
 
 Bag = Annotated[Path | None, typer.Option(
     '--bag', metavar='BAG', help='A rosbag2 (.mcap, .db3 or folder) or rosbag1 (.bag) recording.')]
@@ -70,3 +70,42 @@ def read_settings(model: type[AnySettings], node: str, config: Path | None,
     values.update({name.replace('__', '.'): value for name, value in flags.items()
                    if value not in (None, '')})
     return make_settings(model, values)
+
+
+def split_networks(text: str) -> list[tuple[str, str]]:
+    """
+    Return the name and the options of each network in a list.
+
+    :param text: as ``compact,gem{trunk: resnet50, weights: imagenet}``: names separated by commas,
+        each with a YAML mapping in braces behind it where it has options.
+    :returns: options as text with the braces; empty where there are none.
+    """
+    found = []
+    for part in _outside_braces(text):
+        name, brace, options = part.partition('{')
+        if not name.strip() or (brace and not options.endswith('}')):
+            raise VprError('expected networks as name,name{option: value, option: value}, got '
+                           f'{part!r} in {text!r}')
+        found.append((name.strip(), brace + options))
+    return found
+
+
+def _outside_braces(text: str) -> list[str]:
+    """Split at the commas that are neither in braces nor in quotes."""
+    parts, depth, quote = [''], 0, ''
+    for letter in text:
+        if quote:
+            quote = '' if letter == quote else quote
+        elif letter in '\'"' and depth:
+            quote = letter
+        elif letter in '{}':
+            depth += 1 if letter == '{' else -1
+        elif letter == ',' and not depth:
+            parts.append('')
+            continue
+        parts[-1] += letter
+        if depth < 0:
+            break
+    if depth or quote:
+        raise VprError(f'braces or quotes do not close in the networks {text!r}')
+    return [part.strip() for part in parts]

@@ -131,17 +131,23 @@ def colour_matrix(matrix: ArrayLike, low: float, high: float) -> Array:
     return np.asarray(matrix_colours()[levels])
 
 
-def fit_within(image: ArrayLike, max_width: int, max_height: int) -> Array:
-    """Shrink an RGB image to fit, keeping its shape; a smaller one is returned as it is."""
+def fit_within(image: ArrayLike, max_width: int, max_height: int, *,
+               enlarge: bool = False) -> Array:
+    """
+    Shrink an RGB image to fit, keeping its shape.
+
+    :param enlarge: let a smaller one grow until it fits; otherwise it is returned as it is.
+    """
     import cv2
 
     picture = _rgb(image)
     height, width = picture.shape[:2]
     scale = min(max_width / width, max_height / height)
-    if scale >= 1:
+    if scale == 1 or (scale > 1 and not enlarge):
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(
+        picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
 def encode_jpeg(image: ArrayLike, *, quality: int = 80) -> bytes:
