@@ -23,7 +23,10 @@ import re
 from torch import Tensor
 from vpr_ros.errors import VprError
 
-__all__ = ['rename']
+__all__ = ['matrix', 'rename', 'sequential_trunk']
+
+# The parts of a ResNet in the order in which they are computed.
+_RESNET = ('conv1', 'bn1', 'relu', 'maxpool', 'layer1', 'layer2', 'layer3', 'layer4')
 
 
 def rename(tensors: Mapping[str, Tensor], rules: Sequence[tuple[str, str]], *,
@@ -52,3 +55,22 @@ def rename(tensors: Mapping[str, Tensor], rules: Sequence[tuple[str, str]], *,
                            f'{original}: it holds more than one network')
         renamed[name] = tensor
     return renamed
+
+
+def matrix(tensor: Tensor) -> Tensor:
+    """Return the weights (D, C, 1, ...) of a 1 x 1 convolution as (D, C), others as they are."""
+    is_convolution = tensor.ndim > 2 and tensor.shape[2:].numel() == 1
+    return tensor.flatten(1) if is_convolution else tensor
+
+
+def sequential_trunk(trunk: str, prefix: str) -> list[tuple[str, str]]:
+    """
+    Return the rules for trunks that programs keep as a plain sequence of torchvision's layers.
+
+    :param trunk: its name; a ResNet is a sequence of its parts, any other one of its 'features'.
+    :param prefix: pattern of what stands before the number of a layer.
+    """
+    if 'res' not in trunk:
+        return [(prefix + r'(\d+)\.', r'trunk.body.features.\1.')]
+    return [(f'{prefix}{number}\\.', f'trunk.body.{part}.')
+            for number, part in enumerate(_RESNET)]

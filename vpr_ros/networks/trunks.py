@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch import Tensor
+from torch.fx import Graph
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.models.feature_extraction import get_graph_node_names
@@ -33,7 +34,7 @@ from vpr_ros.networks.initialisation import initialise
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
 
-__all__ = ['imagenet_preprocessing', 'Trunk', 'trunk', 'trunk_names']
+__all__ = ['imagenet_preprocessing', 'Trunk', 'trunk', 'trunk_names', 'vlad_layer']
 
 
 # The last activation map of the trunks that the field uses; others need their layer named.
@@ -44,6 +45,8 @@ _USUAL_LAYER = {
     'resnet50': 'layer3',
     'vgg16': 'features.29',
 }
+# Their last convolution, where that map is its ReLU: VLAD is made of what ReLU would cut off too.
+_LAST_CONVOLUTION = {'alexnet': 'features.10', 'vgg16': 'features.28'}
 
 
 class Trunk(nn.Module):
@@ -106,6 +109,11 @@ def trunk_names() -> list[str]:
     return models.list_models(module=models)
 
 
+def vlad_layer(name: str, layer: str = '') -> str:
+    """Return the layer that VLAD is made of: the one named, or as published; '' for the usual."""
+    return layer or _LAST_CONVOLUTION.get(name, '')
+
+
 def trunk(name: str, *layers: str, weights: str) -> Trunk:
     """
     Make a trunk.
@@ -126,10 +134,10 @@ def trunk(name: str, *layers: str, weights: str) -> Trunk:
                        f'as {_USUAL_LAYER["resnet18"]!r} of resnet18')
     if not weights:
         raise VprError(f"trunk {name!r} needs weights: 'imagenet' lets torchvision download its "
-                       "own, or give the path of a .safetensors or .pth file")
+                       'own, or give the path of a .safetensors or .pth file')
     published = _published(name, weights)
     if published is not None:
-        return Trunk(_cut(models.get_model(name, weights=published).eval(), name, cuts), cuts)
+        return Trunk(_cut(_downloaded(name, published), name, cuts), cuts)
     tensors: dict[str, Tensor] = {}
     if weights != 'random':
         tensors, _ = read_weights(Path(weights))
@@ -149,6 +157,16 @@ def _published(name: str, weights: str) -> object | None:
     return known.__members__.get(weights)
 
 
+def _downloaded(name: str, published: object) -> nn.Module:
+    """Return the whole network with weights that torchvision has, or downloads, for it."""
+    try:
+        return models.get_model(name, weights=published).eval()
+    except (OSError, RuntimeError) as error:  # no way to the server; what came is damaged
+        raise VprError(f'torchvision could not download its {published} of trunk {name!r} '
+                       f'({error}): give the path of a .safetensors or .pth file instead'
+                       ) from error
+
+
 def _cut(model: nn.Module, name: str, cuts: Sequence[str]) -> nn.Module:
     _, nodes = get_graph_node_names(model)
     modules = {n.rsplit('.', 1)[0] for n in nodes} | set(nodes) | {
@@ -156,7 +174,22 @@ def _cut(model: nn.Module, name: str, cuts: Sequence[str]) -> nn.Module:
     for cut in cuts:
         if cut not in modules:
             raise unknown_name(f'layer of {name}', cut, modules)
-    return create_feature_extractor(model, {cut: cut for cut in cuts})
+    body = create_feature_extractor(model, {cut: cut for cut in cuts})
+    for graph in (body.train_graph, body.eval_graph):
+        _keep_maps(graph)
+    body.recompile()
+    return body
+
+
+def _keep_maps(graph: Graph) -> None:
+    """Return copies of maps that later layers use: some of them work in place."""
+    output = next(node for node in graph.nodes if node.op == 'output')
+    maps = dict(output.args[0])
+    for cut, node in maps.items():
+        if len(node.users) > 1:
+            with graph.inserting_after(node):
+                maps[cut] = graph.call_method('clone', (node,))
+    output.args = (maps,)
 
 
 def _empty(name: str, cuts: Sequence[str], *, folded: bool) -> nn.Module:
