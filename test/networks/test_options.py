@@ -19,7 +19,7 @@ from vpr_ros.networks.registry import network_names
 from vpr_ros.networks.registry import network_options
 
 
-def factory(*, file: str, length: int = 5, quiet: bool = False) -> None:
+def factory(*, file: str, length: int = 5, extra: object = None) -> None:
     """
     Make something.
 
@@ -37,13 +37,13 @@ def bare(*, scale: float = 1.0) -> None:
 
 def test_names_defaults_and_help():
     options = factory_options(factory)
-    assert [(o.name, o.default) for o in options.values()] == [
-        ('file', None), ('length', 5), ('quiet', False)]
-    assert list(options) == ['file', 'length', 'quiet']
+    assert [(o.name, o.required, o.default) for o in options.values()] == [
+        ('file', True, None), ('length', False, 5), ('extra', False, None)]
+    assert list(options) == ['file', 'length', 'extra']
     assert options['length'].help == (
         'how many frames, see vpr_ros.networks.trunks.trunk; at least 1.')
     assert options['file'].help == 'where it lies.'
-    assert options['quiet'].help == ''
+    assert options['extra'].help == ''
 
 
 def test_a_factory_without_a_docstring():

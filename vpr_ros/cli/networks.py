@@ -28,7 +28,7 @@ from vpr_ros.errors import VprError
 if TYPE_CHECKING:
     from vpr_ros.networks.measure import NetworkCost
 
-__all__ = ['networks']
+__all__ = ['networks', 'short_options', 'told_cost']
 
 _NUMBERS = ('descriptor', 'parameters', 'GFLOPs')
 _UNKNOWN = '-'
@@ -78,8 +78,7 @@ def _show(name: str) -> None:
     paper = network_entry(name).paper
     say(f'[bold]{escape(name)}[/]  {escape(paper)}\n')
     columns(['option', 'default', 'meaning'], [
-        [option.name, 'must be given' if option.default is None else repr(option.default),
-         option.help]
+        [option.name, 'must be given' if option.required else repr(option.default), option.help]
         for option in network_options(name).values()])
     rows, notes = [], []
     for label, options in network_variants(name).items():
@@ -108,7 +107,7 @@ def _measured(name: str, options: Mapping[str, object] | None = None) -> tuple[l
     try:
         cost = measure_network(name, options)
     except VprError as error:
-        return [_UNKNOWN] * (1 + len(_NUMBERS)), str(error)
+        return [_UNKNOWN] * (1 + len(_NUMBERS)), f'{name} is not measured: {error}'
     return told_cost(cost), ''
 
 
@@ -123,4 +122,4 @@ def _say_all(notes: list[str]) -> None:
     from rich.markup import escape
 
     for note in notes:
-        say(f'{_UNKNOWN}  {escape(note)}')
+        say(escape(note))

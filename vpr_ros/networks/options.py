@@ -33,13 +33,14 @@ class NetworkOption:
     """
     One keyword argument of a network's factory.
 
-    :param default: None where the option must be given.
     :param help: what the docstring says of it, as plain text; empty where it says nothing.
+    :param required: it has no default and must be given.
     """
 
     name: str
     default: object
     help: str  # noqa: A003
+    required: bool = False
 
 
 def factory_options(factory: Callable[..., object]) -> dict[str, NetworkOption]:
@@ -47,8 +48,9 @@ def factory_options(factory: Callable[..., object]) -> dict[str, NetworkOption]:
     told = {name: _plain(text) for name, text in _PARAM.findall(inspect.getdoc(factory) or '')}
     return {
         name: NetworkOption(
-            name=name, help=told.get(name, ''),
-            default=None if parameter.default is parameter.empty else parameter.default)
+            name=name, required=parameter.default is parameter.empty,
+            default=None if parameter.default is parameter.empty else parameter.default,
+            help=told.get(name, ''))
         for name, parameter in inspect.signature(factory).parameters.items()}
 
 
