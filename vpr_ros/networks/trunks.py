@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -70,6 +71,14 @@ class Trunk(nn.Module):
                                f'image becomes {shape}; choose an earlier layer')
         self.map_channels = tuple(shape[1] for shape in shapes)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Trunk:
+        made = Trunk.__new__(Trunk)
+        nn.Module.__init__(made)
+        made.body = _copied(self.body, memo)
+        made.layers, made.map_channels = self.layers, self.map_channels
+        made.training = self.training
+        return made
+
     @property
     def channels(self) -> int:
         """Return the channels of the last map."""
@@ -90,13 +99,21 @@ class Trunk(nn.Module):
 
     def grids(self, height: int, width: int) -> list[tuple[int, int]]:
         """Return (h, w) of each map of images of that size, without computing them."""
-        body = deepcopy(self.body).to('meta')
+        body = _copied(self.body, {}).to('meta')
         try:
             found = body(torch.empty(1, 3, height, width, device='meta'))
         except (RuntimeError, ValueError) as error:
             raise ValueError(f'this trunk takes no images of {height} x {width} pixels '
                              f'({error})') from error
         return [(int(found[layer].shape[2]), int(found[layer].shape[3])) for layer in self.layers]
+
+
+def _copied(body: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """Return a copy in the same mode: that of a graph module alone is in training mode."""
+    copied = deepcopy(body, memo).train(body.training)
+    for part, original in zip(copied.modules(), body.modules(), strict=True):
+        part.training = original.training
+    return copied
 
 
 def imagenet_preprocessing(height: int, width: int) -> Preprocessing:
