@@ -95,3 +95,18 @@ def test_preprocessing_refuses_sizes_that_no_network_takes(values, text):
 def test_preprocessing_refuses_to_divide_by_zero():
     with pytest.raises(ValueError, match=r'std.*\(1\.0, 0\.0, 1\.0\)'):
         Preprocessing(8, 8, std=(1.0, 0.0, 1.0))
+
+
+def test_differences_are_told_from_both_sides():
+    assert IDENTITY.differences(IDENTITY, 'in the map', 'here') == ''
+    other = dataclasses.replace(IDENTITY, dimension=128, metric='euclidean')
+    assert IDENTITY.differences(other, 'in the map', 'here') == (
+        'dimension 256 in the map, 128 here; metric cosine in the map, euclidean here')
+
+
+@pytest.mark.parametrize(('options', 'projected'), [
+    ('{"projection": {"kind": "pca", "dimension": 64}}', True), ('{"trunk": "projection"}', False),
+    ('{}', False), ('', False), ('"projection"', False), ('["projection"]', False), ('5', False),
+    ('{', False), ('[' * 100_000, False)])
+def test_whether_it_is_projected(options, projected):
+    assert dataclasses.replace(IDENTITY, options=options).projected is projected

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -119,13 +118,14 @@ def make_extractor(settings: ExtractionSettings,
     network = create_network(name, options)
     identity = network.identity()
     if expected is not None and identity != expected:
-        differences = '; '.join(
-            f'{field.name} {getattr(expected, field.name)} in the map, '
-            f'{getattr(identity, field.name)} here' for field in fields(NetworkIdentity)
-            if getattr(expected, field.name) != getattr(identity, field.name))
+        wanted = 'the same weights and options in extraction.options'
+        if expected.projected and not identity.projected:
+            wanted = ('the file of the projection that made its descriptors in '
+                      'extraction.options, "{projection: FILE}"')
         raise VprError(
-            f'network {name!r} is not the one that made this map ({differences}): give the same '
-            'weights and options in extraction.options, or build the map again')
+            f'network {name!r} is not the one that made this map '
+            f'({expected.differences(identity, "in the map", "here")}): give {wanted}, or build '
+            'the map again')
     device = _device(settings.device)
     engine: Engine | SlidingEngine
     if isinstance(network, SequenceNetwork):

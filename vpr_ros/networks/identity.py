@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import fields
 import json
 import math
 from typing import Any
@@ -85,6 +86,26 @@ class NetworkIdentity:
     def to_json(self) -> str:
         """Return the identity as JSON with sorted keys."""
         return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def projected(self) -> bool:
+        """Return whether a projection, in a file of its own, made the descriptors."""
+        try:
+            options = json.loads(self.options)
+        except (RecursionError, ValueError):
+            return False
+        return isinstance(options, dict) and 'projection' in options
+
+    def differences(self, other: NetworkIdentity, mine: str, theirs: str) -> str:
+        """
+        Say what differs, as in 'dimension 512 in the map, 128 here'; empty when nothing does.
+
+        :param mine: where this one stands, such as 'in the map', and ``theirs`` the other.
+        """
+        return '; '.join(
+            f'{field.name} {getattr(self, field.name)} {mine}, '
+            f'{getattr(other, field.name)} {theirs}' for field in fields(NetworkIdentity)
+            if getattr(self, field.name) != getattr(other, field.name))
 
     @classmethod
     def from_json(cls, text: str) -> NetworkIdentity:

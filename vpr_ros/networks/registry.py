@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import importlib
 import inspect
 import json
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ __all__ = [
     'create_network', 'network_entry', 'network_names', 'network_options', 'network_variants',
     'NetworkEntry', 'register_network',
 ]
+
 
 @dataclass(frozen=True)
 class NetworkEntry:
@@ -94,7 +96,7 @@ def network_variants(name: str) -> dict[str, dict[str, object]]:
 def network_options(name: str) -> dict[str, NetworkOption]:
     """Return the options that :func:`create_network` takes for a network, by name."""
     _, factory = _factory(name)
-    return factory_options(factory)
+    return {**factory_options(factory), **factory_options(_every_network)}
 
 
 def network_names() -> list[str]:
@@ -122,20 +124,41 @@ def create_network(name: str, options: Mapping[str, object] | None = None) -> Pl
     """
     Make a network in evaluation mode; unknown names and options are refused by name.
 
-    :param options: keyword arguments of the network's factory.
+    :param options: keyword arguments of the network's factory, and ``projection``: a file that
+        :mod:`vpr_ros.networks.projection` wrote for this very network.
     """
     given = dict(options or {})
+    projection = given.pop('projection', '')
     _, factory = _factory(name)
     signature = inspect.signature(factory)
     for option in given:
         if option not in signature.parameters:
-            raise unknown_name(f'option of network {name!r}', option, signature.parameters)
+            raise unknown_name(f'option of network {name!r}', option,
+                               [*signature.parameters, 'projection'])
     try:
         network: PlaceNetwork = factory(**given)
         network.options = _told_options(signature, given)
     except (TypeError, ValueError) as error:
         raise VprError(f'network {name!r} does not take the options {given}: {error}') from error
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return _projected(network, projection) if projection else network
+
+
+def _every_network(*, projection: str = '') -> None:
+    """
+    Stand for the options that every network takes.
+
+    :param projection: a file of ``vpr_ros pca`` that makes its descriptors smaller.
+    """
+
+
+def _projected(network: PlaceNetwork, file: object) -> PlaceNetwork:
+    from vpr_ros.networks.projection import project
+    from vpr_ros.networks.projection import read_projection
+
+    if not isinstance(file, str):
+        raise VprError(f'projection must be a file of "vpr_ros pca", got {file!r}')
+    return project(network, *read_projection(Path(file)))
 
 
 def _factory(name: str) -> tuple[ModuleType, Callable[..., PlaceNetwork]]:
@@ -153,9 +176,13 @@ def _told_options(signature: inspect.Signature, given: Mapping[str, object]) -> 
     """Return all options as an identity tells them: JSON, without files and addresses."""
     told: dict[str, object] = {}
     for name, parameter in signature.parameters.items():
-        value = given.get(name, parameter.default)
-        if type(value) is int and type(parameter.default) is float:
-            value = float(value)  # 3 and 3.0 make one network
         if name not in SOURCE_OPTIONS:
-            told[name] = value
+            told[name] = _told(given.get(name, parameter.default), parameter.default)
     return json.dumps(told, sort_keys=True)
+
+
+def _told(value: object, default: object) -> object:
+    """Return a value of the type that the option has: 3 and 3.0 make one network."""
+    if isinstance(default, tuple) and default and isinstance(value, list | tuple):
+        return [_told(each, default[0]) for each in value]
+    return float(value) if type(value) is int and type(default) is float else value
