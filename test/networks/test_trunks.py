@@ -14,14 +14,18 @@
 
 """Public trunks, cut at a layer, with weights from a file."""
 
+import socket
+
 import pytest
 from safetensors.torch import save_file
 import torch
 from torch import nn
 from torchvision import models
 from vpr_ros.errors import VprError
+from vpr_ros.networks.initialisation import seeded
 from vpr_ros.networks.trunks import trunk
 from vpr_ros.networks.trunks import trunk_names
+from vpr_ros.networks.trunks import vlad_layer
 
 
 @pytest.fixture(scope='module')
@@ -160,3 +164,137 @@ def test_the_public_folded_resnet_loads(shared_data):
     assert 0.1 < float(features.std()) < 10
     with pytest.raises(VprError, match=r'layer4\.0\.conv1\.weight is missing'):
         trunk('resnet18', 'layer4', weights=str(weights))
+
+
+def seeded_trunk(name, *layers):
+    with seeded(3):
+        return trunk(name, *layers, weights='random')
+
+
+def test_maps_of_several_layers_in_their_order(resnet, resnet_file):
+    body = trunk('resnet18', 'layer1', 'layer2', 'layer3', weights=str(resnet_file))
+    images = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        maps = body.maps(images)
+        x = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(images))))
+        for stage, features in zip((resnet.layer1, resnet.layer2, resnet.layer3), maps,
+                                   strict=True):
+            x = stage(x)
+            torch.testing.assert_close(features, x)
+        torch.testing.assert_close(body(images), x)
+    assert body.map_channels == (64, 128, 256)
+    assert body.channels == 256
+
+
+def test_maps_that_later_layers_change_in_place(resnet, resnet_file):
+    body = trunk('resnet18', 'layer1.0.bn2', 'layer1.0.relu_1', weights=str(resnet_file))
+    assert len(body.layers) == 2
+    with torch.no_grad():
+        images = torch.rand(1, 3, 64, 64)
+        x = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(images))))
+        block = resnet.layer1[0]
+        inner = block.bn2(block.conv2(block.relu(block.bn1(block.conv1(x)))))
+        before, after = body.maps(images)
+        torch.testing.assert_close(before, inner)
+        torch.testing.assert_close(after, (inner + x).clamp(min=0))
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_a_convolution_and_its_relu(training):
+    body = seeded_trunk('alexnet', 'features.10', 'features.11').train(training)
+    before, after = body.maps(torch.rand(1, 3, 64, 64))
+    assert (before < 0).any()
+    assert torch.equal(after, before.clamp(min=0))
+
+
+@pytest.mark.parametrize(('name', 'layer'), [
+    ('alexnet', 'features.10'), ('resnet18', 'layer3'), ('convnext_tiny', 'features.1')])
+def test_random_weights_are_the_same_on_every_run(name, layer):
+    one, same = seeded_trunk(name, layer), seeded_trunk(name, layer)
+    assert all(torch.equal(a, b) for a, b in
+               zip(one.state_dict().values(), same.state_dict().values(), strict=True))
+    features = one(torch.rand(1, 3, 64, 64))
+    assert torch.isfinite(features).all()
+    assert features.std() > 0
+    assert not one.body.training
+
+
+def test_a_trunk_has_only_the_weights_that_it_uses():
+    parameters = sum(p.numel() for p in seeded_trunk('alexnet', 'features.10').parameters())
+    assert parameters == sum(
+        i * o * k * k + o for i, o, k in
+        [(3, 64, 11), (64, 192, 5), (192, 384, 3), (384, 256, 3), (256, 256, 3)])
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_weights_from_a_checkpoint(prefix, resnet, resnet_file, tmp_path):
+    state = {f'{prefix}{name}': tensor for name, tensor in resnet.state_dict().items()}
+    torch.save({'epoch': 1, 'state_dict': state}, tmp_path / 'w.pth')
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(trunk('resnet18', weights=str(tmp_path / 'w.pth'))(images),
+                           trunk('resnet18', weights=str(resnet_file))(images))
+
+
+@pytest.mark.parametrize(('name', 'layers'), [
+    ('alexnet', ('features.10',)), ('vgg16', ('features.15', 'features.28')),
+    ('resnet18', ('layer2', 'layer3')), ('mobilenet_v2', ('features.18',))])
+@pytest.mark.parametrize('size', [(64, 64), (97, 130)])
+def test_the_grid_is_known_beforehand(name, layers, size):
+    body = seeded_trunk(name, *layers)
+    with torch.no_grad():
+        shapes = [tuple(m.shape[2:]) for m in body.maps(torch.zeros(1, 3, *size))]
+    assert body.grid(*size) == shapes[-1]
+    assert body.grids(*size) == shapes
+    assert next(body.parameters()).device.type == 'cpu'
+
+
+def test_images_that_are_too_small():
+    with pytest.raises(ValueError, match='this trunk takes no images of 8 x 8 pixels'):
+        seeded_trunk('alexnet', 'features.10').grid(8, 8)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Give torchvision an empty cache and no way to a server."""
+    def unreachable(*args, **kwargs):
+        raise socket.gaierror('no such host')
+
+    monkeypatch.setattr(socket, 'getaddrinfo', unreachable)
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    for proxy in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
+        monkeypatch.delenv(proxy, raising=False)
+    (tmp_path / 'checkpoints').mkdir()
+    return tmp_path / 'checkpoints'
+
+
+@pytest.mark.parametrize('weights', ['imagenet', 'IMAGENET1K_V1'])
+def test_weights_that_torchvision_has_downloaded_before(weights, cache):
+    known = models.ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1
+    model = models.shufflenet_v2_x0_5(weights=None)
+    torch.save(model.state_dict(), cache / known.url.rsplit('/', 1)[1])
+    body = trunk('shufflenet_v2_x0_5', 'stage2', weights=weights)
+    assert torch.equal(body.state_dict()['body.conv1.0.weight'], model.conv1[0].weight)
+
+
+@pytest.mark.parametrize('weights', ['imagenet', 'IMAGENET1K_V1'])
+def test_no_way_to_the_server(weights, cache):
+    with pytest.raises(VprError, match=r'torchvision could not download its .*IMAGENET1K_V1 of '
+                                       r"trunk 'alexnet' .*no such host.*give the path"):
+        trunk('alexnet', weights=weights)
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.parametrize('weights', ['IMAGENET1K_V9', 'imagenet1k_v1', 'DEFAULTS'])
+def test_weights_that_torchvision_does_not_publish(weights):
+    with pytest.raises(VprError, match=f'no weights at {weights}'):
+        trunk('alexnet', weights=weights)
+
+
+def test_the_layers_that_vlad_is_made_of():
+    assert vlad_layer('vgg16') == 'features.28'
+    assert vlad_layer('alexnet') == 'features.10'
+    assert vlad_layer('resnet18') == ''
+    assert vlad_layer('vgg16', 'features.15') == 'features.15'
+    for name in ('alexnet', 'vgg16'):
+        assert (seeded_trunk(name, vlad_layer(name))(torch.rand(1, 3, 64, 64)) < 0).any()
