@@ -22,6 +22,7 @@ weights are this project's own training result (:mod:`vpr_ros.training.compact`)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -31,18 +32,49 @@ from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
-from vpr_ros.networks.context_attention import ContextFlexibleAttention
+from vpr_ros.networks.context_attention import LayerAttention
 from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.networks.mobile_trunk import MobileTrunk
 from vpr_ros.networks.pooling import attentive_pyramid_pool
+from vpr_ros.networks.precision import precise
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
 
-__all__ = ['Compact', 'compact', 'GRIDS']
+__all__ = ['Compact', 'compact', 'GRIDS', 'PositiveAttention']
 
 _TAPS = (6, 13, 16)
 GRIDS = (4, 2, 1)
 _CELLS = sum(g * g for g in GRIDS)
+
+
+class PositiveAttention(nn.Module):
+    """
+    The attention of Chen et al. 2018, made positive and independent of the image's size.
+
+    Three differences: the context is the mean over locations instead of the sum; each S_k is
+    rescaled to mean 1 on its own grid; w and b pass through softplus and G is normalised to sum 1.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(LayerAttention(c, locations=None) for c in channels)
+        self.weight = nn.Parameter(torch.zeros(len(channels)))
+        self.bias = nn.Parameter(torch.tensor(-3.0))
+
+    def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Return (B, h, w) >= 0, summing to 1, from one map (B, C_k, H_k, W_k) per layer."""
+        if len(maps) != len(self.layers):
+            raise ValueError(f'expected {len(self.layers)} maps, got {len(maps)}')
+        total = F.softplus(precise(self.bias))
+        weights = F.softplus(precise(self.weight))
+        for layer, weight, features in zip(self.layers, weights, maps, strict=True):
+            attention = layer(features)
+            # Mean 1 on its own grid: resizing keeps that, whatever the sizes.
+            attention = attention * (attention.shape[1] * attention.shape[2])
+            resized = F.interpolate(attention[:, None], size=size, mode='bilinear',
+                                    align_corners=False)[:, 0]
+            total = total + weight * resized
+        return (total / total.sum(dim=(1, 2), keepdim=True)).to(self.weight.dtype)
 
 
 class Compact(PlaceNetwork):
@@ -54,7 +86,7 @@ class Compact(PlaceNetwork):
             preprocessing=Preprocessing(160, 224, mean=(0.5,) * 3, std=(0.5,) * 3))
         self.trunk = MobileTrunk(_TAPS)
         _, middle, deep = self.trunk.channels
-        self.attention = ContextFlexibleAttention(self.trunk.channels)
+        self.attention = PositiveAttention(self.trunk.channels)
         self.fuse = nn.Conv2d(middle + deep, features, 1)
         self.project = nn.Linear(features * _CELLS, dimension)
 
