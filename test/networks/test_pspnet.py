@@ -251,8 +251,9 @@ def test_the_two_publications_are_two_functions(random_network):
     assert difference > 0.01 * random_network(images).abs().max()
 
 
-@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
-def test_half_precision(dtype, random_network):
+# Cosine at the worst location; measured 1 - 4.5e-7 and 1 - 2.6e-5.
+@pytest.mark.parametrize(('dtype', 'least'), [(torch.float16, 1 - 1e-5), (torch.bfloat16, 0.9998)])
+def test_half_precision(dtype, least, random_network):
     images = torch.randn(1, 3, 64, 72)
     exact = random_network.features(images)
     with torch.device('meta'):
@@ -260,8 +261,7 @@ def test_half_precision(dtype, random_network):
     half.load_state_dict(random_network.state_dict(), assign=True)
     close = half.to(dtype).features(images.to(dtype)).float()
     assert torch.isfinite(close).all()
-    cosine = torch.cosine_similarity(close, exact, dim=1)  # of each location
-    assert cosine.min() >= 0.995
+    assert torch.cosine_similarity(close, exact, dim=1).min() >= least
 
 
 def test_random_weights_follow_the_seed(random_network):
