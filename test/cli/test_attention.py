@@ -154,7 +154,7 @@ def test_a_picture_is_replaced_only_when_asked(one_of_sequences, greys, tmp_path
 
 
 @pytest.mark.parametrize(('options', 'said'), [
-    ({'networks': 'compact,thumbnail'}, "network 'thumbnail' has no attention"),
+    ({'networks': 'compact,thumbnail{patch: 8}'}, "'thumbnail{patch: 8}' has no attention"),
     ({'networks': 'compakt'}, "did you mean 'compact'"),
     ({'networks': 'compact{wieghts: x}'}, "did you mean 'weights'"),
     ({'networks': 'compact{weights: x'}, 'do not close'),

@@ -127,8 +127,10 @@ def paint_sheet(shots: Shots, networks: list[tuple[str, str]], settings: Extract
     if shots.count > _MAX_ROWS:
         raise VprError(f'{shots.count} images are too many for one picture (at most {_MAX_ROWS}): '
                        'choose some with --every')
-    extractors = [make_extractor(settings.model_copy(update={'network': name, 'options': options}))
-                  for name, options in networks]
+    extractors = [
+        (name + options,
+         make_extractor(settings.model_copy(update={'network': name, 'options': options})))
+        for name, options in networks]
     columns = [SheetColumn('image'), *(_column(name, options) for name, options in networks)]
     rows = _rows(shots, extractors, alpha, cell)
     sheet = contact_sheet(columns, rows)
@@ -138,7 +140,8 @@ def paint_sheet(shots: Shots, networks: list[tuple[str, str]], settings: Extract
     return len(rows)
 
 
-def _rows(shots: Shots, extractors: list[Extractor], alpha: float, cell: int) -> list[SheetRow]:
+def _rows(shots: Shots, extractors: list[tuple[str, Extractor]], alpha: float,
+          cell: int) -> list[SheetRow]:
     from vpr_ros.evaluation.contact_sheet import SheetRow
     from vpr_ros.evaluation.pictures import fit_within
 
@@ -147,12 +150,13 @@ def _rows(shots: Shots, extractors: list[Extractor], alpha: float, cell: int) ->
     with progress('painting', shots.count) as line:
         for label, stream, frame in line.passing(shots.read()):
             if stream != before:
-                for extractor in extractors:
+                for _, extractor in extractors:
                     extractor.restart()
             before = stream
             image = fit_within(frame.image, cell, cell, enlarge=True)
             rows.append(SheetRow(label, [image, *(
-                overlay(extractor, frame, image, alpha=alpha) for extractor in extractors)]))
+                overlay(extractor, frame, image, alpha=alpha, name=name)
+                for name, extractor in extractors)]))
     if not rows:
         raise VprError('there are no images to paint')
     return rows
@@ -168,11 +172,17 @@ def _column(name: str, options: str) -> SheetColumn:
         for option, value in given.items()))
 
 
-def overlay(extractor: Extractor, frame: Frame, picture: Array, *, alpha: float) -> Array:
-    """Paint what a network attends to in a frame over a picture of it."""
+def overlay(extractor: Extractor, frame: Frame, picture: Array, *, alpha: float,
+            name: str = '') -> Array:
+    """
+    Paint what a network attends to in a frame over a picture of it.
+
+    :param name: what the user calls the network, for the error when it has no attention.
+    """
     from vpr_ros.evaluation.pictures import attention_overlay
 
     description = extractor.describe(frame)
     if description.attention is None:
-        raise VprError(f'network {extractor.identity.name!r} has no attention to show')
+        name = name or extractor.identity.name
+        raise VprError(f'network {name!r} has no attention to show')
     return attention_overlay(picture, description.attention, alpha=alpha)
