@@ -28,6 +28,7 @@ from vpr_ros.cli import demo
 from vpr_ros.cli import localize
 from vpr_ros.cli import map as map_commands
 from vpr_ros.cli import networks
+from vpr_ros.cli import pca
 from vpr_ros.cli import train
 from vpr_ros.cli.console import fail
 from vpr_ros.errors import VprError
@@ -42,6 +43,7 @@ app.add_typer(map_commands.app, name='map')
 app.command('localize')(localize.localize)
 app.add_typer(bag.app, name='bag')
 app.command('networks')(networks.networks)
+app.command('pca')(pca.pca)
 app.command('attention')(attention.attention)
 app.command('demo')(demo.demo)
 app.add_typer(train.app, name='train')

@@ -45,7 +45,7 @@ from vpr_ros.networks.weights import write_weights
 
 __all__ = [
     'fit_projection', 'project', 'ProjectedNetwork', 'ProjectedSequenceNetwork', 'Projection',
-    'read_projection', 'write_projection']
+    'read_projection', 'refuse_projected', 'write_projection']
 
 _KINDS = ('pca', 'pca_whitened')
 # Rows or columns that are centred in float64 at once: a gigabyte with 10,000 of the other.
@@ -162,6 +162,13 @@ def _centred(descriptors: NDArray[Any], mean: NDArray[np.float64], begin: int,
     return (descriptors[begin:end] - mean).T
 
 
+def refuse_projected(network: NetworkIdentity) -> None:
+    """Say that a network has a projection already."""
+    if network.projected:
+        raise VprError(f'the descriptors of this {network.name!r} are projected already: fit to '
+                       'those of the network without the option projection')
+
+
 def write_projection(path: Path, projection: Projection, network: NetworkIdentity, *,
                      source: str = '') -> None:
     """
@@ -170,9 +177,7 @@ def write_projection(path: Path, projection: Projection, network: NetworkIdentit
     :param network: whose descriptors it was fitted to.
     :param source: what these descriptors were, for people.
     """
-    if network.projected:
-        raise VprError('these descriptors are projected already: fit to those of the network '
-                       'without the option projection')
+    refuse_projected(network)
     if network.dimension != len(projection.mean):
         raise VprError(f'the projection is for descriptors of {len(projection.mean)} dimensions, '
                        f'the network has {network.dimension}')
