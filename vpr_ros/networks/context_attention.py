@@ -255,7 +255,9 @@ def context_attention(
     Make context-flexible attention, or what its paper compares it with, on one trunk.
 
     :param attention: 'context' is the paper's; 'attentive' that of Noh et al. 2017, on the last
-        map; 'cross_pooling' that of Liu et al. 2017, which is a head of its own; 'none'.
+        map; 'cross_pooling' that of Liu et al. 2017, which is a head of its own; 'none' is the
+        paper's "No Finetune" with trunk_weights='imagenet', and its "Finetune+NoAttent" after
+        training.
     :param context: what attention sees beside a location: 'flexible' is the paper's, 'fixed' the
         rectangles of Kim et al. 2017, 'none' nothing.
     :param merge: 'sum' or 'concat' of features and flexible context.

@@ -15,9 +15,9 @@
 """
 From a feature map and its attention to a descriptor: the heads that any trunk can end in.
 
-Attention is rescaled to mean 1 where a head averages, so that even attention is none. Pooling is
-done in float32 at least: in float16 the cube of a feature overflows, and the smallest norm that
-can be divided by is 0.
+Attention is rescaled to mean 1 where a head averages, so that even attention is none; where it has
+both signs, its absolute values are. Pooling is done in float32 at least: in float16 the cube of a
+feature overflows, and the smallest norm that can be divided by is 0.
 """
 
 from __future__ import annotations
