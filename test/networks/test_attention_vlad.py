@@ -25,8 +25,10 @@ from vpr_ros.errors import VprError
 from vpr_ros.networks.attention_vlad import attention_vlad
 from vpr_ros.networks.attention_vlad import AttentionVlad
 from vpr_ros.networks.attention_vlad import VARIANTS
+from vpr_ros.networks.initialisation import seeded
 from vpr_ros.networks.registry import create_network
 from vpr_ros.networks.registry import network_variants
+from vpr_ros.networks.trunks import trunk
 from vpr_ros.networks.vlad import locations
 from vpr_ros.networks.vlad import normalise_vlad
 from vpr_ros.networks.vlad import Vlad
@@ -255,3 +257,15 @@ def test_any_trunk():
 def test_bad_options(options, text):
     with pytest.raises(VprError, match=text):
         create_network('attention_vlad', {**SMALL, **options})
+
+
+def test_an_untrained_pooling_on_a_public_trunk(tmp_path, caplog):
+    """f_max+ of the paper: the trunk of a classifier, and nothing learned for places."""
+    with seeded(7):
+        body = trunk('alexnet', 'features.10', weights='random').body
+    torch.save(body.state_dict(), tmp_path / 'alexnet.pth')
+    network = create_network('attention_vlad', {
+        **SMALL, 'weights': '', 'trunk_weights': str(tmp_path / 'alexnet.pth'), 'variant': 'max'})
+    assert torch.equal(network.trunk.body.state_dict()['features.10.weight'],
+                       body.state_dict()['features.10.weight'])
+    assert 'attention_vlad: only the parts with public weights are trained' in caplog.text
