@@ -35,6 +35,9 @@ Our choice: the attention to draw is what each token of the newest frame receive
 block, averaged over heads and queries: of the spatial branch, or of the temporal one where it is
 alone (and then averaged over the windows a token lies in, so that the rim is not darker).
 Our choice: a grid that the windows do not cover is refused; the published code knows one grid.
+
+As published, training leaves the tokeniser, absolute positions and last norms as they were in the
+public transformer, and starts the clusters from what the spatial branch alone makes of frames.
 """
 
 from __future__ import annotations
