@@ -20,8 +20,9 @@ Example::
     python benchmarks/recall.py --data ../shared/data/benchmark/gardens_point \
         --networks compact,thumbnail
 
-The networks are the package's, and "imagenet": a MobileNetV2 that nobody trained for places, with
-the weights that ``--imagenet`` names.
+The networks are the package's, each with its options in braces where it needs some
+(``"compact,gem{weights: imagenet}"``), and "imagenet": a MobileNetV2 that nobody trained for
+places, with the weights that ``--imagenet`` names.
 
 Where poses are known, the places of a map are chosen as "vpr_ros map build" chooses them: standing
 still makes none. Elsewhere every image of the reference is a place.
@@ -42,6 +43,7 @@ from pathlib import Path
 import tempfile
 
 import numpy as np
+from vpr_ros.cli.options import split_networks
 from vpr_ros.datasets.dataset import Dataset
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.datasets.registry import open_dataset
@@ -68,31 +70,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Recall on data sets with known truth.')
     parser.add_argument('--data', action='append', required=True,
                         help='a data set with truth, or "town"; may be repeated')
-    parser.add_argument('--networks', default='compact,thumbnail')
+    parser.add_argument('--networks', default='compact,thumbnail', metavar='A,B{options}')
     parser.add_argument('--imagenet', default='', metavar='FILE',
                         help='MobileNetV2 weights, batch norm folded, as safetensors')
     parser.add_argument('--pairs', default='', help='only these, as reference:query,...')
     given = parser.parse_args()
-    print(f'{"network":<12}{"reference -> query":<36}{"R@1":>7}{"R@5":>7}{"R@10":>7}'
+    networks = split_networks(given.networks)
+    labels = [name + options for name, options in networks]
+    width = max(12, *(len(label) + 2 for label in labels))
+    print(f'{"network":<{width}}{"reference -> query":<36}{"R@1":>7}{"R@5":>7}{"R@10":>7}'
           f'{"over time R@1":>15}{"known":>8}{"right":>8}{"queries":>9}  truth')
     for folder in given.data:
         dataset = open_dataset(folder)
         names = dataset.traverses()
         pairs = [tuple(p.split(':')) for p in given.pairs.split(',') if p] or list(
             combinations(names, 2))
-        extractors = [make_extractor(_network(name, given.imagenet))
-                      for name in given.networks.split(',')]
+        extractors = [make_extractor(_network(name, options, given.imagenet))
+                      for name, options in networks]
         described: dict[str, _Described] = {}
         for reference, query in pairs:
             for name in {reference, query} - set(described):
                 described[name] = _describe(dataset, name, extractors)
             for number, extractor in enumerate(extractors):
+                print(f'{labels[number]:<{width}}', end='')
                 _measure(dataset, extractor, number, reference, query, described)
 
 
-def _network(name: str, imagenet: str) -> ExtractionSettings:
+def _network(name: str, options: str, imagenet: str) -> ExtractionSettings:
     if name != 'imagenet':
-        return ExtractionSettings(network=name)
+        return ExtractionSettings(network=name, options=options)
     if not imagenet:
         raise SystemExit('the network "imagenet" needs --imagenet FILE')
     register_network(name, 'untrained:mobilenet_v2')
@@ -118,6 +124,8 @@ def _describe(dataset: Dataset, name: str, extractors: list[Extractor]) -> _Desc
     found: list[list[Description]] = [[] for _ in extractors]
     kept: list[Frame] = []
     frames = dataset.traverse(name).frames()
+    for extractor in extractors:
+        extractor.restart()
     while batch := list(islice(frames, 16)):
         for descriptions, extractor in zip(found, extractors, strict=True):
             descriptions += extractor.describe_batch(batch)
@@ -148,7 +156,7 @@ def _measure(dataset: Dataset, extractor: Extractor, number: int, reference: str
     right = truth.are_matches(np.arange(len(best)), best)
     counted = truth.has_match()
     precision = f'{right[known].mean():.3f}' if known.any() else '-'
-    print(f'{extractor.identity.name:<12}{f"{reference} -> {query}":<36}'
+    print(f'{f"{reference} -> {query}":<36}'
           + ''.join(f'{r.value:>7.3f}' for r in single)
           + f'{right[counted].mean():>15.3f}{known.mean():>8.3f}{precision:>8}'
           f'{single[0].queries:>9}  {_protocol(truth)}', flush=True)
