@@ -56,8 +56,11 @@ def test_the_context_is_a_mean():
     attention = random_attention((3,), scale=0.3)
     with torch.no_grad():
         attention.bias.fill_(-50.0)  # so that ratios are those of equation 6
-    image = torch.randn(1, 3, 4, 6, dtype=torch.float64)
+        attention.layers[0].conv.weight.abs_()  # and ReLU cuts nothing off
+        attention.layers[0].omega.abs_()
+    image = torch.rand(1, 3, 4, 6, dtype=torch.float64)
     alone = attention([image], (4, 6))[0, :, 1:5]
+    assert alone.max() > 1.5 * alone.min()
     twice = attention([image.repeat(1, 1, 1, 2)], (4, 12))[0, :, 1:5]
     torch.testing.assert_close(twice / twice.sum(), alone / alone.sum())
 

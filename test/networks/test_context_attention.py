@@ -325,6 +325,13 @@ def test_other_heads_take_a_mask_of_any_sign(head, offset):
         assert described[0] @ described[1] < 0.9999
 
 
+def test_where_a_mask_has_both_signs_its_absolute_values_are_brought_to_mean_1():
+    head = Head('average', 3, dimension=5).requires_grad_(False)
+    features, mask = torch.rand(1, 3, 2, 2), torch.tensor([[[1.0, -2.0], [3.0, -2.0]]])
+    pooled = (features * mask / 2.0).mean(dim=(2, 3))
+    torch.testing.assert_close(head(features, mask), F.normalize(head.project(pooled)))
+
+
 # What the trunk has beside attention: VGG-16 up to conv5_3 (Simonyan and Zisserman 2015).
 TRUNK_PARAMETERS = 14_714_688
 # Omega C^2, convolution 9 C + 1, for C = 256 and twice 512; three weights and a bias.
@@ -496,9 +503,11 @@ def test_sums_that_float16_cannot_hold(dtype):
 
 def test_autocast_does_not_reach_the_sums():
     layer = LayerAttention(8)
-    x = 50.0 * torch.rand(1, 8, 9, 9)
+    x = 5.0 * torch.rand(1, 8, 9, 9)
     with torch.no_grad():
+        layer.conv.weight.abs_()
         plain = layer(x)
+        assert plain.max() > 2.0 * plain.min()
         with torch.autocast('cpu', torch.bfloat16):
             assert torch.equal(layer(x), plain)
 
