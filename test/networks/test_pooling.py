@@ -137,3 +137,11 @@ def test_pyramid_of_maxima_is_the_loop(height, width):
     result = max_pyramid_pool(features, (4, 3, 1))
     assert result.shape == (2, 3 * 26)
     assert result[1].tolist() == wanted
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_powers_stay_in_range_in_half_precision(dtype):
+    features = torch.tensor([[[[90.0, 1e-3], [60.0, 0.0]]]])  # 90 ** 3 is beyond float16
+    wanted = gem(features.to(dtype).double(), 3.0)
+    pool = GeM().to(dtype)
+    torch.testing.assert_close(pool(features.to(dtype)).double(), wanted, rtol=1e-5, atol=0)

@@ -211,7 +211,7 @@ def literal_descriptor(network, image, way, kind):
             rows, columns = mask.shape[0] // height, mask.shape[1] // width
             cells[row, column] = mask[row * rows:(row + 1) * rows,
                                       column * columns:(column + 1) * columns].mean()
-    return literal_gem(features, float(network.pool.p)), cells / cells.sum()
+    return literal_gem(features, float(network.head.pool.p)), cells / cells.sum()
 
 
 @pytest.mark.parametrize(('way', 'kind'), [
@@ -219,7 +219,7 @@ def literal_descriptor(network, image, way, kind):
     ('concat_mask', 'probability'), ('concat_all', 'minmax')])
 def test_the_descriptor_is_the_literal_one(way, kind, made):
     network = deepcopy(made(input=way, mask=kind)).double()
-    network.pool.p.fill_(2.5)
+    network.head.pool.p.fill_(2.5)
     images = scenes(2, 64, 96).double()
     output = network(images)
     single = network.float()(images.float())
@@ -482,8 +482,9 @@ def test_the_segmentation_is_not_trained():
 def test_the_defaults_are_the_papers(paper):
     assert json.loads(paper.options) == {
         'input': 'multiply', 'mask': 'minmax', 'publication': 'vainf', 'trunk': 'resnet50',
+        'head': 'gem', 'dimension': 0,
         'p': 3.0, 'height': 480, 'width': 640, 'seed': 0}
-    assert float(paper.pool.p) == 3.0
+    assert float(paper.head.pool.p) == 3.0
 
 
 def test_a_trained_network_is_read_again(streets, tmp_path):
@@ -532,7 +533,7 @@ def test_published_weights_of_the_graded_similarity_are_read(tmp_path):
     image = (scenes(1, 64, 96) - 0.45) / 0.225
     with torch.no_grad():
         torch.testing.assert_close(network.trunk(image), body(image))
-    assert network.pool.p.item() == 2.75
+    assert network.head.pool.p.item() == 2.75
 
 
 def test_published_weights_lack_the_segmentation(streets, tmp_path):
@@ -541,7 +542,7 @@ def test_published_weights_lack_the_segmentation(streets, tmp_path):
     with pytest.raises(VprError, match=r'gcl\.pth do not fit.*semantics\.\S+ is missing'):
         semantic_mask(trunk='resnet18', weights=str(path))
     network = semantic_mask(trunk='resnet18', weights=str(path), semantic_weights=streets)
-    assert network.pool.p.item() == 2.75
+    assert network.head.pool.p.item() == 2.75
 
 
 def test_public_trunk_weights_stay_unless_the_first_convolution_is_rebuilt(streets, tmp_path):
@@ -568,8 +569,8 @@ def test_schedules_of_the_paper(schedule, stages, made):
     network = made(input='none', trunk='resnet50')
     parts = trainable_parts(network, schedule)
     every = ['stem', 'layer1', 'layer2', 'layer3', 'layer4']
-    assert list(parts) == [*(every if stages is None else stages), 'pool']
-    assert parts['pool'] == [network.pool.p]
+    assert list(parts) == [*(every if stages is None else stages), 'head']
+    assert parts['head'] == [network.head.pool.p]
     trained = {id(p) for part in parts.values() for p in part}
     assert len(trained) == sum(len(part) for part in parts.values())
     for name, parameter in network.trunk.body.named_parameters():
@@ -580,11 +581,11 @@ def test_schedules_of_the_paper(schedule, stages, made):
 def test_what_has_no_public_weights_is_always_trained(made):
     rebuilt = made(input='concat_mask')
     parts = trainable_parts(rebuilt, '0-2')
-    assert list(parts) == ['stem', 'layer3', 'layer4', 'pool']
+    assert list(parts) == ['stem', 'layer3', 'layer4', 'head']
     assert any(p is rebuilt.trunk.body.conv1.weight for p in parts['stem'])
     learned = made(input='learned_mask')
     parts = trainable_parts(learned, '0-2')
-    assert list(parts) == ['mask', 'layer3', 'layer4', 'pool']
+    assert list(parts) == ['mask', 'layer3', 'layer4', 'head']
     assert len(parts['mask']) == len(list(learned.learned.parameters()))
     ours = {id(p) for p in rebuilt.semantics.parameters()}
     assert not ours & {id(p) for part in trainable_parts(rebuilt, 'all').values() for p in part}
@@ -620,3 +621,13 @@ def test_the_file_of_another_network_is_refused(tmp_path):
     save_file({'stem.weight': torch.zeros(3)}, str(tmp_path / 'other.safetensors'))
     with pytest.raises(VprError, match=r'other\.safetensors do not fit this network: .*missing'):
         make('', input='none', weights=str(tmp_path / 'other.safetensors'))
+
+
+@pytest.mark.parametrize(('head', 'dimension'), [
+    ('spp', 30 * 2048), ('vlad', 64 * 2048), ('flatten', 2 * 3 * 2048)])
+def test_another_head(head, dimension):
+    network = create_network('semantic_mask', {
+        'weights': 'random', 'input': 'none', 'head': head, 'height': 64, 'width': 96})
+    found = network(torch.rand(1, 3, 64, 96)).descriptors
+    assert found.shape == (1, dimension) == (1, network.dimension)
+    assert float(found.norm()) == pytest.approx(1.0, abs=1e-5)

@@ -40,7 +40,8 @@ class GemNetwork(PlaceNetwork):
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W)."""
         features = self.trunk(images)
-        return NetworkOutput(F.normalize(self.pool(features)), None, features)
+        descriptors = F.normalize(self.pool(features)).to(features.dtype)
+        return NetworkOutput(descriptors, None, features)
 
 
 def gem(*, trunk: str = 'resnet18', layer: str = '', weights: str = '', p: float = 3.0,

@@ -22,6 +22,7 @@ import torch
 from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
+from vpr_ros.networks.precision import precise
 
 __all__ = ['GeM', 'attentive_pyramid_pool', 'gem', 'max_pyramid_pool']
 
@@ -32,9 +33,10 @@ def gem(features: Tensor, p: Tensor | float, eps: float = 1e-6) -> Tensor:
 
     :param features: (B, C, H, W); values below ``eps`` count as ``eps``.
     :param p: 1 is the average, infinity the maximum.
-    :returns: (B, C).
+    :returns: (B, C) in float32 at least: powers leave the range of half precision.
     """
-    return features.clamp(min=eps).pow(p).mean(dim=(2, 3)).pow(1.0 / p)
+    p = precise(p) if isinstance(p, Tensor) else p
+    return precise(features).clamp(min=eps).pow(p).mean(dim=(2, 3)).pow(1.0 / p)
 
 
 class GeM(nn.Module):

@@ -72,9 +72,9 @@ from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.checkpoints import rename
 from vpr_ros.networks.deeplab import CITYSCAPES
 from vpr_ros.networks.deeplab import deeplab
+from vpr_ros.networks.heads import Head
 from vpr_ros.networks.initialisation import initialise
 from vpr_ros.networks.initialisation import seeded
-from vpr_ros.networks.pooling import GeM
 from vpr_ros.networks.trunks import imagenet_preprocessing
 from vpr_ros.networks.trunks import Trunk
 from vpr_ros.networks.trunks import trunk as make_trunk
@@ -105,6 +105,7 @@ _EXTRA_CHANNELS = {'concat_mask': 1, 'concat_all': len(CITYSCAPES)}
 _STAGES = ('stem', 'layer1', 'layer2', 'layer3', 'layer4')
 
 _GCL_RULES = (
+    (r'pool\.p$', 'head.pool.p'),
     (r'backbone\.0\.', 'trunk.body.conv1.'), (r'backbone\.1\.', 'trunk.body.bn1.'),
     (r'backbone\.4\.', 'trunk.body.layer1.'), (r'backbone\.5\.', 'trunk.body.layer2.'),
     (r'backbone\.6\.', 'trunk.body.layer3.'), (r'backbone\.7\.', 'trunk.body.layer4.'))
@@ -212,17 +213,16 @@ class LearnedMask(nn.Module):
 
 class SemanticMask(PlaceNetwork):
     """
-    A trunk and GeM on images to which a segmentation added what is static.
+    A trunk and a head on images to which a segmentation added what is static.
 
     :param way: how it gets in, one of :data:`INPUTS`.
     :param mask: how activations become a mask, one of :data:`MASKS`.
     :param semantics: None for the ways that need none.
     """
 
-    def __init__(self, trunk: Trunk, *, way: str, mask: str,
-                 semantics: SemanticActivations | None, p: float, height: int,
-                 width: int) -> None:
-        super().__init__(name='semantic_mask', dimension=trunk.channels,
+    def __init__(self, trunk: Trunk, head: Head, *, way: str, mask: str,
+                 semantics: SemanticActivations | None, height: int, width: int) -> None:
+        super().__init__(name='semantic_mask', dimension=head.dimension,
                          preprocessing=imagenet_preprocessing(height, width))
         self.way = way
         self.mask = mask
@@ -231,20 +231,18 @@ class SemanticMask(PlaceNetwork):
         self.trunk = trunk
         if way in _EXTRA_CHANNELS:
             _rebuild_first(trunk, 3 + _EXTRA_CHANNELS[way])
-        self.pool = GeM(p)
+        self.head = head
 
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W)."""
         activations = None if self.semantics is None else self.semantics(images)
         mask = self._mask(images, activations)
         features = self.trunk(self._input(images, activations, mask))
-        # The cubes of GeM leave the range of half precision.
-        pooled = F.normalize(self.pool(features.to(_wide(features))))
         attention = None
         if mask is not None:
             cells = F.adaptive_avg_pool2d(mask.to(_wide(mask)), features.shape[2:])[:, 0]
             attention = cells / cells.sum(dim=(1, 2), keepdim=True)
-        return NetworkOutput(pooled.to(features.dtype), attention, features)
+        return NetworkOutput(self.head(features), attention, features)
 
     def _mask(self, images: Tensor, activations: Tensor | None) -> Tensor | None:
         if self.learned is not None:
@@ -283,7 +281,7 @@ def trainable_parts(network: SemanticMask, schedule: str) -> dict[str, list[nn.P
         parts = {'stem': stages['stem'], **parts}
     if network.learned is not None:
         parts = {'mask': list(network.learned.parameters()), **parts}
-    return {**parts, 'pool': list(network.pool.parameters())}
+    return {**parts, 'head': list(network.head.parameters())}
 
 
 def _stages(network: SemanticMask) -> dict[str, list[nn.Parameter]]:
@@ -307,8 +305,8 @@ def _parse(schedule: str) -> tuple[int, int]:
 def semantic_mask(*, input: str = 'multiply', mask: str = 'minmax',  # noqa: A002
                   publication: str = 'vainf', trunk: str = 'resnet50', weights: str = '',
                   trunk_weights: str = '', semantic_weights: str = '', cache: str = '',
-                  p: float = 3.0, height: int = 480, width: int = 640,
-                  seed: int = 0) -> SemanticMask:
+                  head: str = 'gem', dimension: int = 0, p: float = 3.0, height: int = 480,
+                  width: int = 640, seed: int = 0) -> SemanticMask:
     """
     Make the network of Holder et al. 2023.
 
@@ -326,6 +324,8 @@ def semantic_mask(*, input: str = 'multiply', mask: str = 'minmax',  # noqa: A00
         segmentation into its classes, or 'random'; may be given beside weights.
     :param cache: a folder to keep activations in, for data that is described many times; empty
         for none.
+    :param head: one of :data:`vpr_ros.networks.heads.HEADS`; 'gem' is the paper's.
+    :param dimension: size after a learned projection; 0 for none, as in the paper.
     :param p: the exponent of GeM to start with.
     :param seed: of the random numbers that untrained parts start from.
     """
@@ -341,9 +341,11 @@ def semantic_mask(*, input: str = 'multiply', mask: str = 'minmax',  # noqa: A00
             semantics = SemanticActivations(
                 deeplab(weights=source, publication=publication),
                 ActivationCache(Path(cache)) if cache else None)
+        body = make_trunk(trunk, 'layer4', weights=parts['trunk_weights'])
         network = SemanticMask(
-            make_trunk(trunk, 'layer4', weights=parts['trunk_weights']), way=input, mask=mask,
-            semantics=semantics, p=p, height=height, width=width)
+            body, Head(head, body.channels, grid=body.grid(height, width), dimension=dimension,
+                       p=p),
+            way=input, mask=mask, semantics=semantics, height=height, width=width)
     keep = semantics if semantic_weights else None
     load_network(network, weights, lambda tensors: _convert(tensors, keep))
     return network
@@ -378,8 +380,9 @@ def _convert(tensors: Mapping[str, Tensor],
     :param semantics: the segmentation that is to stay, whatever the file holds of one.
     """
     renamed = rename(tensors, _GCL_RULES)
-    if 'pool.p' in renamed and renamed['pool.p'].numel() == 1:
-        renamed['pool.p'] = renamed['pool.p'].reshape(())  # theirs is a list of one
+    exponent = renamed.get('head.pool.p')
+    if exponent is not None and exponent.numel() == 1:
+        renamed['head.pool.p'] = exponent.reshape(())  # theirs is a list of one
     if semantics is not None:
         renamed = {n: t for n, t in renamed.items() if not n.startswith('semantics.')}
         renamed.update({f'semantics.{n}': t for n, t in semantics.state_dict().items()})

@@ -99,6 +99,7 @@ class Trunk(nn.Module):
 
     def grids(self, height: int, width: int) -> list[tuple[int, int]]:
         """Return (h, w) of each map of images of that size, without computing them."""
+        Preprocessing(height, width)  # refuses what is the size of no image
         body = _copied(self.body, {}).to('meta')
         try:
             found = body(torch.empty(1, 3, height, width, device='meta'))
