@@ -94,6 +94,13 @@ def test_the_same_images_give_almost_the_same(vpr_ros, town, traverses):
     assert 0.7 < projection.explained_variance < 1.0
 
 
+def test_whitening_wants_many_descriptors(vpr_ros):
+    fit = ('pca', '--map', 'town.vprmap', '-o', 'x.safetensors', '--overwrite', '-d')
+    assert '12 descriptors are few to whiten 2 dimensions' in vpr_ros(*fit, '2', '--whiten')
+    assert 'few' not in vpr_ros(*fit, '1', '--whiten')
+    assert 'few' not in vpr_ros(*fit, '2')
+
+
 def test_a_bag_and_a_limit(vpr_ros, town, traverses):
     vpr_ros('bag', 'make', traverses, '--traverse', 'morning', '-o', 'ref.mcap')
     vpr_ros('pca', '--bag', 'ref.mcap', '-d', '2', '--limit', '4', '-o', 'few.safetensors',
