@@ -142,8 +142,7 @@ def test_places_are_found_by_smaller_descriptors(vpr_ros, town, traverses, file)
     (['--map', 'town.vprmap', '--network', 'compact', '-d', '4', '-o', 'x'], 'leave out --bag'),
     (['--map', 'town.vprmap', '--images', '.', '-d', '4', '-o', 'x'], 'leave out --bag'),
     (['--images', PICTURES, '--network', 'thumbnal', '-d', '4', '-o', 'x'], "mean 'thumbnail'")])
-def test_what_the_user_can_put_right_is_said_in_a_line(vpr_ros, town, traverses, arguments,
-                                                            said):
+def test_what_the_user_can_put_right_is_said(vpr_ros, town, traverses, arguments, said):
     before = {p.name: p.stat().st_size for p in town.iterdir()}
     arguments = [traverses / 'morning' if each is PICTURES else each for each in arguments]
     with pytest.raises(VprError, match=said):
