@@ -20,6 +20,7 @@ import pytest
 from safetensors.torch import save_file
 import torch
 from torchvision import models
+from vpr_ros.errors import VprError
 from vpr_ros.networks.gem import gem
 from vpr_ros.networks.registry import create_network
 
@@ -66,3 +67,27 @@ def test_each_image_is_described_for_itself(weights):
     for image in range(3):
         torch.testing.assert_close(network(images[image:image + 1]).descriptors[0],
                                    together[image], rtol=0, atol=1e-5)
+
+
+def test_random_weights_are_the_same_on_every_run():
+    hashes = {create_network('gem', {'weights': 'random'}).identity().weights_hash
+              for _ in range(2)}
+    assert len(hashes) == 1
+
+
+def test_a_trained_network_comes_back_with_its_exponent(tmp_path):
+    network = create_network('gem', {'weights': 'random'})
+    network.pool.p.fill_(4.2)
+    path = tmp_path / 'gem.safetensors'
+    save_file(network.state_dict(), str(path))
+    again = create_network('gem', {'weights': str(path)})
+    assert float(again.pool.p) == pytest.approx(4.2)
+    assert again.identity() == network.identity()
+
+
+def test_a_trained_network_of_another_trunk_is_refused_by_name(tmp_path):
+    network = create_network('gem', {'weights': 'random'})
+    path = tmp_path / 'gem.safetensors'
+    save_file(network.state_dict(), str(path))
+    with pytest.raises(VprError, match=r'trunk\.body\.features\.0\.weight is missing'):
+        create_network('gem', {'weights': str(path), 'trunk': 'alexnet'})

@@ -16,14 +16,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
+from vpr_ros.networks.initialisation import seeded
 from vpr_ros.networks.pooling import GeM
 from vpr_ros.networks.trunks import imagenet_preprocessing
 from vpr_ros.networks.trunks import Trunk
 from vpr_ros.networks.trunks import trunk as make_trunk
+from vpr_ros.networks.weights import load_weights
+from vpr_ros.networks.weights import read_weights
 
 __all__ = ['GemNetwork', 'gem']
 
@@ -51,7 +56,14 @@ def gem(*, trunk: str = 'resnet18', layer: str = '', weights: str = '', p: float
 
     :param layer: where the trunk ends; empty for the usual one.
     :param weights: of the trunk: 'imagenet', a file or 'random', see
-        :func:`vpr_ros.networks.trunks.trunk`.
+        :func:`vpr_ros.networks.trunks.trunk`; or a file of the whole network after training.
     :param p: the exponent to start with; 1 is the average, large is the maximum.
     """
-    return GemNetwork(make_trunk(trunk, layer, weights=weights), p=p, height=height, width=width)
+    tensors = read_weights(Path(weights))[0] if Path(weights).is_file() else {}
+    whole = 'pool.p' in tensors  # which no trunk has
+    with seeded(0):
+        body = make_trunk(trunk, layer, weights='random' if whole else weights)
+    network = GemNetwork(body, p=p, height=height, width=width)
+    if whole:
+        load_weights(network, tensors, weights)
+    return network
