@@ -159,3 +159,14 @@ def test_what_does_not_make_sense_is_refused():
         PyramidAggregation([5, 3])
     with pytest.raises(ValueError, match='dimension must be 0 .* or more, got -1'):
         PyramidAggregation([5], dimension=-1)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
+def test_a_region_without_features(dtype):
+    aggregation = PyramidAggregation([4]).to(dtype)
+    maps = torch.rand(1, 4, 6, 6)
+    maps[:, :, :3, :3] = 0
+    with torch.no_grad():
+        found = aggregation([maps.to(dtype)]).descriptors.float()
+        wanted = aggregation.float()([maps]).descriptors
+    assert float((found * wanted).sum()) == pytest.approx(1.0, abs=5e-3)

@@ -35,6 +35,7 @@ from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.networks.base import NetworkOutput
+from vpr_ros.networks.precision import precise
 
 __all__ = ['CascadedAttention', 'PyramidAggregation', 'regions']
 
@@ -112,10 +113,11 @@ class PyramidAggregation(nn.Module):
         sums, weights = [], []
         for cascade, features in zip(self.cascades, aligned, strict=True):
             maxima = torch.stack([features[:, :, y, x].amax(dim=(2, 3)) for y, x in cells], dim=1)
-            pooled, weight = cascade(F.normalize(maxima, dim=2))
+            pooled, weight = cascade(F.normalize(precise(maxima), dim=2).to(maxima.dtype))
             sums.append(pooled)
             weights.append(weight)
-        descriptors = F.normalize(self.project(torch.stack(sums).sum(dim=0)))
+        total = self.project(torch.stack(sums).sum(dim=0))
+        descriptors = F.normalize(precise(total)).to(total.dtype)
         attention = _spread(torch.stack(weights).mean(dim=0), cells, aligned[0])
         return NetworkOutput(descriptors, attention, torch.stack(aligned).sum(dim=0))
 
