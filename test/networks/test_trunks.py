@@ -144,6 +144,29 @@ def test_any_classifier_of_torchvision_with_a_layer(tmp_path):
     assert body.channels == 384
 
 
+@pytest.mark.parametrize(('name', 'layer', 'channels'), [
+    ('regnet_y_400mf', 'trunk_output.block2', 104),  # its sizes are computed by tensors
+    ('vit_b_16', 'conv_proj', 768),  # takes 224 x 224 pixels alone
+    ('swin_t', 'permute', 768)])
+def test_classifiers_with_ways_of_their_own(name, layer, channels, capfd):
+    body = seeded_trunk(name, layer)
+    assert body.channels == channels
+    with torch.no_grad():
+        features = body(torch.rand(1, 3, 224, 224))
+    assert features.shape == (1, channels, *body.grid(224, 224))
+    assert capfd.readouterr().err == ''
+
+
+def test_a_size_that_a_trunk_does_not_take():
+    with pytest.raises(ValueError, match='this trunk takes no images of 96 x 224 pixels'):
+        seeded_trunk('vit_b_16', 'conv_proj').grid(96, 224)
+
+
+def test_a_map_whose_channels_come_last():
+    with pytest.raises(VprError, match=r"'features\.5'.*feature map.*\(1, 4, 4, 384\)"):
+        seeded_trunk('swin_t', 'features.5')
+
+
 def test_an_unusual_trunk_needs_its_layer(tmp_path):
     with pytest.raises(VprError, match="trunk 'squeezenet1_1' needs the layer to end at"):
         trunk('squeezenet1_1', weights=str(tmp_path / 'w'))

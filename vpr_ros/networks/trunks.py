@@ -62,14 +62,27 @@ class Trunk(nn.Module):
         super().__init__()
         self.body = body
         self.layers = tuple(layers)
-        device = next(body.parameters()).device
-        with torch.no_grad():
-            shapes = [tuple(m.shape) for m in self.maps(torch.zeros(1, 3, 64, 64, device=device))]
+        shapes = self._shapes()
         for layer, shape in zip(layers, shapes, strict=True):
-            if len(shape) != 4:
+            # Channels that come last, or in between, are not as many as a square image has rows.
+            if len(shape) != 4 or shape[2] != shape[3]:
                 raise VprError(f'layer {layer!r} does not return a feature map (B, C, h, w): one '
-                               f'image becomes {shape}; choose an earlier layer')
+                               f'square image becomes {shape}; choose another layer')
         self.map_channels = tuple(shape[1] for shape in shapes)
+
+    @torch.no_grad()
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of all maps of one square image."""
+        device = next(self.body.parameters()).device
+        for side in (64, 224):  # some trunks take their own size alone, or no small images
+            try:
+                # Not called, for a call that fails writes its code to standard error.
+                found = self.body.forward(torch.zeros(1, 3, side, side, device=device))
+                return [tuple(found[layer].shape) for layer in self.layers]
+            except (AssertionError, RuntimeError) as error:
+                reason = error
+        raise VprError(f'this trunk takes no images of {side} x {side} pixels ({reason}): choose '
+                       'another trunk') from reason
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Trunk:
         made = Trunk.__new__(Trunk)
@@ -102,8 +115,8 @@ class Trunk(nn.Module):
         Preprocessing(height, width)  # refuses what is the size of no image
         body = _copied(self.body, {}).to('meta')
         try:
-            found = body(torch.empty(1, 3, height, width, device='meta'))
-        except (RuntimeError, ValueError) as error:
+            found = body.forward(torch.empty(1, 3, height, width, device='meta'))
+        except (AssertionError, RuntimeError, ValueError) as error:
             raise ValueError(f'this trunk takes no images of {height} x {width} pixels '
                              f'({error})') from error
         return [(int(found[layer].shape[2]), int(found[layer].shape[3])) for layer in self.layers]
@@ -212,16 +225,20 @@ def _keep_maps(graph: Graph) -> None:
 
 def _empty(name: str, cuts: Sequence[str], *, folded: bool) -> nn.Module:
     """Return the trunk with random weights, made without those of the layers it leaves out."""
-    with torch.device('meta'):
-        model = models.get_model(name, weights=None).eval()
-        if folded:
-            _remove_batch_norms(model)
-        body = _cut(model, name, cuts)
+    try:
+        with torch.device('meta'):
+            body = _untrained(name, cuts, folded=folded)
+    except NotImplementedError:  # some compute their sizes by tensors, which must have values
+        return _untrained(name, cuts, folded=folded)
     if _is_plain(body):
         body.to_empty(device='cpu')
         initialise(body)
         return body
     # Other layers have weights and tables that only their own constructors can make.
+    return _untrained(name, cuts, folded=folded)
+
+
+def _untrained(name: str, cuts: Sequence[str], *, folded: bool) -> nn.Module:
     model = models.get_model(name, weights=None).eval()
     if folded:
         _remove_batch_norms(model)
