@@ -91,3 +91,12 @@ def test_a_trained_network_of_another_trunk_is_refused_by_name(tmp_path):
     save_file(network.state_dict(), str(path))
     with pytest.raises(VprError, match=r'trunk\.body\.features\.0\.weight is missing'):
         create_network('gem', {'weights': str(path), 'trunk': 'alexnet'})
+
+
+@pytest.mark.parametrize('p', [0.0, -1.0, float('nan'), float('inf')])
+def test_an_exponent_that_is_none(p):
+    with pytest.raises(VprError, match='p must be finite and above 0'):
+        create_network('gem', {'weights': 'random', 'p': p})
+    with pytest.raises(VprError, match='p must be finite and above 0'):
+        create_network('semantic_mask', {'weights': 'random', 'input': 'none', 'p': p,
+                                         'trunk': 'resnet18'})

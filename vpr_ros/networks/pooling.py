@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import math
 
 import torch
 from torch import nn
@@ -43,6 +44,8 @@ class GeM(nn.Module):
     """Generalised-mean pooling with a learnable exponent."""
 
     def __init__(self, p: float = 3.0) -> None:
+        if not 0.0 < p < math.inf:
+            raise ValueError(f'p must be finite and above 0, got {p!r}: 1 is the average, 3 usual')
         super().__init__()
         self.p = nn.Parameter(torch.tensor(float(p)))
 
