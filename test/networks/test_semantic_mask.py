@@ -623,6 +623,23 @@ def test_the_file_of_another_network_is_refused(tmp_path):
         make('', input='none', weights=str(tmp_path / 'other.safetensors'))
 
 
+@pytest.mark.parametrize('batch', [-1, 1])
+def test_a_segmentation_traced_for_one_size_serves_a_network_of_that_size(batch, tmp_path):
+    class Traced(Streets):
+        def forward(self, images):
+            return super().forward(images.reshape(batch, 3, 64, 96))
+
+    path = tmp_path / 'traced.pt'
+    torch.jit.save(torch.jit.trace(Traced().eval(), torch.zeros(1, 3, 64, 96)), str(path))
+    network = make(str(path), height=64, width=96)
+    images = torch.rand(3, 3, 64, 96)
+    together = network(images).descriptors
+    torch.testing.assert_close(
+        together, torch.cat([network(image).descriptors for image in images.split(1)]))
+    with pytest.raises(VprError, match=r'must map images \(1, 3, 96, 96\) to logits .* fails: '):
+        make(str(path), height=96, width=96)
+
+
 @pytest.mark.parametrize(('head', 'dimension'), [
     ('spp', 30 * 2048), ('vlad', 64 * 2048), ('flatten', 2 * 3 * 2048)])
 def test_another_head(head, dimension):

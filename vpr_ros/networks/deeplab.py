@@ -165,11 +165,13 @@ class ScriptedSegmentation(nn.Module):
 
     :param path: a file whose network maps images (B, 3, H, W), RGB normalised as for ImageNet, to
         logits (B, classes, h, w) of any resolution.
+    :param size: height and width of the images it will see; a traced network may take no other.
     """
 
     digest: Tensor
 
-    def __init__(self, path: Path, *, classes: int = len(CITYSCAPES)) -> None:
+    def __init__(self, path: Path, *, classes: int = len(CITYSCAPES),
+                 size: tuple[int, int] = (64, 64)) -> None:
         super().__init__()
         try:
             with warnings.catch_warnings():
@@ -183,13 +185,15 @@ class ScriptedSegmentation(nn.Module):
         # Its code is no tensor, and belongs to what tells one network from another.
         digest = hashlib.sha256(path.read_bytes()).digest()
         self.register_buffer('digest', torch.tensor(list(digest), dtype=torch.uint8))
-        self._refuse_others(path, classes)
+        self._refuse_others(path, classes, size)
+        self.one_by_one = not self._takes_two(size)
 
     @torch.no_grad()
-    def _refuse_others(self, path: Path, classes: int) -> None:
-        wanted = f'(1, 3, 64, 64) to logits (1, {classes}, h, w)'
+    def _refuse_others(self, path: Path, classes: int, size: tuple[int, int]) -> None:
+        shape = (1, 3, *size)
+        wanted = f'{shape} to logits (1, {classes}, h, w)'
         try:
-            logits = self.script(torch.zeros(1, 3, 64, 64))
+            logits = self.script(torch.zeros(shape))
         except RuntimeError as error:
             raise VprError(f'the network in {path} must map images {wanted}, and fails: '
                            f'{str(error)[-300:]}') from error
@@ -197,23 +201,35 @@ class ScriptedSegmentation(nn.Module):
         if not isinstance(got, tuple) or len(got) != 4 or got[:2] != (1, classes):
             raise VprError(f'the network in {path} must map images {wanted}, got {got}')
 
+    @torch.no_grad()
+    def _takes_two(self, size: tuple[int, int]) -> bool:
+        # A trace of one image may hold the number 1 in its code.
+        try:
+            logits: Tensor = self.script(torch.zeros(2, 3, *size))
+        except RuntimeError:
+            return False
+        return logits.ndim == 4 and len(logits) == 2
+
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of the classes at the size of the images."""
-        return F.interpolate(self.script(images), size=images.shape[2:], mode='bilinear',
-                             align_corners=False)
+        logits = (torch.cat([self.script(image) for image in images.split(1)])
+                  if self.one_by_one else self.script(images))
+        return F.interpolate(logits, size=images.shape[2:], mode='bilinear', align_corners=False)
 
 
-def deeplab(*, weights: str, publication: str = 'vainf') -> nn.Module:
+def deeplab(*, weights: str, publication: str = 'vainf',
+            size: tuple[int, int] = (64, 64)) -> nn.Module:
     """
     Make a segmentation of streets into the classes of :data:`CITYSCAPES`, in evaluation mode.
 
     :param weights: a file as published, a file of our own names, a TorchScript file (see
         :class:`ScriptedSegmentation`), or 'random'.
     :param publication: one of :data:`PUBLICATIONS`; nothing to a TorchScript file.
+    :param size: height and width that a TorchScript file is tried with; nothing to the others.
     :returns: images (B, 3, H, W), RGB normalised as for ImageNet, to logits (B, 19, H, W).
     """
     if weights != 'random' and _is_torchscript(Path(weights)):
-        return ScriptedSegmentation(Path(weights)).eval()
+        return ScriptedSegmentation(Path(weights), size=size).eval()
     with torch.device('meta'):
         network = DeepLab(publication=publication).eval()
     network.to_empty(device='cpu')

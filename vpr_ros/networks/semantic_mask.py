@@ -339,7 +339,7 @@ def semantic_mask(*, input: str = 'multiply', mask: str = 'minmax',  # noqa: A00
         if _needs_semantics(input):
             source = parts.get('semantic_weights', semantic_weights)
             semantics = SemanticActivations(
-                deeplab(weights=source, publication=publication),
+                deeplab(weights=source, publication=publication, size=(height, width)),
                 ActivationCache(Path(cache)) if cache else None)
         body = make_trunk(trunk, 'layer4', weights=parts['trunk_weights'])
         network = SemanticMask(
