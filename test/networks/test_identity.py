@@ -104,6 +104,21 @@ def test_differences_are_told_from_both_sides():
         'dimension 256 in the map, 128 here; metric cosine in the map, euclidean here')
 
 
+def test_of_options_and_preprocessing_only_what_differs_is_told():
+    here = dataclasses.replace(
+        IDENTITY, preprocessing=dataclasses.replace(IDENTITY.preprocessing, width=224),
+        options='{"clusters": 64, "trunk": "resnet18"}')
+    assert IDENTITY.differences(here, 'in the map', 'here') == (
+        'preprocessing width 320 in the map, 224 here; '
+        'option clusters not set in the map, 64 here')
+    spoilt = dataclasses.replace(IDENTITY, options='{')
+    assert IDENTITY.differences(spoilt, 'in the map', 'here') == (
+        'option trunk "resnet18" in the map, not set here; options not set in the map, { here')
+    spaced = dataclasses.replace(IDENTITY, options='{ "trunk":"resnet18"}')
+    assert IDENTITY.differences(spaced, 'in the map', 'here') == (
+        'options {"trunk": "resnet18"} in the map, { "trunk":"resnet18"} here')
+
+
 @pytest.mark.parametrize(('options', 'projected'), [
     ('{"projection": {"kind": "pca", "dimension": 64}}', True), ('{"trunk": "projection"}', False),
     ('{}', False), ('', False), ('"projection"', False), ('["projection"]', False), ('5', False),

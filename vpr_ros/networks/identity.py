@@ -100,12 +100,30 @@ class NetworkIdentity:
         """
         Say what differs, as in 'dimension 512 in the map, 128 here'; empty when nothing does.
 
+        Of preprocessing and options only what differs is told.
+
         :param mine: where this one stands, such as 'in the map', and ``theirs`` the other.
         """
+        ours, others = self._told(), other._told()
+        if ours == others and self.options != other.options:  # one content, two texts
+            ours, others = {'options': self.options}, {'options': other.options}
         return '; '.join(
-            f'{field.name} {getattr(self, field.name)} {mine}, '
-            f'{getattr(other, field.name)} {theirs}' for field in fields(NetworkIdentity)
-            if getattr(self, field.name) != getattr(other, field.name))
+            f'{name} {ours.get(name, "not set")} {mine}, {others.get(name, "not set")} {theirs}'
+            for name in {**ours, **others} if ours.get(name) != others.get(name))
+
+    def _told(self) -> dict[str, str]:
+        """Return name -> value of all parts: 'dimension' -> '512', 'option trunk' -> '"vgg16"'."""
+        told = {field.name: str(getattr(self, field.name)) for field in fields(self)
+                if field.name not in ('preprocessing', 'options')}
+        told.update((f'preprocessing {n}', str(v)) for n, v in asdict(self.preprocessing).items())
+        try:
+            options = json.loads(self.options)
+        except (RecursionError, ValueError):
+            options = None
+        if not isinstance(options, dict):
+            return {**told, 'options': self.options}
+        return {**told, **{f'option {n}': json.dumps(v, sort_keys=True)
+                           for n, v in options.items()}}
 
     @classmethod
     def from_json(cls, text: str) -> NetworkIdentity:
