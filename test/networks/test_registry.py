@@ -83,6 +83,11 @@ def test_bad_values_are_told_with_the_network(name, options, text):
         create_network(name, options)
 
 
+def test_a_network_larger_than_memory_is_refused():
+    with pytest.raises(VprError, match="not enough memory for network 'seqvlad'.*choose smaller"):
+        create_network('seqvlad', {'weights': 'random', 'clusters': 10 ** 13})
+
+
 def test_a_network_of_ones_own():
     register_network('average', 'networks_of_mine:average')
     assert 'average' in network_names()

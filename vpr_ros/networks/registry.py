@@ -140,6 +140,12 @@ def create_network(name: str, options: Mapping[str, object] | None = None) -> Pl
         network.options = _told_options(signature, given)
     except (TypeError, ValueError) as error:
         raise VprError(f'network {name!r} does not take the options {given}: {error}') from error
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch has no error of its own for memory of the CPU.
+        if isinstance(error, RuntimeError) and 'tried to allocate' not in str(error).lower():
+            raise
+        raise VprError(f'there is not enough memory for network {name!r} with the options '
+                       f'{given}: choose smaller ones ({str(error)[-200:]})') from error
     network.eval().requires_grad_(False)
     return _projected(network, projection) if projection else network
 
