@@ -98,6 +98,7 @@ def test_bag_info_and_map_info(vpr_ros, town):
     assert '/camera/image_raw' in said
     said = vpr_ros('map', 'info', 'town.vprmap').stdout
     assert 'thumbnail' in said
+    assert '"patch": 8' in said
     assert '12, 12 with a pose' in said
     assert 'session ref' in said
 

@@ -134,6 +134,7 @@ def info(
             ('made', f'{created:%Y-%m-%d %H:%M:%S} UTC by {place_map.software}'),
             ('size', f'{path.stat().st_size / 1e6:.1f} MB'),
             ('network', f'{network.name} (weights {network.weights_hash})'),
+            ('options', network.options),
             ('descriptors', f'{network.dimension} x {place_map.descriptor_type}, '
                             f'{network.metric} similarity'),
             ('places', f'{len(place_map)}, {posed} with a pose'),
