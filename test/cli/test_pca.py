@@ -138,7 +138,7 @@ def test_places_are_found_by_smaller_descriptors(vpr_ros, town, traverses, file)
     (['--map', 'town.vprmap', '-d', '12', '-o', 'x'], 'can be brought to 1 to 11 dimensions'),
     (['--map', 'none.vprmap', '-d', '4', '-o', 'x'], 'no map at none.vprmap'),
     (['--map', 'town8.safetensors', '-d', '4', '-o', 'x'], 'town8.safetensors'),
-    (['-d', '4', '-o', 'x'], 'name one source'),
+    (['-d', '4', '-o', 'x'], '--map MAP, --bag FILE, or --images FOLDER'),
     (['--map', 'town.vprmap', '--network', 'compact', '-d', '4', '-o', 'x'], 'leave out --bag'),
     (['--map', 'town.vprmap', '--images', '.', '-d', '4', '-o', 'x'], 'leave out --bag'),
     (['--images', PICTURES, '--network', 'thumbnal', '-d', '4', '-o', 'x'], "mean 'thumbnail'")])

@@ -87,6 +87,8 @@ def pca(
     from vpr_ros.settings import BuildSettings
 
     refuse_existing(out, overwrite=overwrite)
+    if not (map_path or bag or images):
+        raise VprError('name one source of descriptors: --map MAP, --bag FILE, or --images FOLDER')
     if map_path is None:
         settings = read_settings(
             BuildSettings, 'mapper', config, param, extraction__network=network)
