@@ -86,3 +86,9 @@ def test_signals_pass_a_whole_trunk():
     with torch.no_grad():
         features = trunk(torch.randn(1, 3, 64, 64))
     assert 0.1 < float(features.std()) < 10.0
+
+
+def test_a_seed_is_a_whole_number():
+    with pytest.raises(ValueError, match="seed must be a whole number, got 'x'"):
+        with seeded('x'):
+            pass

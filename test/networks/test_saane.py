@@ -221,8 +221,8 @@ PARAMETERS = {
     'AMOSNet': (TRUNK, 0),
     'APANet': (TRUNK, 1024 + 1024 * 1024 + 1024),
     'APANet-MM': (TRUNK + SCENE, ALIGN_A + ALIGN_S + 2 * (256 + 256 * 256 + 256)),
-    **{f'SAANE, C = {c}': (TRUNK + SCENE, (1024 + 512) * c + 2 * c * (c // 16) + 2 * FILTER
-                           + 2 * c * c) for c in (16, 32, 64, 128, 512)},
+    **{f'SAANE, C = {c}': (TRUNK + SCENE, (1024 + 512) * c + 2 * c * max(c // 16, 8)
+                           + 2 * FILTER + 2 * c * c) for c in (16, 32, 64, 128, 512)},
 }
 DIMENSIONS = {
     'AMOSNet': 30 * 1024, 'APANet': 1024, 'APANet-MM': 256,
@@ -389,3 +389,14 @@ def test_what_does_not_make_sense_is_refused(options, message):
 def test_appearance_needs_no_semantic_weights():
     network = create_network('saane', {'variant': 'app', 'trunk_weights': 'random'})
     assert network.scene is None
+
+
+@pytest.mark.parametrize('channels', [16, 32, 64])
+@pytest.mark.parametrize('seed', range(4))
+def test_the_attention_to_few_channels_learns(channels, seed):
+    torch.manual_seed(seed)
+    attention = MultimodalAttention(channels, 1)
+    channel, _ = attention(torch.randn(4, channels, 6, 8))
+    channel.pow(2).sum().backward()
+    assert all(layer.weight.grad.abs().max() > 0 for layer in attention.perceptron
+               if isinstance(layer, torch.nn.Linear))

@@ -262,7 +262,7 @@ def context_attention(
         rectangles of Kim et al. 2017, 'none' nothing.
     :param merge: 'sum' or 'concat' of features and flexible context.
     :param layers: how many of the taps attention reads, the last ones; 1 to 3.
-    :param head: one of :data:`vpr_ros.networks.heads.HEADS`; 'flatten' is the paper's.
+    :param head: 'flatten' (the paper's), 'gem', 'spp', 'spp_max', 'vlad', 'average' or 'max'.
     :param dimension: size after a learned projection; 0 for none.
     :param trunk: any image classifier of torchvision.
     :param taps: its layers, earliest first, separated by commas, for any trunk but vgg16; as many

@@ -28,6 +28,8 @@ __all__ = ['initialise', 'seeded']
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw random numbers from a seed of one's own and leave the caller's generator as it was."""
+    if type(seed) is not int:
+        raise ValueError(f'seed must be a whole number, got {seed!r}')
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would seed the generators of accelerators as well, for good.
         torch.default_generator.manual_seed(seed)

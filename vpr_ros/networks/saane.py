@@ -29,8 +29,9 @@ Our choice, where the paper is silent:
 
 - Images of 480 x 640, close to the crops of 473 x 473 that the PSPNet was trained with.
 - All convolutions and the perceptron are without bias, as its equations are; the perceptron has a
-  ReLU between its layers and reduces channels by 16; the 7x7 convolution pads with zeros. These
-  follow the equations of Woo et al. 2018 (CBAM), whose attention to one map this one extends.
+  ReLU between its layers and reduces channels by 16, to 8 at least; the 7x7 convolution pads with
+  zeros. These follow the equations of Woo et al. 2018 (CBAM), whose attention to one map this one
+  extends.
 - The semantic map (stride 8) is resized to the grid of the appearance (stride 16) bilinearly.
 - The pyramid pools maxima, as He et al. 2014 do, who gave it the name. Averages of linear
   projections would say little: the coarse cells are sums of the fine ones. Option 'head': 'spp'
@@ -85,6 +86,9 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
 }
 
 
+_LEAST_HIDDEN = 8
+
+
 class _Design(NamedTuple):
     semantic: bool  # takes the semantic stream as well
     projected: bool  # has the projections of equation 1
@@ -116,7 +120,8 @@ class MultimodalAttention(nn.Module):
         if not 1 <= reduction <= channels:
             raise ValueError(f'reduction must be in 1..{channels}, the number of channels, got '
                              f'{reduction}')
-        hidden = channels // reduction
+        # One ReLU without bias may stay silent for every image, and what is silent never learns.
+        hidden = max(channels // reduction, min(channels, _LEAST_HIDDEN))
         self.perceptron = nn.Sequential(nn.Linear(channels, hidden, bias=False), nn.ReLU(),
                                         nn.Linear(hidden, channels, bias=False))
         # One filter for each modality.
@@ -236,7 +241,7 @@ def saane(*, variant: str = 'saane', channels: int = 256, reduction: int = 16,
         own for each modality), 'amosnet', 'apanet' or 'apanet_mm'.
     :param channels: C, of the space that modalities are fused in.
     :param reduction: how many times fewer channels the perceptron has inside.
-    :param head: one of :data:`vpr_ros.networks.heads.HEADS`; 'spp_max' is the paper's.
+    :param head: 'spp_max' (the paper's), 'spp', 'gem', 'vlad', 'average', 'max' or 'flatten'.
     :param dimension: size after a learned projection; 0 for none, as in the paper.
     :param publication: whose PSPNet it is, see :mod:`vpr_ros.networks.pspnet`; a file of the whole
         network does not tell.

@@ -324,7 +324,7 @@ def semantic_mask(*, input: str = 'multiply', mask: str = 'minmax',  # noqa: A00
         segmentation into its classes, or 'random'; may be given beside weights.
     :param cache: a folder to keep activations in, for data that is described many times; empty
         for none.
-    :param head: one of :data:`vpr_ros.networks.heads.HEADS`; 'gem' is the paper's.
+    :param head: 'gem' (the paper's), 'spp', 'spp_max', 'vlad', 'average', 'max' or 'flatten'.
     :param dimension: size after a learned projection; 0 for none, as in the paper.
     :param p: the exponent of GeM to start with.
     :param seed: of the random numbers that untrained parts start from.
