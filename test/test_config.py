@@ -30,6 +30,7 @@ from vpr_ros.config import setting
 from vpr_ros.config import Settings
 from vpr_ros.config import write_parameter_file
 from vpr_ros.errors import VprError
+from vpr_ros.settings import BuildSettings
 import yaml
 
 
@@ -365,3 +366,9 @@ def test_the_file_in_the_repository_format_is_plain_yaml():
     assert body['left'] == {'lens': {'focal_px': 400.0, 'model': 'Pinhole'}, 'gain': 3, 'name': ''}
     assert body['right'] == body['left']
     assert body['cameras'] == ['front']
+
+
+def test_a_mapping_where_a_text_belongs_is_told():
+    with pytest.raises(VprError, match="extraction.options is a text, got a mapping with 'trunk': "
+                                       'put it in quotes, as in options: "{name: value}"'):
+        make_settings(BuildSettings, {'extraction.options.trunk': 'resnet18'})

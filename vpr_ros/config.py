@@ -131,6 +131,11 @@ def make_settings(model: type[AnySettings], values: Mapping[str, object]) -> Any
     nested: dict[str, Any] = {}
     for name, value in values.items():
         if name not in table:
+            group = name.rpartition('.')[0]
+            if table.get(group) and table[group].type is str:
+                raise VprError(f'parameter {group} is a text, got a mapping with '
+                               f'{name[len(group) + 1:]!r}: put it in quotes, as in '
+                               f'{name.split(".")[-2]}: "{{name: value}}"')
             raise unknown_name('parameter', name, table)
         _check_type(table[name], value)
         *groups, last = name.split('.')

@@ -95,7 +95,7 @@ def test_the_same_images_give_almost_the_same(vpr_ros, town, traverses):
 
 
 def test_whitening_wants_many_descriptors(vpr_ros):
-    fit = ('pca', '--map', 'town.vprmap', '-o', 'x.safetensors', '--overwrite', '-d')
+    fit = ('pca', '--map', 'town.vprmap', '-o', NEW, '--overwrite', '-d')
     assert '12 descriptors are few to whiten 2 dimensions' in vpr_ros(*fit, '2', '--whiten')
     assert 'few' not in vpr_ros(*fit, '1', '--whiten')
     assert 'few' not in vpr_ros(*fit, '2')
@@ -133,15 +133,19 @@ def test_places_are_found_by_smaller_descriptors(vpr_ros, town, traverses, file)
         vpr_ros('pca', '--map', 'small.vprmap', '-d', '2', '-o', 'twice.safetensors')
 
 
+NEW = 'x.safetensors'
+
+
 @pytest.mark.parametrize(('arguments', 'said'), [
+    (['--map', 'town.vprmap', '-d', '4', '-o', 'x.pt'], "a .safetensors file, got 'x.pt'"),
     (['--map', 'town.vprmap', '-d', '4', '-o', 'town8.safetensors'], '--overwrite'),
-    (['--map', 'town.vprmap', '-d', '12', '-o', 'x'], 'can be brought to 1 to 11 dimensions'),
-    (['--map', 'none.vprmap', '-d', '4', '-o', 'x'], 'no map at none.vprmap'),
-    (['--map', 'town8.safetensors', '-d', '4', '-o', 'x'], 'town8.safetensors'),
-    (['-d', '4', '-o', 'x'], '--map MAP, --bag FILE, or --images FOLDER'),
-    (['--map', 'town.vprmap', '--network', 'compact', '-d', '4', '-o', 'x'], 'leave out --bag'),
-    (['--map', 'town.vprmap', '--images', '.', '-d', '4', '-o', 'x'], 'leave out --bag'),
-    (['--images', PICTURES, '--network', 'thumbnal', '-d', '4', '-o', 'x'], "mean 'thumbnail'")])
+    (['--map', 'town.vprmap', '-d', '12', '-o', NEW], 'can be brought to 1 to 11 dimensions'),
+    (['--map', 'none.vprmap', '-d', '4', '-o', NEW], 'no map at none.vprmap'),
+    (['--map', 'town8.safetensors', '-d', '4', '-o', NEW], 'town8.safetensors'),
+    (['-d', '4', '-o', NEW], '--map MAP, --bag FILE, or --images FOLDER'),
+    (['--map', 'town.vprmap', '--network', 'compact', '-d', '4', '-o', NEW], 'leave out --bag'),
+    (['--map', 'town.vprmap', '--images', '.', '-d', '4', '-o', NEW], 'leave out --bag'),
+    (['--images', PICTURES, '--network', 'thumbnal', '-d', '4', '-o', NEW], "mean 'thumbnail'")])
 def test_what_the_user_can_put_right_is_said(vpr_ros, town, traverses, arguments, said):
     before = {p.name: p.stat().st_size for p in town.iterdir()}
     arguments = [traverses / 'morning' if each is PICTURES else each for each in arguments]

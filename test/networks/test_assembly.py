@@ -26,6 +26,7 @@ from vpr_ros.networks.assembly import load_network
 from vpr_ros.networks.assembly import part_weights
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.networks.registry import create_network
 
 
 class Plain(PlaceNetwork):
@@ -102,3 +103,16 @@ def test_what_does_not_fit_is_named(tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(VprError, match='no weights at .*absent'):
         load_network(Plain(), str(tmp_path / 'absent.pth'))
+
+
+def test_a_trunk_alone_is_no_network(tmp_path):
+    save_file({'conv1.weight': torch.zeros(2), 'fc.bias': torch.zeros(1)},
+              str(tmp_path / 'trunk.safetensors'))
+    with pytest.raises(VprError, match=r"missing \(shape .*has no part of 'netvlad': where it is "
+                                       'the file of a trunk alone, give it in trunk_weights'):
+        create_network('netvlad', {'weights': str(tmp_path / 'trunk.safetensors')})
+
+
+def test_imagenet_is_for_a_trunk():
+    with pytest.raises(VprError, match="no weights 'imagenet' for all of it: .* trunk_weights"):
+        create_network('netvlad', {'weights': 'imagenet'})

@@ -220,13 +220,36 @@ def test_what_is_no_descriptor_is_refused(repository, kind, output, text):
         from_repository(repository, 'several', arguments={'kind': kind}, output=output)
 
 
-def test_a_descriptor_of_the_whole_batch_is_refused(repository):
+def test_a_network_that_mixes_the_images_of_a_batch_gets_them_one_by_one(repository):
     (repository / 'hubconf.py').write_text(
         'import torch\n\nclass Mean(torch.nn.Module):\n    def forward(self, x):\n'
         '        return x.mean((0, 2, 3))[None]\n\ndef mean():\n    return Mean()\n')
     network = from_repository(repository, 'mean')
-    with pytest.raises(VprError, match=r'of 2 image\(s\) have shape .* got \(1, 3\)'):
-        network(images(2))
+    pair = images(2)
+    found = network(pair).descriptors
+    assert found.shape == (2, 3)
+    for alone, one in zip(pair.split(1), found, strict=True):
+        torch.testing.assert_close(network(alone).descriptors[0], one)
+
+
+class Rows(nn.Module):
+    """Pools a grid and lays it out for as many images as a trace saw."""
+
+    def forward(self, x):
+        return nn.functional.adaptive_avg_pool2d(x, 2).reshape(len(x), -1)
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_a_trace_of_one_image_takes_several(tmp_path):
+    traced = torch.jit.trace(Rows(), torch.rand(1, 3, 16, 16))
+    traced.save(tmp_path / 'rows.pt')
+    assert traced(torch.rand(2, 3, 16, 16)).shape == (1, 24)  # the trace holds the 1
+    network = create_network('hub', {'file': str(tmp_path / 'rows.pt'), 'height': 16, 'width': 16})
+    pair = images(2)
+    found = network(pair).descriptors
+    assert found.shape == (2, 12)
+    for alone, one in zip(pair.split(1), found, strict=True):
+        torch.testing.assert_close(network(alone).descriptors[0], one)
 
 
 def test_the_dimension_is_checked(repository):

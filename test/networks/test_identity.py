@@ -125,3 +125,9 @@ def test_of_options_and_preprocessing_only_what_differs_is_told():
     ('{', False), ('[' * 100_000, False)])
 def test_whether_it_is_projected(options, projected):
     assert dataclasses.replace(IDENTITY, options=options).projected is projected
+
+
+def test_more_pixels_than_any_network_takes():
+    Preprocessing(2160, 3840)
+    with pytest.raises(ValueError, match='at most 8388608 pixels, got 16384 x 16384: choose'):
+        Preprocessing(16384, 16384)

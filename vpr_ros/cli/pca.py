@@ -86,6 +86,8 @@ def pca(
     from vpr_ros.networks.projection import write_projection
     from vpr_ros.settings import BuildSettings
 
+    if out.suffix != '.safetensors':
+        raise VprError(f'a projection is a .safetensors file, got {str(out)!r}')
     refuse_existing(out, overwrite=overwrite)
     if not (map_path or bag or images):
         raise VprError('name one source of descriptors: --map MAP, --bag FILE, or --images FOLDER')

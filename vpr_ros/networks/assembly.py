@@ -51,7 +51,8 @@ def part_weights(network: str, weights: str, **parts: str) -> dict[str, str]:
         wanted = ' and '.join(parts)
         raise VprError(f'network {network!r} needs weights: give the file of a trained network in '
                        f'weights, or {wanted} (missing: {", ".join(missing)}), where '
-                       "'imagenet' lets torchvision download a trunk of its own")
+                       "'imagenet' lets torchvision download a trunk of its own, or "
+                       "'random' for training and trials")
     return dict(parts)
 
 
@@ -69,5 +70,15 @@ def load_network(network: PlaceNetwork, weights: str,
         _LOGGER.warning('network %s: only the parts with public weights are trained; its own '
                         'parts are random until it is trained', network.name)
     elif weights != 'random':
+        if weights == 'imagenet':
+            raise VprError(f"network {network.name!r} has no weights 'imagenet' for all of it: "
+                           "give 'imagenet' in trunk_weights, or a file in weights")
         tensors, _ = read_weights(Path(weights))
-        load_weights(network, convert(tensors) if convert else tensors, weights)
+        converted = convert(tensors) if convert else tensors
+        try:
+            load_weights(network, converted, weights)
+        except VprError as error:
+            if set(converted) & set(network.state_dict()):
+                raise
+            raise VprError(f'{error}. It has no part of {network.name!r}: where it is the file of '
+                           'a trunk alone, give it in trunk_weights') from error

@@ -146,8 +146,9 @@ def attention_vlad(*, variant: str = 'ours', trunk: str = 'alexnet', layer: str 
     :param layer: where the trunk ends; empty for conv5 before its ReLU (alexnet, vgg16) or the
         usual layer.
     :param weights: of the whole network: a file or 'random'.
-    :param trunk_weights: instead of that, of the trunk alone, see
-        :func:`vpr_ros.networks.trunks.trunk`.
+    :param trunk_weights: instead of that, of the trunk alone: 'imagenet' or another name that
+        torchvision publishes, or a file with its names of tensors.
+    :param clusters: of VLAD; for each the descriptor has as many numbers as the trunk channels.
     :param dimension: size after a learned projection (not in the paper); 0 for none.
     :param seed: of the weights that no file gives.
     """

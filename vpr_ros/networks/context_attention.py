@@ -268,8 +268,8 @@ def context_attention(
     :param taps: its layers, earliest first, separated by commas, for any trunk but vgg16; as many
         as are read: ``layers`` of them, two for cross pooling, else one.
     :param weights: a file of the whole network, or 'random'.
-    :param trunk_weights: where the trunk's own come from while the rest is untrained, see
-        :func:`vpr_ros.networks.trunks.trunk`.
+    :param trunk_weights: instead of that, of the trunk alone: 'imagenet' or another name that
+        torchvision publishes, or a file with its names of tensors.
     :param height: of the input in pixels, as is ``width``.
     :param seed: of the random weights.
     """

@@ -86,9 +86,11 @@ class HubNetwork(PlaceNetwork):
         self.register_buffer('luma', torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1),
                              persistent=False)  # ITU-R BT.601
         self.model = model.cpu().eval()
+        self.one_by_one = False
         with torch.no_grad():
             image = torch.zeros(1, 3, preprocessing.height, preprocessing.width)
             self.dimension = self(image).descriptors.shape[1]
+            self.one_by_one = not self._takes_two(image)
         if dimension not in (0, self.dimension):
             raise VprError(f'the network has descriptors of {self.dimension} dimensions, not '
                            f'{dimension}: set option dimension to {self.dimension}, or to 0')
@@ -97,6 +99,10 @@ class HubNetwork(PlaceNetwork):
         """Describe normalised images (B, 3, H, W) of a size that the module takes."""
         if self.grey:
             images = (images * self.luma).sum(dim=1, keepdim=True)
+        parts = images.split(1) if self.one_by_one else [images]
+        return NetworkOutput(torch.cat([self._described(part) for part in parts]))
+
+    def _described(self, images: Tensor) -> Tensor:
         try:
             found = self.model(images.contiguous())
         except VprError:
@@ -105,7 +111,17 @@ class HubNetwork(PlaceNetwork):
         except Exception as error:
             raise VprError(f'the network could not describe images {tuple(images.shape)} in '
                            f'{images.dtype} on {images.device}: {error}') from error
-        return NetworkOutput(F.normalize(self._descriptors(found, len(images)).to(images)))
+        return F.normalize(self._descriptors(found, len(images)).to(images))
+
+    def _takes_two(self, image: Tensor) -> bool:
+        """Tell whether images may come together: the trace of one may hold that number."""
+        pair = torch.cat([image, torch.ones_like(image)])
+        try:
+            together = self(pair).descriptors
+        except VprError:
+            return False
+        alone = torch.cat([self(one).descriptors for one in pair.split(1)])
+        return torch.allclose(together, alone, atol=1e-3)
 
     def _descriptors(self, found: Any, count: int) -> Tensor:
         if not isinstance(found, Tensor):

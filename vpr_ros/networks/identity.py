@@ -34,6 +34,7 @@ SOURCE_OPTIONS = frozenset({
 
 # An identity may come from a foreign map: what no network takes is refused before it is allocated.
 _LARGEST_SIDE = 16384
+_MOST_PIXELS = 2 ** 23  # a frame of 4K video; activations take a thousand bytes for each
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class Preprocessing:
                 and max(self.height, self.width) <= _LARGEST_SIDE):
             raise ValueError(f'height and width of a network must be whole numbers in '
                              f'1..{_LARGEST_SIDE}, got {self.height!r} x {self.width!r}')
+        if self.height * self.width > _MOST_PIXELS:
+            raise ValueError(f'a network takes at most {_MOST_PIXELS} pixels, got {self.height} x '
+                             f'{self.width}: choose a smaller height and width')
         if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std) <= 0.0:
             raise ValueError('mean must be finite and std finite and positive, got '
                              f'{self.mean} and {self.std}')

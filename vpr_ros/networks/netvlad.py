@@ -80,9 +80,10 @@ def netvlad(*, trunk: str = 'vgg16', layer: str = '', weights: str = '', trunk_w
     :param layer: where the trunk ends; empty for conv5 before its ReLU (vgg16, alexnet) or the
         usual layer.
     :param weights: of the whole network: a file of ours, a public checkpoint, or 'random'.
-    :param trunk_weights: instead of that, of the trunk alone, see
-        :func:`vpr_ros.networks.trunks.trunk`.
+    :param trunk_weights: instead of that, of the trunk alone: 'imagenet' or another name that
+        torchvision publishes, or a file with its names of tensors.
     :param pooling: 'vlad', or 'max' (the paper's comparison) or 'average' of each channel.
+    :param clusters: of VLAD; for each the descriptor has as many numbers as the trunk channels.
     :param dimension: size after a learned projection; 0 for none.
     :param seed: of the weights that no file gives.
     """

@@ -318,8 +318,8 @@ def semantic_mask(*, input: str = 'multiply', mask: str = 'minmax',  # noqa: A00
         :mod:`vpr_ros.networks.deeplab`.
     :param trunk: a ResNet of torchvision.
     :param weights: a file of the trained network, or 'random'.
-    :param trunk_weights: 'imagenet', a file or 'random', see
-        :func:`vpr_ros.networks.trunks.trunk`.
+    :param trunk_weights: of the trunk alone: 'imagenet' or another name that torchvision
+        publishes, a file with its names of tensors, or 'random'.
     :param semantic_weights: a file of DeepLabv3+ for Cityscapes, a TorchScript file of any
         segmentation into its classes, or 'random'; may be given beside weights.
     :param cache: a folder to keep activations in, for data that is described many times; empty

@@ -96,9 +96,10 @@ def seqvlad(*, trunk: str = 'resnet18', layer: str = '', weights: str = '',
     :param layer: where the trunk ends; empty for conv5 before its ReLU (alexnet, vgg16) or the
         usual layer.
     :param weights: of the whole network: a file of ours, a public checkpoint, or 'random'.
-    :param trunk_weights: instead of that, of the trunk alone, see
-        :func:`vpr_ros.networks.trunks.trunk`.
+    :param trunk_weights: instead of that, of the trunk alone: 'imagenet' or another name that
+        torchvision publishes, or a file with its names of tensors.
     :param sequence_length: how many frames one descriptor describes; weights fit any.
+    :param clusters: of VLAD; for each the descriptor has as many numbers as the trunk channels.
     :param dimension: size after a learned projection; 0 for none.
     :param seed: of the weights that no file gives.
     """
