@@ -23,7 +23,7 @@ import re
 from torch import Tensor
 from vpr_ros.errors import VprError
 
-__all__ = ['matrix', 'rename', 'sequential_trunk']
+__all__ = ['check_publication', 'matrix', 'rename', 'sequential_trunk']
 
 # The parts of a ResNet in the order in which they are computed.
 _RESNET = ('conv1', 'bn1', 'relu', 'maxpool', 'layer1', 'layer2', 'layer3', 'layer4')
@@ -74,3 +74,16 @@ def sequential_trunk(trunk: str, prefix: str) -> list[tuple[str, str]]:
         return [(prefix + r'(\d+)\.', r'trunk.body.features.\1.')]
     return [(f'{prefix}{number}\\.', f'trunk.body.{part}.')
             for number, part in enumerate(_RESNET)]
+
+
+def check_publication(found: str, wanted: str, network: str, source: object) -> None:
+    """
+    Refuse the file of a network that another publication built otherwise under the same name.
+
+    :param found: whose names of tensors the file has; empty for our own.
+    :param wanted: the publication that the network is made for.
+    :param source: where the file is, for the error message.
+    """
+    if found not in ('', wanted):
+        raise VprError(f'{source} holds a {network} as {found!r} publishes it, which is another '
+                       f'network than that of {wanted!r}: set option publication to {found!r}')

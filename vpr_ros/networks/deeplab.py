@@ -45,9 +45,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-import hashlib
 from pathlib import Path
-import warnings
 import zipfile
 
 import torch
@@ -58,7 +56,9 @@ from torchvision.models.resnet import Bottleneck
 from torchvision.models.resnet import ResNet
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
+from vpr_ros.networks.checkpoints import check_publication
 from vpr_ros.networks.checkpoints import rename
+from vpr_ros.networks.exported import open_script
 from vpr_ros.networks.initialisation import initialise
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
@@ -168,23 +168,10 @@ class ScriptedSegmentation(nn.Module):
     :param size: height and width of the images it will see; a traced network may take no other.
     """
 
-    digest: Tensor
-
     def __init__(self, path: Path, *, classes: int = len(CITYSCAPES),
                  size: tuple[int, int] = (64, 64)) -> None:
         super().__init__()
-        try:
-            with warnings.catch_warnings():
-                # PyTorch 2.9 and later advise another format for new files; old ones stay.
-                warnings.simplefilter('ignore', FutureWarning)
-                warnings.simplefilter('ignore', DeprecationWarning)
-                self.script = torch.jit.load(path, map_location='cpu').eval()
-        except (RuntimeError, ValueError, OSError) as error:
-            raise VprError(f'cannot load {path}: expected a network saved by torch.jit.save '
-                           f'({str(error)[:300]})') from error
-        # Its code is no tensor, and belongs to what tells one network from another.
-        digest = hashlib.sha256(path.read_bytes()).digest()
-        self.register_buffer('digest', torch.tensor(list(digest), dtype=torch.uint8))
+        self.script = open_script(path)
         self._refuse_others(path, classes, size)
         self.one_by_one = not self._takes_two(size)
 
@@ -250,9 +237,7 @@ def convert_deeplab(tensors: Mapping[str, Tensor], publication: str,
     :param source: where they come from, for the error message.
     """
     found = _publication(tensors)
-    if found not in ('', publication):
-        raise VprError(f'{source} holds a DeepLabv3+ as {found!r} publishes it, which is another '
-                       f'network than that of {publication!r}: say {found!r}')
+    check_publication(found, publication, 'DeepLabv3+', source)
     rules = {'vainf': _VAINF_RULES, 'smp': _SMP_RULES, '': ()}[found]
     return rename(tensors, rules, drop=_BESIDE if found == 'smp' else r'(?!)')
 

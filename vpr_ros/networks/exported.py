@@ -37,7 +37,7 @@ from torch import nn
 from torch import Tensor
 from vpr_ros.errors import VprError
 
-__all__ = ['choose_output', 'open_exported']
+__all__ = ['choose_output', 'open_exported', 'open_script']
 
 # What protobuf, and so one ONNX file, can hold.
 _LARGEST_FILE = 2 ** 31 - 1
@@ -60,15 +60,29 @@ def open_exported(path: Path) -> nn.Module:
     if suffix not in (*_TORCHSCRIPT, '.onnx'):
         raise VprError(f'a network is opened from a TorchScript archive (.pt, .ts) or an ONNX '
                        f'model (.onnx), got {path}')
+    if suffix == '.onnx':
+        return _OnnxModel(_bytes_of(path), path)
+    return open_script(path)
+
+
+def open_script(path: Path) -> nn.Module:
+    """
+    Open a TorchScript archive of any name; see :func:`open_exported`.
+
+    Such a file is a program: use one only where you would run the code it was made from.
+    """
+    return _Script(_bytes_of(path), path)
+
+
+def _bytes_of(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > _LARGEST_FILE:
             raise VprError(f'{path} has {size} bytes, a network in one file has at most '
                            f'{_LARGEST_FILE}')
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise VprError(f'cannot read the network {path}: {error.strerror}') from error
-    return _OnnxModel(data, path) if suffix == '.onnx' else _Script(data, path)
 
 
 def choose_output(outputs: Mapping[Any, AnyOutput] | Sequence[AnyOutput],
@@ -114,7 +128,7 @@ class _Script(_Exported):
                 self.script = torch.jit.load(io.BytesIO(data), map_location='cpu').eval()
         # A damaged or hostile file makes the reader raise almost anything.
         except Exception as error:
-            reason = str(error).split('. ')[0][:300]
+            reason = ' '.join(str(error).split('. ')[0].split())[:300]
             raise VprError(f'cannot open {path}: expected a TorchScript archive, as '
                            'torch.jit.save writes it; a checkpoint of weights alone is no '
                            f'network ({reason})') from error

@@ -49,6 +49,7 @@ from torch.nn import functional as F
 from torchvision.models.resnet import Bottleneck
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
+from vpr_ros.networks.checkpoints import check_publication
 from vpr_ros.networks.checkpoints import rename
 from vpr_ros.networks.initialisation import initialise
 from vpr_ros.networks.weights import load_weights
@@ -147,9 +148,7 @@ def convert_pspnet(tensors: Mapping[str, Tensor], publication: str,
     :param source: where they come from, for the error message.
     """
     found = _publication(tensors)
-    if found not in ('', publication):
-        raise VprError(f'{source} holds a PSPNet as {found!r} publishes it, which is dilated and '
-                       f'resized in another way than that of {publication!r}: say {found!r}')
+    check_publication(found, publication, 'PSPNet', source)
     rules = {'semseg': _SEMSEG_RULES, 'csail': _CSAIL_RULES, '': ()}[found]
     return rename(tensors, rules, drop=_TRAINING if found else r'(?!)')
 

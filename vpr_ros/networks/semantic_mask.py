@@ -75,6 +75,7 @@ from vpr_ros.networks.deeplab import deeplab
 from vpr_ros.networks.heads import Head
 from vpr_ros.networks.initialisation import initialise
 from vpr_ros.networks.initialisation import seeded
+from vpr_ros.networks.precision import precise
 from vpr_ros.networks.trunks import imagenet_preprocessing
 from vpr_ros.networks.trunks import Trunk
 from vpr_ros.networks.trunks import trunk as make_trunk
@@ -157,11 +158,11 @@ class SemanticActivations(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return probabilities of the precision of the images, and of float32 at least."""
         maps = self._compute(images) if self.cache is None else self._recall(images, self.cache)
-        return maps.to(_wide(images)) / _LEVELS
+        return maps.to(torch.promote_types(images.dtype, torch.float32)) / _LEVELS
 
     def _compute(self, images: Tensor) -> Tensor:
         logits = self.segmentation(images)
-        return (logits.to(_wide(logits)).softmax(dim=1) * _LEVELS).round()
+        return (precise(logits).softmax(dim=1) * _LEVELS).round()
 
     def _recall(self, images: Tensor, cache: ActivationCache) -> Tensor:
         self._hash = self._hash or weights_hash(self.segmentation)
@@ -240,7 +241,7 @@ class SemanticMask(PlaceNetwork):
         features = self.trunk(self._input(images, activations, mask))
         attention = None
         if mask is not None:
-            cells = F.adaptive_avg_pool2d(mask.to(_wide(mask)), features.shape[2:])[:, 0]
+            cells = F.adaptive_avg_pool2d(precise(mask), features.shape[2:])[:, 0]
             attention = cells / cells.sum(dim=(1, 2), keepdim=True)
         return NetworkOutput(self.head(features), attention, features)
 
@@ -397,8 +398,3 @@ def _rebuild_first(trunk: Trunk, channels: int) -> None:
         channels, old.out_channels, old.kernel_size, old.stride,  # type: ignore[arg-type]
         old.padding, bias=old.bias is not None)  # type: ignore[arg-type]
     initialise(trunk.body.conv1)
-
-
-def _wide(tensor: Tensor) -> torch.dtype:
-    """Return the precision of a tensor, and float32 at least."""
-    return torch.promote_types(tensor.dtype, torch.float32)
