@@ -283,7 +283,8 @@ def test_published_files_are_read(publication, checkpoints):
 @pytest.mark.parametrize('publication', PUBLICATIONS)
 def test_a_file_of_the_other_publication_is_refused(publication, checkpoints):
     other = next(p for p in PUBLICATIONS if p != publication)
-    with pytest.raises(VprError, match=rf"{other}\.\w+ holds a DeepLabv3\+ as '{other}' .*set option publication to"):
+    said = rf"{other}\.\w+ holds a DeepLabv3\+ as '{other}' .*set option publication to '{other}'"
+    with pytest.raises(VprError, match=said):
         deeplab(weights=str(checkpoints[other][0]), publication=publication)
 
 

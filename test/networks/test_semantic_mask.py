@@ -626,6 +626,7 @@ def test_the_file_of_another_network_is_refused(tmp_path):
 @pytest.mark.parametrize('batch', [-1, 1])
 def test_a_segmentation_traced_for_one_size_serves_a_network_of_that_size(batch, tmp_path):
     class Traced(Streets):
+
         def forward(self, images):
             return super().forward(images.reshape(batch, 3, 64, 96))
 
