@@ -88,8 +88,8 @@ vpr_ros attention day.jpg night.jpg -o out.png \\
 
 `compact` ships with its own and `thumbnail` has none. All others are told where to look:
 
-- `weights`: all of the network (of `gem`: its trunk). `random` is for training from scratch, for
-  tests and for the numbers below.
+- `weights`: all of the network (of `gem`: that, or its trunk alone). `random` is for training from
+  scratch, for tests and for the numbers below.
 - `trunk_weights`: instead of that, the trunk alone. What the network adds to it is then untrained,
   which is said in a warning.
 - `semantic_weights`: its segmentation, where it has one, beside `trunk_weights`.
@@ -100,9 +100,41 @@ in them is run. What authors published is converted on the way. `imagenet`, give
 torchvision download its own weights; nothing is downloaded unasked. A tensor that is missing or
 does not fit is reported by its name and shape.
 
+Published checkpoints that are read as they are:
+
+- `netvlad`, `weights`: those of pytorch-NetVlad, and of Patch-NetVLAD, whose projection needs its
+  size in `dimension`.
+- `seqvlad`, `weights`: those of SeqVLAD on the same trunk.
+- `spatiotemporal`, `weights`: the authors'; `trunk_weights`: CCT-14/7x2 at 384 pixels.
+- `saane`, `semantic_weights`: PSPNet for ADE20K of semseg, or of CSAIL with `publication: csail`.
+- `semantic_mask`, `semantic_weights`: DeepLabv3+ for Cityscapes of VainF, or of
+  segmentation-models-pytorch with `publication: smp`; or any TorchScript file into its 19 classes.
+  `weights`: ResNet-50 with GeM of the generalised contrastive loss.
+- `places365`, `weights`: CSAIL's ResNets, AlexNet and DenseNet.
+
 Where a network has the option `dimension`, a learned projection to so many numbers is a part of
 it; 0 leaves it out. Any network takes `projection`: the file that `vpr_ros pca` made of its
 descriptors on images of one's own, which makes them smaller without training.
+
+## Networks of sequences
+
+`spatiotemporal` and `seqvlad` describe a frame together with those before it, in maps and in
+localizing alike. What was found in a frame is kept, so a new frame costs one. The frames of a
+sequence should be as far apart as in the map: where a robot sees ten a second and its map holds
+one, set `extraction.sequence_spacing_s:=1.0`.
+
+## A network of your own
+
+`hub` runs what others published, or you exported: a torch.hub entry point, which torch.hub
+downloads unless it has it; a TorchScript archive; an ONNX file (`pip install onnxruntime`).
+
+```
+vpr_ros map build --bag ref.mcap -o town.vprmap --network hub -p "extraction.options:={
+    repository: gmberton/CosPlace, entry: get_trained_model, height: 480, width: 640,
+    arguments: {backbone: ResNet50, fc_output_dim: 512}}"
+vpr_ros map build --bag ref.mcap -o town.vprmap --network hub -p "extraction.options:={
+    file: mine.onnx, height: 240, width: 320, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}"
+```
 
 ## The numbers
 

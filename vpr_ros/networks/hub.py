@@ -171,8 +171,8 @@ def hub(*, repository: str = '', entry: str = '', arguments: Mapping[str, object
     :param grey: whether it takes images of one channel, by the weights of ITU-R BT.601.
     """
     if bool(repository) == bool(file):
-        raise ValueError('hub makes a network of one of: repository (with entry), or file; got '
-                         f'{"both" if file else "neither"}')
+        raise VprError('hub has no network of its own: give one of: repository (with entry), or '
+                       f'file; got {"both" if file else "neither"}')
     if file and (entry or arguments):
         raise ValueError('entry and arguments belong to a repository, not to a file')
     if repository and not entry:
