@@ -53,6 +53,11 @@ class Extractor:
         self._engine = engine
         self._batch_size = batch_size
 
+    @property
+    def frames(self) -> int:
+        """Return how many frames a descriptor describes."""
+        return self._engine.length if isinstance(self._engine, SlidingEngine) else 1
+
     def restart(self) -> None:
         """Forget earlier frames: what comes next was not taken after them."""
         if isinstance(self._engine, SlidingEngine):

@@ -74,6 +74,11 @@ class SlidingEngine:
         self._spacing_ns = spacing_ns
         self._windows: dict[str, FrameWindow] = {}
 
+    @property
+    def length(self) -> int:
+        """Return S, the number of frames of a sequence."""
+        return self._engine.length
+
     def restart(self) -> None:
         """Forget all frames."""
         self._windows.clear()

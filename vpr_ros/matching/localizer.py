@@ -128,7 +128,8 @@ class Localizer:
             elapsed_ns = max(elapsed_ns, 0)
             self._filter.predict(elapsed_ns)
             self._last_ns = description.stamp_ns if elapsed_ns else self._last_ns
-            news = self._filter.independence(elapsed_ns)
+            # Sequences of S frames share all but one with the sequence before.
+            news = self._filter.independence(elapsed_ns) / self._extractor.frames
         deviations = self._background.standardise(description.descriptor,
                                                   neighbours.similarities)
         evidence = log_evidence(deviations, slope=s.evidence_slope,
