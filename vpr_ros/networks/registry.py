@@ -56,7 +56,7 @@ class NetworkEntry:
 
 _NETWORKS = {
     'attention_vlad': NetworkEntry(
-        'vpr_ros.networks.attention_vlad:attention_vlad', 'Wang et al., BMVC 2019'),
+        'vpr_ros.networks.attention_vlad:attention_vlad', 'Wang et al. 2019'),
     'compact': NetworkEntry('vpr_ros.networks.compact:compact'),
     'context_attention': NetworkEntry(
         'vpr_ros.networks.context_attention:context_attention', 'Chen et al., RA-L 2018'),
