@@ -384,3 +384,14 @@ def test_a_skipped_frame_loses_its_attention_alone():
     # Each of twelve frames is left as it is in a quarter of all cases.
     assert 1 <= int(untouched.sum()) < 12
     assert untouched.any(dim=1).sum() > untouched.all(dim=1).sum()
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_a_trace_leaves_the_batch_free():
+    network = small_network(small_checkpoint()).float()
+    height, width = network.preprocessing.height, network.preprocessing.width
+    one, three = torch.rand(1, 3, 3, height, width), torch.rand(3, 3, 3, height, width)
+    with torch.no_grad():
+        traced = torch.jit.trace(lambda images: network(images).descriptors, one,
+                                 check_trace=False)
+        torch.testing.assert_close(traced(three), network(three).descriptors)

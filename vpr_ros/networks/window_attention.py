@@ -65,7 +65,8 @@ class Windows(nn.Module):
     def join(self, x: Tensor) -> Tensor:
         """Return the average of each token over its windows: the way back of :meth:`split`."""
         values = x.unflatten(0, (-1, len(self.index))).flatten(1, 2)
-        sums = values.new_zeros(len(values), len(self.covers), *values.shape[2:])
+        # A trace would keep len(values), where shape[0] stays as free as the batch.
+        sums = values.new_zeros(values.shape[0], len(self.covers), *values.shape[2:])
         sums = sums.index_add(1, self.index.flatten(), values)
         return sums / self.covers.to(sums.dtype)
 
