@@ -100,7 +100,8 @@ def looks_at_first_corner(picture: np.ndarray) -> bool:
 def test_networks_stand_side_by_side_with_a_row_for_each_image(command, traverses, tmp_path):
     morning = traverses / 'morning'
     done = command(tmp_path, 'attention', morning / '000.png', morning / '001.png', '--networks',
-                   'compact, compact{weights: ""}', '-o', 'new/out.png', '--cell', 200)
+                   'compact', '--networks', 'compact{weights: ""}', '-o', 'new/out.png',
+                   '--cell', 200)
     assert done.returncode == 0, done.stderr
     assert '2 images' in done.stdout
     sheet = read_image(tmp_path / 'new' / 'out.png')
@@ -119,7 +120,7 @@ def test_networks_stand_side_by_side_with_a_row_for_each_image(command, traverse
 def test_a_folder_is_a_stream_and_single_images_have_no_past(one_of_sequences, greys, tmp_path):
     def corners(name, *, count, **source):
         out = tmp_path / name
-        attention(out=out, networks='oldest', cell=100, **source)
+        attention(out=out, networks=['oldest'], cell=100, **source)
         return [looks_at_first_corner(p)
                 for p in rows_of(read_image(out), cell=100, column=1, rows=count)]
 
@@ -137,7 +138,7 @@ def test_a_folder_is_a_stream_and_single_images_have_no_past(one_of_sequences, g
 def test_a_bag_in_one_picture(one_of_sequences, traverses, tmp_path):
     bag = tmp_path / 'in.mcap'
     write_traverse(bag, read_image_folder(traverses / 'morning'), encoding='jpeg')
-    attention(out=tmp_path / 'out.jpg', bag=bag, every=4, networks='oldest', cell=80)
+    attention(out=tmp_path / 'out.jpg', bag=bag, every=4, networks=['oldest'], cell=80)
     assert (tmp_path / 'out.jpg').read_bytes().startswith(b'\xff\xd8')
     sheet = read_image(tmp_path / 'out.jpg')
     assert 3 * 60 < sheet.shape[0] < 3 * 60 + 150
@@ -147,9 +148,9 @@ def test_a_picture_is_replaced_only_when_asked(one_of_sequences, greys, tmp_path
     out = tmp_path / 'out.png'
     out.write_bytes(b'precious')
     with pytest.raises(VprError, match='--overwrite'):
-        attention(out=out, pictures=[greys], networks='oldest')
+        attention(out=out, pictures=[greys], networks=['oldest'])
     assert out.read_bytes() == b'precious'
-    attention(out=out, pictures=[greys], networks='oldest', overwrite=True)
+    attention(out=out, pictures=[greys], networks=['oldest'], overwrite=True)
     assert out.read_bytes() != b'precious'
 
 
@@ -174,6 +175,8 @@ def test_a_picture_is_replaced_only_when_asked(one_of_sequences, greys, tmp_path
 def test_what_does_not_go_together_is_refused(greys, tmp_path, monkeypatch, options, said):
     monkeypatch.chdir(tmp_path)
     given = {'out': 'out.png', 'pictures': ['greys/0.png'], **options}
+    if 'networks' in given:
+        given['networks'] = [given['networks']]
     for name in ('out', 'images'):
         if name in given:
             given[name] = Path(given[name])

@@ -61,9 +61,9 @@ def attention(
     camera: Camera = 'front',
     network: Annotated[str, typer.Option(
         '--network', help='The network; compact when left out.')] = '',
-    networks: Annotated[str, typer.Option(
+    networks: Annotated[list[str], typer.Option(
         '--networks', metavar='NAMES', help='Put several networks side by side into one picture, '
-        'each with options in braces where it needs some.')] = '',
+        'each with options in braces where it needs some; may be repeated.')] = [],  # noqa: B006
     every: Annotated[int, typer.Option(
         '--every', min=1, help='Only every n-th image.')] = 1,
     alpha: Annotated[float, typer.Option(
@@ -102,8 +102,8 @@ def attention(
                        f'{" or ".join(_PICTURES)}, got {str(out)!r}')
     refuse_existing(out, overwrite=overwrite)
     shots = open_shots(pictures or [], bag, images, topic=topic, camera=camera)
-    rows = paint_sheet(shots.every(every), split_networks(networks), settings, out, alpha=alpha,
-                       cell=cell or _CELL)
+    rows = paint_sheet(shots.every(every), split_networks(','.join(networks)), settings, out,
+                       alpha=alpha, cell=cell or _CELL)
     say(f'[bold]{rows}[/] images in {out}')
 
 
