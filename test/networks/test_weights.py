@@ -321,3 +321,13 @@ def test_counters_that_old_files_lack_may_be_missing():
     assert torch.equal(target[1].running_mean, state['1.running_mean'])
     with pytest.raises(VprError, match='1.running_var is missing'):
         load_weights(target, {n: t for n, t in state.items() if n != '1.running_var'}, 'w')
+
+
+def test_counters_that_a_file_lacks_begin_at_zero():
+    with torch.device('meta'):
+        module = nn.Sequential(nn.BatchNorm2d(2))
+    module.to_empty(device='cpu')
+    module[0].num_batches_tracked.fill_(7)  # what the memory held before
+    load_weights(module, {f'0.{n}': torch.ones(2) for n in (
+        'weight', 'bias', 'running_mean', 'running_var')}, 'an old file')
+    assert module[0].num_batches_tracked.item() == 0

@@ -162,9 +162,11 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], source: objec
     """
     wanted = {name: tuple(t.shape) for name, t in module.state_dict().items()}
     got = {name: tuple(t.shape) for name, t in tensors.items()}
-    # Files older than these counters lack them, and only training reads them.
+    # Files older than these counters lack them, and only training reads them: they begin at 0, for
+    # a module that was made without values holds whatever its memory held.
+    uncounted = {n for n in wanted if n not in got and n.endswith('.num_batches_tracked')}
     problems = [f'{n} is missing (shape {wanted[n]})' for n in wanted
-                if n not in got and not n.endswith('.num_batches_tracked')]
+                if n not in got and n not in uncounted]
     problems += [f'{n} is not a part of the network (shape {got[n]})'
                  for n in got if n not in wanted]
     problems += [f'{n} has shape {got[n]}, the network needs {wanted[n]}'
@@ -173,7 +175,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], source: objec
         shown = '; '.join(problems[:8])
         more = f'; and {len(problems) - 8} more' if len(problems) > 8 else ''
         raise VprError(f'weights from {source} do not fit this network: {shown}{more}')
-    module.load_state_dict(dict(tensors), strict=False)
+    module.load_state_dict({**dict.fromkeys(uncounted, torch.tensor(0)), **tensors})
 
 
 def weights_hash(module: nn.Module) -> str:
