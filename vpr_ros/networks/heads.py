@@ -102,6 +102,10 @@ class Head(nn.Module):
                                  f'locations cannot be made of {tuple(features.shape[2:])}: keep '
                                  'the input size of the network, or take another head')
             return (features if attention is None else features * attention[:, None]).flatten(1)
+        if self.kind == 'spp':  # rescales attention itself
+            even = features.new_ones(features[:, 0].shape)
+            return attentive_pyramid_pool(
+                features, even if attention is None else attention, self.grids)
         weight = None
         if attention is not None:
             size = attention.abs().mean(dim=(1, 2), keepdim=True)
@@ -109,9 +113,6 @@ class Head(nn.Module):
         if self.kind == 'vlad':
             return normalise_vlad(self.vlad(
                 locations(features), None if weight is None else weight.flatten(1)))
-        if self.kind == 'spp':
-            even = features.new_ones(features[:, 0].shape)
-            return attentive_pyramid_pool(features, even if weight is None else weight, self.grids)
         if weight is not None:
             features = features * weight[:, None]
         if self.kind == 'gem':

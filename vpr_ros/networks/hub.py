@@ -88,9 +88,10 @@ class HubNetwork(PlaceNetwork):
         self.model = model.cpu().eval()
         self.one_by_one = False
         with torch.no_grad():
-            image = torch.zeros(1, 3, preprocessing.height, preprocessing.width)
-            self.dimension = self(image).descriptors.shape[1]
-            self.one_by_one = not self._takes_two(image)
+            black = torch.zeros(1, 3, preprocessing.height, preprocessing.width)
+            first = self(black).descriptors
+            self.dimension = first.shape[1]
+            self.one_by_one = not self._takes_two(black, first)
         if dimension not in (0, self.dimension):
             raise VprError(f'the network has descriptors of {self.dimension} dimensions, not '
                            f'{dimension}: set option dimension to {self.dimension}, or to 0')
@@ -113,14 +114,14 @@ class HubNetwork(PlaceNetwork):
                            f'{images.dtype} on {images.device}: {error}') from error
         return F.normalize(self._descriptors(found, len(images)).to(images))
 
-    def _takes_two(self, image: Tensor) -> bool:
+    def _takes_two(self, image: Tensor, described: Tensor) -> bool:
         """Tell whether images may come together: the trace of one may hold that number."""
-        pair = torch.cat([image, torch.ones_like(image)])
+        other = torch.ones_like(image)
         try:
-            together = self(pair).descriptors
+            together = self(torch.cat([image, other])).descriptors
         except VprError:
             return False
-        alone = torch.cat([self(one).descriptors for one in pair.split(1)])
+        alone = torch.cat([described, self(other).descriptors])
         return torch.allclose(together, alone, atol=1e-3)
 
     def _descriptors(self, found: Any, count: int) -> Tensor:

@@ -242,10 +242,6 @@ class ProjectedNetwork(PlaceNetwork):
         self.network = network
         self.projection = projection
 
-    def forward(self, images: Tensor) -> NetworkOutput:
-        """Describe images (B, 3, H, W) in [0, 1]."""
-        return _projected(self.network(images), self.projection)
-
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W)."""
         return _projected(self.network.describe(images), self.projection)
