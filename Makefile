@@ -45,7 +45,7 @@ install: $(VENV)/.installed  ## install vpr_ros into the environment VENV
 # What a developer does --------------------------------------------------------------------------
 
 .PHONY: develop
-develop: $(foreach extra,test lint colcon,$(VENV)/.installed-$(extra))  ## install all that work on vpr_ros needs
+develop: $(foreach extra,train test lint colcon,$(VENV)/.installed-$(extra))  ## install all that work on vpr_ros needs
 
 .PHONY: test
 test: $(VENV)/.installed-test  ## run every test (ARGS=<arguments of pytest>)

@@ -1,0 +1,305 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Images of places, and the rule that says which of them show the same place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import fields
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+from vpr_ros.datasets.traverse import ImageSource
+from vpr_ros.errors import VprError
+
+__all__ = ['PlaceImages', 'PlaceRule']
+
+Array = NDArray[Any]
+UNITS = ('m', 'frames')
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceImages:
+    """
+    What a network is trained on: N examples, each an image or a sequence of images of a place.
+
+    Every source of training data becomes this table, and every objective reads it alone. Two
+    examples are compared by their places where both have one, else by their positions, and never
+    show one place when their regions differ. Indices of images and numbers of examples are two
+    things: only :meth:`read` and :meth:`label` look at images.
+
+    :param source: where images are read from.
+    :param frames: (N, S) int64, the images of each example, oldest first; S is 1 but for
+        sequences.
+    :param regions: (N,) int64: a city, a route; for fixed cameras the camera.
+    :param traverses: (N,) int64: a drive, or a camera; the examples of one are in the order of
+        time.
+    :param places: (N,) int64: one number, one place; -1 where positions tell.
+    :param positions: (N, 2) float64, in ``unit``; NaN where unknown.
+    :param headings: (N,) float64 radians, anticlockwise from the first axis; NaN where unknown.
+    :param boxes: (N, 4) float64, the part of the image that is the example: left, top, width and
+        height as fractions of the image.
+    :param unit: of positions: metres, or frames where traverses are aligned frame by frame.
+    """
+
+    source: ImageSource
+    frames: Array
+    regions: Array
+    traverses: Array
+    places: Array
+    positions: Array
+    headings: Array
+    boxes: Array
+    unit: str = 'm'
+
+    def __post_init__(self) -> None:
+        n = len(self.frames)
+        shapes: dict[str, tuple[tuple[int, ...], type]] = {
+            'frames': ((n, self.frames.shape[-1] if self.frames.ndim == 2 else 1), np.int64),
+            'regions': ((n,), np.int64), 'traverses': ((n,), np.int64),
+            'places': ((n,), np.int64), 'positions': ((n, 2), np.float64),
+            'headings': ((n,), np.float64), 'boxes': ((n, 4), np.float64)}
+        for name, (shape, kind) in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != kind:
+                raise ValueError(f'{name} must be {np.dtype(kind)} of shape {shape}, got '
+                                 f'{array.dtype} {array.shape}')
+            view = array.view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
+        if self.unit not in UNITS:
+            raise ValueError(f'positions are in one of {UNITS}, got {self.unit!r}')
+        if n and not (self.frames.min() >= 0 and self.frames.max() < len(self.source)):
+            raise ValueError(f'there are images 0 to {len(self.source) - 1}, asked for '
+                             f'{self.frames.min()} to {self.frames.max()}')
+
+    @classmethod
+    def of(cls, source: ImageSource, *, regions: ArrayLike = 0, traverses: ArrayLike = 0,
+           places: ArrayLike = -1, positions: ArrayLike = np.nan, headings: ArrayLike = np.nan,
+           boxes: ArrayLike = (0.0, 0.0, 1.0, 1.0), frames: ArrayLike | None = None,
+           unit: str = 'm') -> PlaceImages:
+        """
+        Make the table; what is one value holds for all examples.
+
+        :param frames: (N,) or (N, S); every image once when None.
+        """
+        chosen = np.arange(len(source)) if frames is None else np.asarray(frames)
+        chosen = chosen.astype(np.int64).reshape(len(chosen), -1)
+        n = len(chosen)
+
+        def full(values: ArrayLike, shape: tuple[int, ...], kind: type) -> Array:
+            return np.array(np.broadcast_to(np.asarray(values, dtype=kind), shape))
+
+        return cls(
+            source=source, frames=chosen, regions=full(regions, (n,), np.int64),
+            traverses=full(traverses, (n,), np.int64), places=full(places, (n,), np.int64),
+            positions=full(positions, (n, 2), np.float64),
+            headings=full(headings, (n,), np.float64), boxes=full(boxes, (n, 4), np.float64),
+            unit=unit)
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.frames)
+
+    @property
+    def length(self) -> int:
+        """Return S, how many images an example has."""
+        return int(self.frames.shape[1])
+
+    @property
+    def posed(self) -> bool:
+        """Return whether every example has a position."""
+        return bool(len(self)) and bool(np.isfinite(self.positions).all())
+
+    @property
+    def labelled(self) -> bool:
+        """Return whether every example has the number of its place."""
+        return bool(len(self)) and bool((self.places >= 0).all())
+
+    def read(self, example: int) -> list[Array]:
+        """Return the S images of an example, cut out, each (H, W, 3) uint8 RGB."""
+        return [_cut(self.source.read(int(image)), self.boxes[example])
+                for image in self.frames[example]]
+
+    def label(self, example: int) -> str:
+        """Return what a person would call the (newest) image of an example."""
+        return self.source.label(int(self.frames[example, -1]))
+
+    def select(self, examples: ArrayLike) -> PlaceImages:
+        """Return some of the examples, renumbered; the images stay where they are."""
+        chosen = np.asarray(examples)
+        rows = {f.name: getattr(self, f.name)[chosen] for f in fields(self)
+                if f.name not in ('source', 'unit')}
+        return replace(self, **rows)
+
+    def sequences(self, length: int, *, stride: int = 1) -> PlaceImages:
+        """
+        Return every run of images of one traverse as an example at the pose of its centre.
+
+        :param length: images of a run; where it is even, the later of the two middle ones is the
+            centre.
+        :param stride: how many examples the next run begins later.
+        """
+        if length < 1 or stride < 1:
+            raise ValueError(f'length and stride are 1 or more, got {length} and {stride}')
+        if self.length != 1:
+            raise ValueError(f'these are sequences already, of {self.length} images')
+        starts = []
+        for traverse in np.unique(self.traverses):
+            rows = np.flatnonzero(self.traverses == traverse)
+            starts += [rows[s:s + length] for s in range(0, len(rows) - length + 1, stride)]
+        if not starts:
+            raise VprError(f'no traverse has {length} images: a sequence needs as many')
+        runs = np.stack(starts)
+        return replace(self.select(runs[:, length // 2]), frames=self.frames[runs, 0])
+
+    @staticmethod
+    def joined(tables: Sequence[PlaceImages]) -> PlaceImages:
+        """Return the examples of several tables; none of two tables show one place."""
+        if len({table.unit for table in tables}) != 1 or len({t.length for t in tables}) != 1:
+            raise VprError('training data to be joined must measure in one unit and have one '
+                           'length, got ' + ', '.join(
+                               f'{t.length} images in {t.unit}' for t in tables))
+        if len(tables) == 1:
+            return tables[0]
+        source = _Joined([table.source for table in tables])
+        shifted = []
+        offsets = dict.fromkeys(('regions', 'traverses', 'places'), 0)
+        for table, first in zip(tables, source.starts, strict=False):
+            rows: dict[str, Any] = {'frames': table.frames + first}
+            for name, offset in offsets.items():
+                numbers = getattr(table, name)
+                rows[name] = np.where(numbers < 0, numbers, numbers + offset)
+                offsets[name] += int(numbers.max(initial=-1)) + 1
+            shifted.append(replace(table, source=source, **rows))
+        columns: dict[str, Any] = {
+            f.name: np.concatenate([getattr(t, f.name) for t in shifted])
+            for f in fields(PlaceImages) if f.name not in ('source', 'unit')}
+        return replace(shifted[0], **columns)
+
+
+class _Joined:
+    """The images of several sources, one after the other."""
+
+    def __init__(self, sources: Sequence[ImageSource]) -> None:
+        self.sources = tuple(sources)
+        self.starts = np.concatenate([[0], np.cumsum([len(s) for s in sources])])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def read(self, index: int) -> Array:
+        number, within = self._find(index)
+        return self.sources[number].read(within)
+
+    def label(self, index: int) -> str:
+        number, within = self._find(index)
+        return self.sources[number].label(within)
+
+    def _find(self, index: int) -> tuple[int, int]:
+        number = int(np.searchsorted(self.starts, index, side='right')) - 1
+        return number, index - int(self.starts[number])
+
+
+def _cut(image: Array, box: Array) -> Array:
+    h, w = image.shape[:2]
+    left, top, width, height = box
+    x, y = int(left * w), int(top * h)
+    return image[y:max(y + 1, round((top + height) * h)), x:max(x + 1, round((left + width) * w))]
+
+
+@dataclass(frozen=True)
+class PlaceRule:
+    """
+    Which examples show the same place.
+
+    Where both have a place: its number. Else within ``positive`` of each other, and looking the
+    same way. Between ``positive`` and ``negative``, and near but looking elsewhere, they are
+    neither the same nor another place.
+
+    :param positive: in the unit of positions, as is ``negative``.
+    :param heading_deg: how far headings may differ; 180 for any. Unknown headings do not count.
+    :param across: whether positions match two traverses only: a drive beside itself teaches
+        nothing about change. Examples of one traverse are then never positives.
+    """
+
+    positive: float = 10.0
+    negative: float = 25.0
+    heading_deg: float = 180.0
+    across: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.positive <= self.negative:
+            raise VprError('two images show the same place within a radius, and another beyond '
+                           f'one that is not smaller, got {self.positive:g} and '
+                           f'{self.negative:g}')
+        if not 0.0 < self.heading_deg <= 180.0:
+            raise VprError('headings differ by more than 0 and at most 180 degrees, got '
+                           f'{self.heading_deg:g}')
+
+    def positives(self, images: PlaceImages) -> list[Array]:
+        """Return for each example the others, in order, that show its place."""
+        found: list[Array] = [np.zeros(0, np.int64)] * len(images)
+        for rows in _groups(images.regions):
+            labelled = rows[images.places[rows] >= 0]
+            for same in _groups(images.places[labelled]):
+                same = labelled[same]
+                for row in same:
+                    found[row] = same[same != row]
+            posed = rows[(images.places[rows] < 0) & np.isfinite(images.positions[rows, 0])]
+            for row, near in zip(posed, self._near(images.positions[posed]), strict=True):
+                near = posed[near]
+                found[row] = near[self._is_match(images, int(row), near)]
+        return found
+
+    def _near(self, positions: Array) -> list[Array]:
+        from scipy.spatial import cKDTree
+
+        if not len(positions):
+            return []
+        tree = cKDTree(positions)
+        return [np.sort(np.asarray(near, np.int64))
+                for near in tree.query_ball_point(positions, self.positive)]
+
+    def _is_match(self, images: PlaceImages, row: int, near: Array) -> Array:
+        turned = np.abs(_wrapped(images.headings[near] - images.headings[row]))
+        # The margin is for headings written in degrees; a comparison with NaN is False.
+        matches = ~(turned > np.radians(self.heading_deg) + 1e-9) & (near != row)
+        if self.across:
+            matches &= images.traverses[near] != images.traverses[row]
+        return np.asarray(matches)
+
+    def negatives(self, images: PlaceImages, example: int, candidates: Array) -> Array:
+        """Return (n,) bool: which of the candidates (n,) surely show another place."""
+        elsewhere = images.regions[candidates] != images.regions[example]
+        place, places = images.places[example], images.places[candidates]
+        both = (places >= 0) & (place >= 0)
+        offsets = images.positions[candidates] - images.positions[example]
+        far = np.hypot(offsets[:, 0], offsets[:, 1]) > self.negative  # False for NaN
+        return np.asarray(elsewhere | np.where(both, places != place, far))
+
+
+def _groups(numbers: Array) -> list[Array]:
+    """Return the indices that hold each number, in the order of numbers."""
+    order = np.argsort(numbers, kind='stable')
+    return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(order) else []
+
+
+def _wrapped(angles: Array) -> Array:
+    return np.asarray((angles + np.pi) % (2.0 * np.pi) - np.pi)
