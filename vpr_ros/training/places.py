@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
@@ -28,10 +29,11 @@ from numpy.typing import NDArray
 from vpr_ros.datasets.traverse import ImageSource
 from vpr_ros.errors import VprError
 
-__all__ = ['PlaceImages', 'PlaceRule']
+__all__ = ['JoinedImages', 'PlaceImages', 'PlaceRule']
 
 Array = NDArray[Any]
 UNITS = ('m', 'frames')
+_WHOLE = ('source', 'unit', 'region_names')  # what is not one value per example
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class PlaceImages:
     :param boxes: (N, 4) float64, the part of the image that is the example: left, top, width and
         height as fractions of the image.
     :param unit: of positions: metres, or frames where traverses are aligned frame by frame.
+    :param region_names: what a person calls region 0, 1, ...; empty when they have no names.
     """
 
     source: ImageSource
@@ -67,6 +70,7 @@ class PlaceImages:
     headings: Array
     boxes: Array
     unit: str = 'm'
+    region_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.frames)
@@ -88,19 +92,28 @@ class PlaceImages:
         if n and not (self.frames.min() >= 0 and self.frames.max() < len(self.source)):
             raise ValueError(f'there are images 0 to {len(self.source) - 1}, asked for '
                              f'{self.frames.min()} to {self.frames.max()}')
+        if self.region_names and self.regions.max(initial=-1) >= len(self.region_names):
+            raise ValueError(f'there are names of {len(self.region_names)} regions, but one has '
+                             f'the number {self.regions.max()}')
+        corners = self.boxes[:, :2]
+        if not ((corners >= 0.0) & (self.boxes[:, 2:] > 0.0)
+                & (corners + self.boxes[:, 2:] <= 1.0 + 1e-9)).all():
+            raise ValueError('boxes are left, top, width and height as fractions of the image, '
+                             'and lie inside it')
 
     @classmethod
     def of(cls, source: ImageSource, *, regions: ArrayLike = 0, traverses: ArrayLike = 0,
            places: ArrayLike = -1, positions: ArrayLike = np.nan, headings: ArrayLike = np.nan,
            boxes: ArrayLike = (0.0, 0.0, 1.0, 1.0), frames: ArrayLike | None = None,
-           unit: str = 'm') -> PlaceImages:
+           unit: str = 'm', region_names: Sequence[str] = ()) -> PlaceImages:
         """
         Make the table; what is one value holds for all examples.
 
         :param frames: (N,) or (N, S); every image once when None.
         """
         chosen = np.arange(len(source)) if frames is None else np.asarray(frames)
-        chosen = chosen.astype(np.int64).reshape(len(chosen), -1)
+        chosen = chosen.astype(np.int64)
+        chosen = chosen[:, None] if chosen.ndim == 1 else chosen
         n = len(chosen)
 
         def full(values: ArrayLike, shape: tuple[int, ...], kind: type) -> Array:
@@ -111,7 +124,7 @@ class PlaceImages:
             traverses=full(traverses, (n,), np.int64), places=full(places, (n,), np.int64),
             positions=full(positions, (n, 2), np.float64),
             headings=full(headings, (n,), np.float64), boxes=full(boxes, (n, 4), np.float64),
-            unit=unit)
+            unit=unit, region_names=tuple(region_names))
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -144,73 +157,111 @@ class PlaceImages:
     def select(self, examples: ArrayLike) -> PlaceImages:
         """Return some of the examples, renumbered; the images stay where they are."""
         chosen = np.asarray(examples)
+        if not chosen.size:
+            chosen = np.zeros(0, np.int64)  # an empty list has no type of its own
         rows = {f.name: getattr(self, f.name)[chosen] for f in fields(self)
-                if f.name not in ('source', 'unit')}
+                if f.name not in _WHOLE}
         return replace(self, **rows)
 
-    def sequences(self, length: int, *, stride: int = 1) -> PlaceImages:
+    def sequences(self, length: int, *, stride: int = 1,
+                  gap: float = float('inf')) -> PlaceImages:
         """
         Return every run of images of one traverse as an example at the pose of its centre.
 
         :param length: images of a run; where it is even, the later of the two middle ones is the
             centre.
         :param stride: how many examples the next run begins later.
+        :param gap: no run holds two successive images farther apart than this, in ``unit``:
+            frames without pose, or that were left out, tear a drive apart.
         """
         if length < 1 or stride < 1:
             raise ValueError(f'length and stride are 1 or more, got {length} and {stride}')
         if self.length != 1:
             raise ValueError(f'these are sequences already, of {self.length} images')
         starts = []
-        for traverse in np.unique(self.traverses):
-            rows = np.flatnonzero(self.traverses == traverse)
+        for rows in _groups(self.traverses):
             starts += [rows[s:s + length] for s in range(0, len(rows) - length + 1, stride)]
         if not starts:
             raise VprError(f'no traverse has {length} images: a sequence needs as many')
         runs = np.stack(starts)
+        steps = np.linalg.norm(np.diff(self.positions[runs], axis=1), axis=2)
+        runs = runs[~(steps > gap).any(axis=1)]  # unknown positions tear nothing
+        if not len(runs):
+            raise VprError(f'every run of {length} images has a gap of more than {gap:g} '
+                           f'{self.unit}; allow a wider one')
         return replace(self.select(runs[:, length // 2]), frames=self.frames[runs, 0])
 
     @staticmethod
     def joined(tables: Sequence[PlaceImages]) -> PlaceImages:
-        """Return the examples of several tables; none of two tables show one place."""
-        if len({table.unit for table in tables}) != 1 or len({t.length for t in tables}) != 1:
-            raise VprError('training data to be joined must measure in one unit and have one '
-                           'length, got ' + ', '.join(
-                               f'{t.length} images in {t.unit}' for t in tables))
+        """
+        Return the examples of several tables; none of two tables show one place.
+
+        :raises VprError: unless all have one length and, where there are positions, one unit.
+        """
+        if not tables:
+            raise ValueError('there are no tables to join')
         if len(tables) == 1:
             return tables[0]
-        source = _Joined([table.source for table in tables])
-        shifted = []
-        offsets = dict.fromkeys(('regions', 'traverses', 'places'), 0)
-        for table, first in zip(tables, source.starts, strict=False):
-            rows: dict[str, Any] = {'frames': table.frames + first}
-            for name, offset in offsets.items():
-                numbers = getattr(table, name)
-                rows[name] = np.where(numbers < 0, numbers, numbers + offset)
-                offsets[name] += int(numbers.max(initial=-1)) + 1
-            shifted.append(replace(table, source=source, **rows))
-        columns: dict[str, Any] = {
-            f.name: np.concatenate([getattr(t, f.name) for t in shifted])
-            for f in fields(PlaceImages) if f.name not in ('source', 'unit')}
-        return replace(shifted[0], **columns)
+        units = {table.unit for table in tables if np.isfinite(table.positions).any()}
+        lengths = sorted({table.length for table in tables})
+        if len(units) > 1:
+            raise VprError('training data to be joined must measure in one unit, but some '
+                           'positions are metres and some frames of aligned traverses; train on '
+                           'one kind, or give the aligned traverses poses')
+        if len(lengths) > 1:
+            raise VprError('training data to be joined must have one number of images per '
+                           f'example, got {" and ".join(map(str, lengths))}; make sequences of '
+                           'one length of all')
+        first = {'frames': 0, 'regions': 0, 'traverses': 0, 'places': 0}
+        parts: list[dict[str, Array]] = []
+        for table in tables:
+            columns = {f.name: getattr(table, f.name) for f in fields(table)
+                       if f.name not in _WHOLE}
+            for name, number in first.items():
+                columns[name] = np.where(columns[name] < 0, -1, columns[name] + number)
+            parts.append(columns)
+            first['frames'] += len(table.source)
+            first['regions'] += len(table._names())
+            first['traverses'] += int(table.traverses.max(initial=-1)) + 1
+            first['places'] += int(table.places.max(initial=-1)) + 1
+        names = [name for table in tables for name in table._names()]
+        return PlaceImages(
+            source=JoinedImages([table.source for table in tables]),
+            unit=min(units, default='m'), region_names=tuple(names) if any(names) else (),
+            **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+    def _names(self) -> list[str]:
+        """Return a name for every number of a region that is taken; empty where it has none."""
+        return list(self.region_names) or [''] * (int(self.regions.max(initial=-1)) + 1)
 
 
-class _Joined:
-    """The images of several sources, one after the other."""
+class JoinedImages:
+    """
+    The images of several sources, one after the other.
 
-    def __init__(self, sources: Sequence[ImageSource]) -> None:
+    :param names: of the sources, put before the labels of their images; none when empty.
+    """
+
+    def __init__(self, sources: Sequence[ImageSource], names: Sequence[str] = ()) -> None:
         self.sources = tuple(sources)
-        self.starts = np.concatenate([[0], np.cumsum([len(s) for s in sources])])
+        self.names = tuple(names)
+        #: (n + 1,) the number of the first image of each source, and how many there are.
+        self.starts = np.cumsum([0, *(len(source) for source in sources)])
 
     def __len__(self) -> int:
+        """Return the number of images."""
         return int(self.starts[-1])
 
     def read(self, index: int) -> Array:
+        """Return image ``index`` as (H, W, 3) uint8 RGB."""
         number, within = self._find(index)
         return self.sources[number].read(within)
 
     def label(self, index: int) -> str:
+        """Return what a person would call image ``index``."""
         number, within = self._find(index)
-        return self.sources[number].label(within)
+        label = self.sources[number].label(within)
+        return f'{self.names[number]}/{label}' if self.names else label
 
     def _find(self, index: int) -> tuple[int, int]:
         number = int(np.searchsorted(self.starts, index, side='right')) - 1
@@ -220,7 +271,8 @@ class _Joined:
 def _cut(image: Array, box: Array) -> Array:
     h, w = image.shape[:2]
     left, top, width, height = box
-    x, y = int(left * w), int(top * h)
+    # Both ends are rounded alike, so that windows side by side share no pixel and leave none out.
+    x, y = min(round(left * w), w - 1), min(round(top * h), h - 1)
     return image[y:max(y + 1, round((top + height) * h)), x:max(x + 1, round((left + width) * w))]
 
 
@@ -262,25 +314,31 @@ class PlaceRule:
                 same = labelled[same]
                 for row in same:
                     found[row] = same[same != row]
-            posed = rows[(images.places[rows] < 0) & np.isfinite(images.positions[rows, 0])]
+            posed = rows[np.isfinite(images.positions[rows]).all(axis=1)]
+            if (images.places[posed] >= 0).all():
+                continue
             for row, near in zip(posed, self._near(images.positions[posed]), strict=True):
                 near = posed[near]
-                found[row] = near[self._is_match(images, int(row), near)]
+                near = near[self._is_match(images, int(row), near)]
+                found[row] = np.sort(np.concatenate([found[row], near]))
         return found
 
-    def _near(self, positions: Array) -> list[Array]:
+    def _near(self, positions: Array) -> Iterator[Array]:
         from scipy.spatial import cKDTree
 
-        if not len(positions):
-            return []
         tree = cKDTree(positions)
-        return [np.sort(np.asarray(near, np.int64))
-                for near in tree.query_ball_point(positions, self.positive)]
+        # The tree compares squares, which may round the other way at the very radius.
+        reach = self.positive * (1.0 + 1e-9)
+        for position, near in zip(positions, tree.query_ball_point(positions, reach), strict=True):
+            near = np.asarray(near, np.int64)
+            offsets = positions[near] - position
+            yield near[np.hypot(offsets[:, 0], offsets[:, 1]) <= self.positive]
 
     def _is_match(self, images: PlaceImages, row: int, near: Array) -> Array:
         turned = np.abs(_wrapped(images.headings[near] - images.headings[row]))
         # The margin is for headings written in degrees; a comparison with NaN is False.
         matches = ~(turned > np.radians(self.heading_deg) + 1e-9) & (near != row)
+        matches &= (images.places[near] < 0) | (images.places[row] < 0)
         if self.across:
             matches &= images.traverses[near] != images.traverses[row]
         return np.asarray(matches)
