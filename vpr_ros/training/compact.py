@@ -41,7 +41,7 @@ from vpr_ros.networks.pooling import attentive_pyramid_pool
 from vpr_ros.networks.weights import read_weights
 from vpr_ros.networks.weights import write_weights
 from vpr_ros.training.augmentation import change_conditions
-from vpr_ros.training.contrastive import supervised_contrastive
+from vpr_ros.training.losses.supervised_contrastive import supervised_contrastive
 from vpr_ros.training.webcams import cut
 from vpr_ros.training.webcams import load_pairs
 from vpr_ros.training.webcams import load_scenes

@@ -19,7 +19,7 @@ import math
 import pytest
 import torch
 from torch.nn import functional as F
-from vpr_ros.training.contrastive import supervised_contrastive
+from vpr_ros.training.losses.supervised_contrastive import supervised_contrastive
 
 
 def literal_loss(descriptors, labels, ignore, temperature):

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Contrastive losses over a batch of descriptors."""
+"""The supervised contrastive loss over a batch of descriptors."""
 
 from __future__ import annotations
 
