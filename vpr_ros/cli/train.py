@@ -11,50 +11,132 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-
 """Commands: vpr_ros train ..."""
 
 from __future__ import annotations
 
-import logging
+import os
 from pathlib import Path
 from typing import Annotated
+from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
+from typer.core import TyperGroup
 from vpr_ros.cli.console import say
+from vpr_ros.cli.train_compact import compact
+from vpr_ros.cli.train_pack import pack
+
+if TYPE_CHECKING:
+    from vpr_ros.training.settings import RecipeSettings
 
 __all__ = ['app']
 
-app = typer.Typer(no_args_is_help=True, help='Train networks.')
+
+class _Recipes(TyperGroup):
+    """Commands, and beside them every recipe by its name, or by the file that holds it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from vpr_ros.training.recipe import recipe_names
+
+        return [*super().list_commands(ctx), *recipe_names()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from vpr_ros.training.recipe import recipe_about
+        from vpr_ros.training.recipe import recipe_names
+
+        known = super().get_command(ctx, cmd_name)
+        if known is not None:
+            return known
+        about = ''
+        if cmd_name in recipe_names():
+            about = recipe_about(cmd_name)
+        elif not cmd_name.endswith(('.yaml', '.yml')):
+            return None
+        single = typer.Typer(add_completion=False, rich_markup_mode='markdown',
+                             pretty_exceptions_enable=False)
+        single.command()(_recipe)
+        command: Any = typer.main.get_command(single)
+        command.name, command.short_help = cmd_name, about
+        command.help = f'{about}\n\n{command.help}' if about else command.help
+        return command
 
 
-@app.callback()
-def _group() -> None:
-    # Keeps "train" a group while it has one command.
-    logging.getLogger('vpr_ros').setLevel(logging.INFO)
+app = typer.Typer(cls=_Recipes, no_args_is_help=True, help='Train networks by recipes, and pack '
+                  'images to train on. A recipe is one below, or a YAML file of yours.')
+app.command('pack')(pack)
+app.command('compact')(compact)
 
 
-@app.command()
-def compact(
-    data: Annotated[Path, typer.Option(
-        '--data', metavar='FOLDER', help='Training images: amos_webcams/, tilde_webcams/, '
-        'sped_thumb/ and camvid/ below it.')],
-    initial: Annotated[Path, typer.Option(
-        '--initial', metavar='FILE', help='Where the trunk starts: MobileNetV2 with ImageNet '
-        'weights, batch norm folded, as .safetensors.')],
-    out: Annotated[Path, typer.Option(
-        '--out', '-o', metavar='FILE', help='The .safetensors file to write.')],
-    steps: Annotated[int, typer.Option('--steps', min=1, help='Optimiser steps.')] = 450,
-    seed: Annotated[int, typer.Option('--seed', help='Of all random numbers.')] = 0,
+def _recipe(
+    context: typer.Context,
+    settings: Annotated[list[str] | None, typer.Argument(
+        metavar='[NAME=VALUE]...', help='Settings, such as data=train.tar out=run '
+        'options.trunk_weights=imagenet schedule.steps=2000.')] = None,
+    resume: Annotated[bool, typer.Option(
+        '--resume', help='Go on from the checkpoint in out.')] = False,
+    show: Annotated[bool, typer.Option(
+        '--show', help='Print every setting and what it means, and do nothing.')] = False,
 ) -> None:
     """
-    Train the embedded network on a CPU (half an hour on two cores).
+    Train a network.
 
-    Example: `vpr_ros train compact --data train --initial start.safetensors -o my.safetensors`
+    Writes to the folder `out`: the recipe, logs (log.csv and TensorBoard), a checkpoint that
+    `--resume` goes on from, and the weights that were best on held-out places. On several
+    processes: `torchrun --nproc-per-node 2 -m vpr_ros train ...`
     """
-    from vpr_ros.training.compact import CompactRecipe
-    from vpr_ros.training.compact import train_compact
+    from vpr_ros.training.recipe import read_recipe
 
-    measured = train_compact(data, initial, out, CompactRecipe(steps=steps, seed=seed))
-    say(f'weights in {out}; R@1 on windows of unseen cameras by step: '
-        f'{measured["validation_r_at_1"]}')
+    name = context.info_name or ''
+    recipe = read_recipe(name, settings or [])
+    if show:
+        _show(recipe)
+        return
+    _train(recipe, Path(recipe.out or Path(name).stem), resume=resume)
+
+
+def _show(recipe: RecipeSettings) -> None:
+    from vpr_ros.cli.console import columns
+    from vpr_ros.config import parameters
+
+    values = recipe.model_dump()
+
+    def value(name: str) -> str:
+        level = values
+        for part in name.split('.'):
+            level = level[part]
+        return str(level)
+
+    columns(('setting', 'value', 'meaning'), [
+        (row.name, value(row.name), row.description + (
+            f' One of {", ".join(row.choices)}.' if row.choices else ''))
+        for row in parameters(type(recipe))])
+
+
+def _train(recipe: RecipeSettings, folder: Path, *, resume: bool) -> None:
+    from vpr_ros.cli.train_progress import TrainingProgress
+    from vpr_ros.training.run import train_recipe
+
+    # All processes of torchrun do the same; one of them says so.
+    speaks = os.environ.get('RANK', '0') == '0'
+    with TrainingProgress(visible=speaks) as progress:
+        trained = train_recipe(recipe, folder, progress, resume=resume)
+    if speaks:
+        first, best = trained.recalls[0], trained.recalls[trained.best]
+        say(f'R@1 on {trained.queries} queries of held-out places: {first:.3f} at the start, '
+            f'{best:.3f} at step {trained.best}, the best')
+        say(f'{trained.weights} holds the weights of that step; to use them: '
+            f'-p extraction.network:={recipe.network} '
+            f'-p extraction.options:="{_use(recipe, trained.weights)}"')
+
+
+def _use(recipe: RecipeSettings, weights: Path) -> str:
+    """Return the options that make the trained network."""
+    from vpr_ros.networks.identity import SOURCE_OPTIONS
+    from vpr_ros.training.recipe import recipe_options
+    import yaml
+
+    options = {name: value for name, value in recipe_options(recipe.options).items()
+               if name not in SOURCE_OPTIONS - {'semantic_weights'}}
+    return yaml.safe_dump({**options, 'weights': str(weights)}, default_flow_style=True,
+                          width=10 ** 6).strip()

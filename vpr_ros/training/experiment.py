@@ -1,0 +1,171 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What a recipe comes to: the images, the network, what it is trained for and how it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+from torch import Tensor
+from vpr_ros.errors import VprError
+from vpr_ros.networks.base import PlaceNetwork
+from vpr_ros.networks.base import SequenceNetwork
+from vpr_ros.networks.registry import create_network
+from vpr_ros.training.classifier import PlaceClassifier
+from vpr_ros.training.freezing import freeze
+from vpr_ros.training.freezing import frozen_for
+from vpr_ros.training.freezing import matching
+from vpr_ros.training.loading import PreparedExamples
+from vpr_ros.training.objectives.base import Array
+from vpr_ros.training.objectives.base import Objective
+from vpr_ros.training.objectives.base import Outputs
+from vpr_ros.training.objectives.classification import Classification
+from vpr_ros.training.objectives.distilled import Distilled
+from vpr_ros.training.objectives.make import make_objective
+from vpr_ros.training.places import PlaceImages
+from vpr_ros.training.places import PlaceRule
+from vpr_ros.training.recipe import recipe_options
+from vpr_ros.training.settings import RecipeSettings
+from vpr_ros.training.sources.registry import open_images
+from vpr_ros.training.splits import hold_out
+from vpr_ros.training.teacher import teacher_features
+from vpr_ros.training.validation import Validation
+
+__all__ = ['Experiment', 'prepare_experiment']
+
+
+class Describer(nn.Module):
+    """
+    A network as an objective sees it: images to named outputs, a row for each.
+
+    :param features: whether the loss also looks at the feature map.
+    """
+
+    def __init__(self, network: PlaceNetwork, *, features: bool) -> None:
+        super().__init__()
+        self.network = network
+        self._features = features
+
+    def forward(self, images: Tensor) -> Outputs:
+        """Describe images in [0, 1]."""
+        output = self.network(images)
+        found = {'descriptors': output.descriptors}
+        if self._features:
+            if output.features is None:
+                raise VprError(f'network {self.network.name!r} shows no feature map, which '
+                               'adaptation needs: leave target out, or choose another network')
+            found['features'] = output.features
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """
+    A recipe with everything it names.
+
+    :param images: what is trained on, and behind it the target's.
+    :param module: what is trained: the network, and what is thrown away after training.
+    :param held: names of the parameters of ``network`` that stay for the first steps only.
+    """
+
+    recipe: RecipeSettings
+    images: PlaceImages
+    validation: Validation
+    network: PlaceNetwork
+    module: nn.Module
+    objective: Objective
+    held: frozenset[str]
+
+    @property
+    def steps(self) -> int:
+        """Return how many steps the training takes."""
+        schedule = self.recipe.schedule
+        return schedule.steps or max(1, round(schedule.epochs * self.objective.steps_per_epoch))
+
+    def prepared(self, images: PlaceImages) -> PreparedExamples:
+        """Return examples at the input size of the network."""
+        return PreparedExamples(images, self.network.preprocessing, self.recipe.augmentation,
+                                sequences=isinstance(self.network, SequenceNetwork))
+
+
+def prepare_experiment(recipe: RecipeSettings) -> Experiment:
+    """Open the images and make the network that a recipe names."""
+    if not recipe.data:
+        raise VprError('nothing to train on: give data=<packed file or folder>, or data=town')
+    network = create_network(recipe.network, recipe_options(recipe.options))
+    images, held_out, target = _open(recipe, network)
+    rule = _rule(recipe)
+    objective = make_objective(recipe, images, rule, target=target)
+    if recipe.teacher.network:
+        features = teacher_features(
+            images, recipe.teacher.network, recipe_options(recipe.teacher.options),
+            cache=Path(recipe.teacher.cache) if recipe.teacher.cache else None)
+        objective = Distilled(objective, features, weight=recipe.teacher.weight)
+    module: nn.Module = Describer(network, features=target is not None)
+    if isinstance(objective, Classification):
+        module = PlaceClassifier(network, objective.classes, seed=recipe.seed)
+    return Experiment(
+        recipe=recipe, images=images, network=network, module=module, objective=objective,
+        validation=Validation(held_out, rule, times=recipe.run.validation_times),
+        held=_freeze(recipe, network))
+
+
+def _rule(recipe: RecipeSettings) -> PlaceRule:
+    p = recipe.places
+    return PlaceRule(positive=p.positive, negative=p.negative, heading_deg=p.heading_deg,
+                     across=p.across)
+
+
+def _open(recipe: RecipeSettings,
+          network: PlaceNetwork) -> tuple[PlaceImages, PlaceImages, Array | None]:
+    """Return what is trained on, what is held out, and which of the first is the target."""
+    length = network.length if isinstance(network, SequenceNetwork) else 1
+
+    def opened(spec: str) -> PlaceImages:
+        images = open_images(spec, windows=recipe.places.windows)
+        return images if length == 1 else images.sequences(
+            length, stride=recipe.places.sequence_stride)
+
+    images = opened(recipe.data)
+    if recipe.validation:
+        held_out = opened(recipe.validation)
+    else:
+        # Sequences are held out by their centres, so those at the seam would share images.
+        training, apart = hold_out(images, recipe.places.held_out, seed=recipe.seed,
+                                   rule=_rule(recipe))
+        images, held_out = images.select(training), images.select(apart)
+    if not recipe.target:
+        return images, held_out, None
+    target = opened(recipe.target)
+    # It has no labels: nothing in it is the place of anything.
+    target = replace(target, unit=images.unit, places=np.full(len(target), -1),
+                     positions=np.full((len(target), 2), np.nan))
+    return (PlaceImages.joined([images, target]), held_out,
+            np.arange(len(images), len(images) + len(target)))
+
+
+def _freeze(recipe: RecipeSettings, network: PlaceNetwork) -> frozenset[str]:
+    """Freeze what never learns, and return what is only held for a while."""
+    patterns = recipe.freeze.parameters
+    if recipe.freeze.stages:
+        patterns = f'{patterns} {frozen_for(network, recipe.freeze.stages)}'
+    if not recipe.freeze.steps:
+        freeze(network, patterns)
+        return frozenset()
+    freeze(network, '')
+    return frozenset(matching((name for name, _ in network.named_parameters()), patterns))

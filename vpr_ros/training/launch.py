@@ -1,0 +1,60 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Where a training runs: one process or those that torchrun started, CPU or GPU, and precision."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from lightning.fabric import Fabric
+from lightning.fabric.plugins import MixedPrecision
+import torch
+from vpr_ros.errors import VprError
+from vpr_ros.training.settings import RunSettings
+
+__all__ = ['launch', 'scaler_state', 'load_scaler_state']
+
+
+def launch(run: RunSettings) -> Fabric:
+    """Return the place to run; with torchrun, every process finds the others here."""
+    local = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
+    world = int(os.environ.get('WORLD_SIZE', '1'))
+    gpu = run.accelerator == 'gpu' or (run.accelerator == 'auto' and torch.cuda.is_available())
+    if gpu and not torch.cuda.is_available():
+        raise VprError('run.accelerator=gpu, but PyTorch sees no GPU here: give cpu or auto')
+    precision: dict[str, Any] = {'precision': run.precision}
+    if run.precision == '16-mixed':
+        if not gpu:
+            raise VprError('run.precision=16-mixed needs a GPU: give bf16-mixed or 32-true')
+        # Made here, because its scale is a part of a checkpoint.
+        precision = {'plugins': [MixedPrecision(
+            '16-mixed', 'cuda', scaler=torch.amp.GradScaler('cuda'))]}
+    fabric = Fabric(accelerator='gpu' if gpu else 'cpu', devices=local,
+                    num_nodes=max(1, world // local), strategy='ddp' if world > 1 else 'auto',
+                    **precision)
+    fabric.launch()
+    return fabric
+
+
+def scaler_state(fabric: Fabric) -> dict[str, float]:
+    """Return the scale of gradients in float16, as numbers; empty in other precisions."""
+    scaler = getattr(fabric.strategy.precision, 'scaler', None)
+    return dict(scaler.state_dict()) if scaler is not None else {}
+
+
+def load_scaler_state(fabric: Fabric, state: dict[str, float]) -> None:
+    """Go on with a scale that :func:`scaler_state` returned."""
+    if state:
+        fabric.strategy.precision.scaler.load_state_dict(state)  # type: ignore[attr-defined]

@@ -1,0 +1,72 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A recipe from beginning to end, in a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vpr_ros.errors import VprError
+from vpr_ros.training.checkpoint import Checkpoint
+from vpr_ros.training.checkpoint import read_checkpoint
+from vpr_ros.training.experiment import prepare_experiment
+from vpr_ros.training.launch import launch
+from vpr_ros.training.loop import CHECKPOINT
+from vpr_ros.training.loop import Observer
+from vpr_ros.training.loop import train
+from vpr_ros.training.loop import Trained
+from vpr_ros.training.recipe import differing
+from vpr_ros.training.recipe import dump_recipe
+from vpr_ros.training.recipe import parse_recipe
+from vpr_ros.training.settings import RecipeSettings
+
+__all__ = ['train_recipe']
+
+_RECIPE = 'recipe.yaml'
+
+
+def train_recipe(recipe: RecipeSettings, folder: Path, observer: Observer, *,
+                 resume: bool = False) -> Trained:
+    """
+    Train what a recipe says.
+
+    :param folder: of the run; it must be new, or hold a checkpoint of the same recipe.
+    :param resume: go on from that checkpoint.
+    """
+    checkpoint = _checkpoint(recipe, folder, resume=resume)
+    fabric = launch(recipe.run)
+    # What one process finds or computes and keeps, the others read.
+    with fabric.rank_zero_first(local=True):
+        experiment = prepare_experiment(recipe)
+    if fabric.is_global_zero:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _RECIPE).write_text(dump_recipe(recipe), encoding='utf-8')
+    return train(fabric, experiment, folder, observer, checkpoint=checkpoint)
+
+
+def _checkpoint(recipe: RecipeSettings, folder: Path, *, resume: bool) -> Checkpoint | None:
+    path = folder / CHECKPOINT
+    if not resume:
+        if path.exists():
+            raise VprError(f'{folder} holds a training already: give --resume to go on with it, '
+                           'or another folder by out=')
+        return None
+    if not path.exists():
+        raise VprError(f'nothing to go on from: there is no {path}; leave --resume out')
+    checkpoint = read_checkpoint(path)
+    changed = differing(parse_recipe(checkpoint.recipe, path), recipe)
+    if changed:
+        raise VprError(f'{folder} was begun with other settings ({", ".join(changed)}): go on '
+                       'with the same ones, or train into another folder by out=')
+    return checkpoint

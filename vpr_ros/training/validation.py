@@ -1,0 +1,99 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How well a network knows places that it was not trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+from vpr_ros.datasets.ground_truth import GroundTruth
+from vpr_ros.errors import VprError
+from vpr_ros.evaluation.metrics import rank
+from vpr_ros.evaluation.metrics import Recall
+from vpr_ros.evaluation.metrics import recall_at_n
+from vpr_ros.training.objectives.base import Array
+from vpr_ros.training.objectives.base import Describe
+from vpr_ros.training.places import PlaceImages
+from vpr_ros.training.places import PlaceRule
+
+__all__ = ['Validation']
+
+
+class Validation:
+    """
+    Recall at 1 among held-out examples.
+
+    Of labelled places so many images each, evenly over time, are compared: in turn the first, the
+    second and so on of every place are the map, and all others are queries. So images of one
+    night do not find each other. Where positions tell, the first traverse of each region is the
+    map and the others are the queries; queries without a match in it do not count.
+
+    :param times: images of each labelled place.
+    """
+
+    def __init__(self, images: PlaceImages, rule: PlaceRule, *, times: int) -> None:
+        self.images = images
+        self._rounds = _labelled(images, times) if images.labelled else _posed(images, rule)
+        if not self._rounds:
+            raise VprError('no held-out place was seen twice, so nothing can be validated: give '
+                           'validation=<images>, or hold out more by places.held_out')
+        self._examples = np.unique(np.concatenate(
+            [part for queries, references, _ in self._rounds for part in (queries, references)]))
+
+    def __call__(self, describe: Describe) -> Recall:
+        """Return the recall at 1 of all rounds together."""
+        descriptors = describe(self._examples)
+        correct = queries = 0
+        for asked, references, truth in self._rounds:
+            similarity = (descriptors[np.searchsorted(self._examples, asked)]
+                          @ descriptors[np.searchsorted(self._examples, references)].T)
+            recall = recall_at_n(rank(similarity, 1), truth, 1)
+            correct, queries = correct + recall.hits, queries + recall.queries
+        return Recall(1, correct, queries, 0)
+
+
+_Round = tuple[Array, Array, GroundTruth]
+
+
+def _labelled(images: PlaceImages, times: int) -> list[_Round]:
+    chosen = []
+    for place in np.unique(images.places):
+        members = np.flatnonzero(images.places == place)
+        if len(members) > 1:
+            evenly = np.linspace(0, len(members) - 1, min(times, len(members)))
+            chosen.append(members[evenly.round().astype(np.int64)])
+    rounds = []
+    for slot in range(max((len(members) for members in chosen), default=0)):
+        references = np.array([m[slot] for m in chosen if slot < len(m)])
+        queries = np.concatenate([np.delete(m, slot) for m in chosen if slot < len(m)])
+        truth = GroundTruth.from_lists(
+            [np.flatnonzero(images.places[references] == images.places[q]) for q in queries],
+            len(references), protocol='same place')
+        rounds.append((queries, references, truth))
+    return rounds
+
+
+def _posed(images: PlaceImages, rule: PlaceRule) -> list[_Round]:
+    maps = [int(images.traverses[np.flatnonzero(images.regions == region)[0]])
+            for region in np.unique(images.regions)]
+    references = np.flatnonzero(np.isin(images.traverses, maps))
+    positives = rule.positives(images)
+    queries = np.array([q for q in np.flatnonzero(~np.isin(images.traverses, maps))
+                        if np.isin(positives[q], references).any()], np.int64)
+    if not len(queries):
+        return []
+    truth = GroundTruth.from_lists(
+        [np.flatnonzero(np.isin(references, positives[q])) for q in queries], len(references),
+        protocol=f'within {rule.positive:g} {images.unit}')
+    return [(queries, references, truth)]
