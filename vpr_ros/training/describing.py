@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.training.freezing import evaluating
+from vpr_ros.training.launch import gathered
 from vpr_ros.training.loading import batches
 from vpr_ros.training.loading import PreparedExamples
 from vpr_ros.training.objectives.base import Array
@@ -58,7 +59,4 @@ def describe_examples(fabric: Fabric, network: PlaceNetwork, examples: PreparedE
             found.append(described.descriptors.float())
             done += len(images)
             told(done, share)
-    local = torch.cat(found)
-    gathered = fabric.all_gather(local)
-    assert isinstance(gathered, Tensor)
-    return gathered.reshape(-1, local.shape[1])[:len(numbers)].cpu().numpy()
+    return gathered(fabric, torch.cat(found))[:len(numbers)].cpu().numpy()

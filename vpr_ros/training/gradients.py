@@ -31,6 +31,7 @@ from lightning.fabric import Fabric
 from lightning.fabric.wrappers import _FabricModule
 import torch
 from torch import Tensor
+from vpr_ros.training.launch import gathered
 from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Outputs
 
@@ -58,8 +59,8 @@ def accumulate_gradients(
         _seed(*seeds, fabric.global_rank, number)
         with torch.set_grad_enabled(at_once):
             found.append(module(part))
-    whole = {name: _gathered(fabric, torch.cat([o[name].detach() for o in found]))
-             for name in found[0]}
+    whole = {name: gathered(fabric, torch.cat([o[name].detach() for o in found]).float()
+                            ).requires_grad_() for name in found[0]}
     _seed(*seeds)
     terms = loss(whole)
     gradients = torch.autograd.grad(
@@ -77,15 +78,6 @@ def accumulate_gradients(
             # Processes are averaged, and the gradient of each is a part of the sum.
             fabric.backward(fabric.world_size * torch.stack(carried).sum())
     return {name: float(term.detach()) for name, term in terms.items()}
-
-
-def _gathered(fabric: Fabric, local: Tensor) -> Tensor:
-    """Return the rows of all processes, in their order, as a leaf in float32."""
-    gathered = fabric.all_gather(local.float())
-    assert isinstance(gathered, Tensor)
-    if fabric.world_size > 1:
-        gathered = gathered.flatten(0, 1)
-    return gathered.detach().requires_grad_()
 
 
 def _seed(*numbers: int) -> None:

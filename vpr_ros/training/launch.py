@@ -21,10 +21,12 @@ from typing import Any
 from lightning.fabric import Fabric
 from lightning.fabric.plugins import MixedPrecision
 import torch
+from torch import distributed
+from torch import Tensor
 from vpr_ros.errors import VprError
 from vpr_ros.training.settings import RunSettings
 
-__all__ = ['launch', 'scaler_state', 'load_scaler_state']
+__all__ = ['gathered', 'launch', 'load_scaler_state', 'scaler_state']
 
 
 def launch(run: RunSettings) -> Fabric:
@@ -46,6 +48,15 @@ def launch(run: RunSettings) -> Fabric:
                     **precision)
     fabric.launch()
     return fabric
+
+
+def gathered(fabric: Fabric, rows: Tensor) -> Tensor:
+    """Return the rows of all processes, in the order of these; each gives as many."""
+    if fabric.world_size == 1:
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(fabric.world_size)]
+    distributed.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
 
 
 def scaler_state(fabric: Fabric) -> dict[str, float]:
