@@ -190,6 +190,8 @@ def _number(value: Any) -> Any:
 
 def _check(recipe: RecipeSettings) -> None:
     """Refuse what contradicts itself, and settings that would do nothing."""
+    for text in (recipe.options, recipe.teacher.options):
+        recipe_options(text)
     default = RecipeSettings()
     for group in _OF_OBJECTIVE:
         if group != recipe.objective and getattr(recipe, group) != getattr(default, group):

@@ -97,7 +97,7 @@ class GradedSettings(Settings):
     margin: float = setting(0.5, 'Distance beyond which two places may lie anywhere (tau).',
                             gt=0.0)
     angle_deg: float = setting(90.0, 'Field of view from which overlap is computed.', gt=0.0,
-                               le=180.0)
+                               le=360.0)
     radius: float = setting(50.0, 'How far the camera sees, in the unit of positions.', gt=0.0)
 
 

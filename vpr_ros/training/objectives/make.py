@@ -61,7 +61,7 @@ def make_objective(recipe: RecipeSettings, images: PlaceImages, rule: PlaceRule,
         return Classification(images, batch=recipe.classification.images, seed=recipe.seed)
     if recipe.objective == 'graded':
         graded = recipe.graded
-        pairs = GradedPairs(images, angle_deg=graded.angle_deg, radius=graded.radius,
+        pairs = GradedPairs(images, angle_deg=graded.angle_deg, radius_m=graded.radius,
                             across=rule.across)
         return Graded(pairs, len(images), count=graded.pairs, margin=graded.margin,
                       seed=recipe.seed)

@@ -26,6 +26,7 @@ from vpr_ros.training.losses.mk_mmd import mk_mmd
 from vpr_ros.training.losses.ranking import ranking_loss
 from vpr_ros.training.mining import hardest_negatives
 from vpr_ros.training.mining import nearest_positives
+from vpr_ros.training.mining import random_pool
 from vpr_ros.training.objectives.base import Array
 from vpr_ros.training.objectives.base import Describe
 from vpr_ros.training.objectives.base import generator
@@ -83,24 +84,22 @@ class Ranking:
         rng = generator(self._seed, 4, cycle)
         count = self.steps_per_cycle * s.queries
         queries = shuffled_stream(self._queries, cycle * count, count, self._seed)
-        pool = self._rows if not s.pool or s.pool >= len(self._rows) else np.sort(
-            rng.choice(self._rows, s.pool, replace=False))
+        pool = self._rows[random_pool(rng, len(self._rows), s.pool or len(self._rows))]
         cached = np.unique(np.concatenate(
             [queries, pool, *(self._positives[int(q)] for q in queries)]))
         descriptors = describe(cached)
-        in_pool = np.searchsorted(cached, pool)
+        in_pool = np.isin(cached, pool)
         positives, negatives = [], []
         for query in queries:
-            known = self._positives[int(query)]
             own = descriptors[np.searchsorted(cached, query)]
-            found = nearest_positives(own, known, descriptors[np.searchsorted(cached, known)],
+            found = nearest_positives(own, descriptors, cached, self._positives[int(query)],
                                       count=s.positives)
             # Repeated where there are fewer: the nearest of them stays the nearest.
             positives.append(np.resize(found, s.positives))
-            allowed = np.flatnonzero(self._rule.negatives(self._images, int(query), pool))
+            allowed = in_pool & self._rule.negatives(self._images, int(query), cached)
             negatives.append(hardest_negatives(
-                own, pool[allowed], descriptors[in_pool[allowed]], sampled=s.sampled,
-                hardest=s.negatives, rng=rng))
+                own, descriptors, cached, allowed, rng=rng, sampled=s.sampled,
+                hardest=s.negatives))
         n = self.steps_per_cycle
         parts = [queries.reshape(n, -1), np.stack(positives).reshape(n, -1),
                  np.stack(negatives).reshape(n, -1)]
