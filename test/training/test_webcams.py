@@ -211,7 +211,7 @@ def test_single_images(tmp_path):
 def test_a_file_that_is_no_image(tmp_path):
     (tmp_path / 'camera').mkdir()
     (tmp_path / 'camera' / 'broken.jpg').write_bytes(b'\xff\xd8 no more')
-    with pytest.raises(VprError, match=r'cannot read .*broken\.jpg as an image'):
+    with pytest.raises(VprError, match=r'cannot decode the image .*broken\.jpg'):
         load_scenes(tmp_path)
 
 

@@ -31,13 +31,14 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.datasets.images import list_images
+from vpr_ros.datasets.images import read_image
 from vpr_ros.errors import VprError
 
 __all__ = ['Scene', 'Window', 'cut', 'load_pairs', 'load_scenes', 'load_single', 'overlap',
            'random_window']
 
 Image = NDArray[np.uint8]
-_SUFFIXES = {'.jpg', '.jpeg', '.png'}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,21 +59,14 @@ class Window:
     height: float
 
 
-def _read(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise VprError(f'cannot read {path} as an image')
-    return np.ascontiguousarray(image[..., ::-1])
-
-
-def _entries(folder: Path) -> list[Path]:
+def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise VprError(f'no folder of training images at {folder}')
-    return sorted(folder.iterdir())
+    return folder
 
 
 def _images(folder: Path) -> list[Path]:
-    return [p for p in _entries(folder) if p.suffix.lower() in _SUFFIXES]
+    return list_images(_existing(folder))
 
 
 def load_scenes(folder: Path, *, leave_out: Sequence[str] = (),
@@ -84,10 +78,10 @@ def load_scenes(folder: Path, *, leave_out: Sequence[str] = (),
         they show no place.
     """
     scenes = []
-    for camera in _entries(folder):
+    for camera in sorted(_existing(folder).iterdir()):
         if not camera.is_dir() or camera.name in leave_out:
             continue
-        images = [_read(path) for path in _images(camera)]
+        images = [read_image(path) for path in _images(camera)]
         images = [i for i in images if float(i.mean(axis=2).std()) >= least_contrast]
         if len(images) >= 2:
             scenes.append(Scene(camera.name, images))
@@ -105,13 +99,14 @@ def load_pairs(folder: Path) -> list[Scene]:
         reference = folder / 'reference' / query.name
         if not reference.is_file():
             raise VprError(f'{query} has no partner {reference}')
-        groups.setdefault(reference.read_bytes(), [_read(reference)]).append(_read(query))
+        images = groups.setdefault(reference.read_bytes(), [read_image(reference)])
+        images.append(read_image(query))
     return [Scene(f'pair {n}', images) for n, images in enumerate(groups.values())]
 
 
 def load_single(folder: Path) -> list[Scene]:
     """Load images that each show a place once; two windows of one image make a pair."""
-    return [Scene(path.stem, [_read(path)]) for path in _images(folder)]
+    return [Scene(path.stem, [read_image(path)]) for path in _images(folder)]
 
 
 def random_window(rng: np.random.Generator, *, smallest: float, largest: float,
