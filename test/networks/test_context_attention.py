@@ -307,6 +307,27 @@ def test_a_negative_mask_is_used_and_its_positive_part_drawn():
     torch.testing.assert_close(output.attention, drawn / drawn.sum(dim=(1, 2), keepdim=True))
 
 
+def test_the_attended_map_is_what_the_papers_descriptor_flattens():
+    network = small_network()
+    network.attention.bias -= 1.0
+    images = torch.rand(2, 3, 24, 20, dtype=torch.float64)
+    normalised = network.normalise(images)
+    attended = network.attended(normalised)
+    features, mask = network.read(normalised)
+    assert attended.shape == features.shape == (2, 5, 3, 3)
+    for b, c, row, column in np.ndindex(2, 5, 3, 3):
+        assert float(attended[b, c, row, column]) == pytest.approx(
+            float(features[b, c, row, column] * mask[b, row, column]))
+    assert (mask < 0.0).any()
+    torch.testing.assert_close(network(images).descriptors, F.normalize(attended.flatten(1)))
+    assert network.float().half().attended(normalised.half()).dtype == torch.float32
+    network = small_network()
+    network.attention = None
+    features, mask = network.read(normalised)
+    assert mask is None
+    assert torch.equal(network.attended(normalised), features)
+
+
 def test_a_mask_without_a_positive_value_is_drawn_even():
     network = small_network()
     network.attention.bias.fill_(-100.0)

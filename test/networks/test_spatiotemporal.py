@@ -182,6 +182,23 @@ def test_an_encoding_is_one_table_of_a_frame():
                                both[..., 12:])
 
 
+@pytest.mark.parametrize('branches', ['both', 'spatial'])
+def test_an_encoding_holds_what_the_spatial_branch_made(branches):
+    network = small_network(small_checkpoint(), branches=branches)
+    images = torch.rand(2, 3, 96, 96, dtype=torch.float64)
+    tokens = network.tokeniser(network.normalise(images)).flatten(2).transpose(1, 2)
+    wanted, _ = network.spatial(tokens)
+    got = network.spatial_tokens(network.encode(images))
+    assert got.shape == (2, 36, 12)
+    torch.testing.assert_close(got, wanted)
+
+
+def test_without_a_spatial_branch_an_encoding_holds_none_of_it():
+    network = small_network(small_checkpoint(), branches='temporal')
+    with pytest.raises(ValueError, match='no spatial branch'):
+        network.spatial_tokens(network.encode(torch.rand(1, 3, 96, 96, dtype=torch.float64)))
+
+
 def test_order_of_frames_matters_by_relative_positions_alone():
     raw = small_checkpoint()
     images = torch.rand(1, 3, 3, 96, 96, dtype=torch.float64)

@@ -213,11 +213,19 @@ class ContextAttentionNetwork(PlaceNetwork):
 
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W); 'flatten' takes the network's own size only."""
+        features, mask = self.read(images)
+        return NetworkOutput(self.head(features, mask), None if mask is None else _drawn(mask),
+                             features)
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return X (B, C, h, w), the last map of normalised images, and its G (B, h, w) if any."""
         maps = self.trunk.maps(images)
-        if self.attention is None:
-            return NetworkOutput(self.head(maps[-1]), None, maps[-1])
-        mask = self.attention(maps)
-        return NetworkOutput(self.head(maps[-1], mask), _drawn(mask), maps[-1])
+        return maps[-1], None if self.attention is None else self.attention(maps)
+
+    def attended(self, images: Tensor) -> Tensor:
+        """Return F (B, C, h, w) of normalised images (equation 8), float32 at least."""
+        features, mask = self.read(images)
+        return precise(features) if mask is None else precise(features) * mask[:, None]
 
 
 class CrossPoolingNetwork(PlaceNetwork):

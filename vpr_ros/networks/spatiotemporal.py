@@ -158,6 +158,12 @@ class SpatioTemporal(SequenceNetwork):
             parts += self.spatial(tokens)
         return torch.cat(parts, dim=2)
 
+    def spatial_tokens(self, encodings: Tensor) -> Tensor:
+        """Return what the spatial branch made of frames, (..., h * w, C) of their encodings."""
+        if self.spatial is None:
+            raise ValueError('this network has no spatial branch')
+        return encodings[..., -1 - self.head.vlad.centroids.shape[1]:-1]
+
     def aggregate(self, encodings: Tensor) -> NetworkOutput:
         """Describe sequences by the encodings (B, S, h * w, E) of their frames, oldest first."""
         if encodings.ndim != 4 or encodings.shape[1] != self.length:
