@@ -134,6 +134,7 @@ def test_tokens_come_from_first_frames_and_the_spatial_branch():
     np.testing.assert_allclose(vlad.centroids.detach().numpy(), centroids, atol=1e-4)
     np.testing.assert_allclose(vlad.assignment.detach().numpy(), assignment, rtol=1e-3)
     other = create_network('spatiotemporal', SEQUENCE)
+    set_training_mode(other)  # which drops nothing here
     assert start_clusters(other, [sequences[:, 0]])
     assert torch.equal(vlad_of(other).centroids, vlad.centroids)
 
