@@ -112,6 +112,15 @@ def test_the_radius_itself_is_near():
     assert PlaceRule(0.3, 4.9).negatives(images, 0, np.arange(3)).tolist() == [False, True, False]
 
 
+def test_parts_of_a_large_table_are_as_the_whole(monkeypatch):
+    images = some_table(np.random.default_rng(2), 200)
+    whole = PlaceRule().positives(images)
+    monkeypatch.setattr('vpr_ros.training.places._AT_ONCE', 7)
+    parts = PlaceRule().positives(images)
+    assert [p.tolist() for p in parts] == [p.tolist() for p in whole]
+    assert sum(map(len, whole)) > 200
+
+
 def test_an_empty_table_has_no_positives():
     assert PlaceRule().positives(PlaceImages.of(Numbered(0))) == []
 

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ __all__ = ['JoinedImages', 'PlaceImages', 'PlaceRule']
 
 Array = NDArray[Any]
 UNITS = ('m', 'frames')
+_AT_ONCE = 4096  # examples whose neighbours are in memory
 _WHOLE = ('source', 'unit', 'region_names')  # what is not one value per example
 
 
@@ -315,29 +317,34 @@ class PlaceRule:
                 for row in same:
                     found[row] = same[same != row]
             posed = rows[np.isfinite(images.positions[rows]).all(axis=1)]
-            if (images.places[posed] >= 0).all():
-                continue
-            for row, near in zip(posed, self._near(images.positions[posed]), strict=True):
-                near = posed[near]
-                near = near[self._is_match(images, int(row), near)]
-                found[row] = np.sort(np.concatenate([found[row], near]))
+            if (images.places[posed] < 0).any():
+                for row, near in self._near(images, posed):
+                    found[row] = np.sort(np.concatenate([found[row], near]))
         return found
 
-    def _near(self, positions: Array) -> Iterator[Array]:
+    def _near(self, images: PlaceImages, posed: Array) -> Iterator[tuple[int, Array]]:
+        """Yield each of ``posed`` (n,), increasing, with those of them that match by position."""
         from scipy.spatial import cKDTree
 
+        positions = images.positions[posed]
         tree = cKDTree(positions)
         # The tree compares squares, which may round the other way at the very radius.
         reach = self.positive * (1.0 + 1e-9)
-        for position, near in zip(positions, tree.query_ball_point(positions, reach), strict=True):
-            near = np.asarray(near, np.int64)
-            offsets = positions[near] - position
-            yield near[np.hypot(offsets[:, 0], offsets[:, 1]) <= self.positive]
+        for start in range(0, len(posed), _AT_ONCE):
+            rows = posed[start:start + _AT_ONCE]
+            lists = tree.query_ball_point(positions[start:start + _AT_ONCE], reach)
+            near = posed[np.fromiter(chain.from_iterable(lists), np.int64)]
+            row = np.repeat(rows, [len(found) for found in lists])
+            matches = self._is_match(images, row, near)
+            row, near = row[matches], near[matches]
+            yield from zip(rows, np.split(near, np.searchsorted(row, rows[1:])), strict=True)
 
-    def _is_match(self, images: PlaceImages, row: int, near: Array) -> Array:
+    def _is_match(self, images: PlaceImages, row: Array, near: Array) -> Array:
+        offsets = images.positions[near] - images.positions[row]
         turned = np.abs(_wrapped(images.headings[near] - images.headings[row]))
+        matches = (near != row) & (np.hypot(offsets[:, 0], offsets[:, 1]) <= self.positive)
         # The margin is for headings written in degrees; a comparison with NaN is False.
-        matches = ~(turned > np.radians(self.heading_deg) + 1e-9) & (near != row)
+        matches &= ~(turned > np.radians(self.heading_deg) + 1e-9)
         matches &= (images.places[near] < 0) | (images.places[row] < 0)
         if self.across:
             matches &= images.traverses[near] != images.traverses[row]
