@@ -75,6 +75,15 @@ def test_ignored_pairs_are_neither_positive_nor_negative(seed):
     assert loss.item() != pytest.approx(without.item(), rel=1e-6)
 
 
+def test_none_ignored_is_the_default_and_autocast_changes_nothing():
+    descriptors, labels = random_batch([0, 0, 1, 1])
+    descriptors = descriptors.float()
+    wanted = supervised_contrastive(descriptors, labels, none_ignored(labels), temperature=0.07)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = supervised_contrastive(descriptors, labels, temperature=0.07)
+    assert found.item() == wanted.item()
+
+
 def test_an_ignored_pair_gets_no_gradient():
     descriptors, labels = random_batch([0, 0, 1])
     descriptors.requires_grad_()

@@ -31,7 +31,7 @@ def safe_sqrt(squared: Tensor) -> Tensor:
 
 def distances(left: Tensor, right: Tensor, *, squared: bool = False) -> Tensor:
     """
-    Return the distances (...,) of vectors (..., D) in float32 at least.
+    Return how far vectors (..., D) are apart, (...,) in float32 at least.
 
     From differences, not from products: close descriptors would lose their digits.
     """

@@ -50,9 +50,9 @@ def multi_similarity_pairs(descriptors: Tensor, labels: Tensor, *, epsilon: floa
         positive, negative = positive & ~ignore, negative & ~ignore
     hardest_positive = similarity.masked_fill(~positive, torch.inf).amin(dim=1, keepdim=True)
     hardest_negative = similarity.masked_fill(~negative, -torch.inf).amax(dim=1, keepdim=True)
-    hard_positives = positive & (similarity - epsilon < hardest_negative)
-    hard_negatives = negative & (similarity + epsilon > hardest_positive)
-    return *torch.where(hard_positives), *torch.where(hard_negatives)
+    anchors, positives = torch.where(positive & (similarity - epsilon < hardest_negative))
+    others, negatives = torch.where(negative & (similarity + epsilon > hardest_positive))
+    return anchors, positives, others, negatives
 
 
 def multi_similarity(descriptors: Tensor, labels: Tensor, *, alpha: float = 1.0,

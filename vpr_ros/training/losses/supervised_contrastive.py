@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from vpr_ros.networks.precision import precise
+from vpr_ros.networks.precision import without_autocast
 
 __all__ = ['supervised_contrastive']
 
 
-def supervised_contrastive(descriptors: Tensor, labels: Tensor, ignore: Tensor, *,
+def supervised_contrastive(descriptors: Tensor, labels: Tensor, ignore: Tensor | None = None, *,
                            temperature: float) -> Tensor:
     """
     Return the supervised contrastive loss (Khosla et al. 2020, equation 2).
@@ -36,13 +38,15 @@ def supervised_contrastive(descriptors: Tensor, labels: Tensor, ignore: Tensor, 
     :param labels: (B,) equal labels are one place.
     :param ignore: (B, B) bool, pairs that are neither positive nor negative.
     """
-    similarity = descriptors @ descriptors.T / temperature
+    with without_autocast(descriptors):
+        similarity = precise(descriptors) @ precise(descriptors).T / temperature
     same = labels[:, None] == labels[None, :]
     itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    positive = same & ~itself & ~ignore
+    positive, negative = same & ~itself, ~same
+    if ignore is not None:
+        positive, negative = positive & ~ignore, negative & ~ignore
     if not positive.any():
         raise ValueError(f'no two descriptors show one place: labels {labels.tolist()}')
-    negative = ~same & ~ignore
     negatives = similarity.masked_fill(~negative, -torch.inf).logsumexp(dim=1, keepdim=True)
     losses = torch.logaddexp(similarity, negatives.expand_as(similarity)) - similarity
     counts = positive.sum(dim=1)
