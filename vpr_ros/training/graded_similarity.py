@@ -52,7 +52,7 @@ def graded_similarity(positions_a: Array, headings_a: Array, positions_b: Array,
     """
     Return the intersection over union of what two cameras see, each a sector of a circle.
 
-    Arcs are chords of at most 3 degrees, their radius enlarged by up to 0.05 % so that a sector
+    Arcs are chords of at most 3 degrees, their radius enlarged by up to 0.03 % so that a sector
     has its true area; the result is then within 0.0005 of that of true sectors.
 
     :param positions_a: (P, 2), as ``positions_b``.
