@@ -34,6 +34,7 @@ __all__ = ['JoinedImages', 'PlaceImages', 'PlaceRule']
 
 Array = NDArray[Any]
 UNITS = ('m', 'frames')
+_NUMBERS = 2 ** 31  # more than there are, and products of them fit 64 bits
 _AT_ONCE = 4096  # examples whose neighbours are in memory
 _WHOLE = ('source', 'unit', 'region_names')  # what is not one value per example
 
@@ -97,6 +98,10 @@ class PlaceImages:
         if self.region_names and self.regions.max(initial=-1) >= len(self.region_names):
             raise ValueError(f'there are names of {len(self.region_names)} regions, but one has '
                              f'the number {self.regions.max()}')
+        if n and (min(self.regions.min(), self.traverses.min()) < 0 or max(
+                self.regions.max(), self.traverses.max(), self.places.max()) >= _NUMBERS):
+            raise ValueError(f'regions and traverses have numbers from 0 to {_NUMBERS - 1}, as '
+                             'have places that are known')
         corners = self.boxes[:, :2]
         if not ((corners >= 0.0) & (self.boxes[:, 2:] > 0.0)
                 & (corners + self.boxes[:, 2:] <= 1.0 + 1e-9)).all():
@@ -214,27 +219,24 @@ class PlaceImages:
             raise VprError('training data to be joined must have one number of images per '
                            f'example, got {" and ".join(map(str, lengths))}; make sequences of '
                            'one length of all')
-        first = {'frames': 0, 'regions': 0, 'traverses': 0, 'places': 0}
+        source = JoinedImages([table.source for table in tables])
+        first = {'regions': 0, 'traverses': 0, 'places': 0}
+        names: list[str] = []
         parts: list[dict[str, Array]] = []
-        for table in tables:
+        for table, image in zip(tables, source.starts[:-1], strict=True):
             columns = {f.name: getattr(table, f.name) for f in fields(table)
                        if f.name not in _WHOLE}
+            columns['frames'] = table.frames + image
+            names += [table.region_names[region] if table.region_names else ''
+                      for region in np.unique(table.regions)]
             for name, number in first.items():
-                columns[name] = np.where(columns[name] < 0, -1, columns[name] + number)
+                columns[name], count = _renumbered(columns[name], number)
+                first[name] += count
             parts.append(columns)
-            first['frames'] += len(table.source)
-            first['regions'] += len(table._names())
-            first['traverses'] += int(table.traverses.max(initial=-1)) + 1
-            first['places'] += int(table.places.max(initial=-1)) + 1
-        names = [name for table in tables for name in table._names()]
         return PlaceImages(
-            source=JoinedImages([table.source for table in tables]),
-            unit=min(units, default='m'), region_names=tuple(names) if any(names) else (),
+            source=source, unit=min(units, default='m'),
+            region_names=tuple(names) if any(names) else (),
             **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-
-    def _names(self) -> list[str]:
-        """Return a name for every number of a region that is taken; empty where it has none."""
-        return list(self.region_names) or [''] * (int(self.regions.max(initial=-1)) + 1)
 
 
 class JoinedImages:
@@ -364,6 +366,15 @@ def _groups(numbers: Array) -> list[Array]:
     """Return the indices that hold each number, in the order of numbers."""
     order = np.argsort(numbers, kind='stable')
     return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(order) else []
+
+
+def _renumbered(numbers: Array, first: int) -> tuple[Array, int]:
+    """Return numbers from ``first`` on in place of others, -1 where they are, and how many."""
+    known = numbers >= 0
+    values, dense = np.unique(numbers[known], return_inverse=True)
+    result = np.full(len(numbers), -1, np.int64)
+    result[known] = dense + first
+    return result, len(values)
 
 
 def _wrapped(angles: Array) -> Array:

@@ -19,6 +19,7 @@ import logging
 import numpy as np
 import pytest
 from vpr_ros.errors import VprError
+from vpr_ros.training.sources.packing import write_shard
 from vpr_ros.training.sources.registry import kind_names
 from vpr_ros.training.sources.registry import open_images
 
@@ -66,6 +67,25 @@ def test_a_folder_is_what_it_looks_like(tmp_path, cameras, drives, write):
             (tmp_path / 'nordland' / season / f'{n:03d}.png').rename(
                 tmp_path / 'nordland' / season / f'{n:03d}.jpg')
     assert open_images(str(tmp_path / 'nordland')).unit == 'frames'
+
+
+def test_packed_images_are_as_before(tmp_path, cameras, drives):
+    for name, folder in (('cameras', cameras), ('drives', drives)):
+        write_shard(open_images(str(folder)), tmp_path / f'{name}.tar')
+    packed = open_images(f'{tmp_path / "cameras.tar"}?leave_out=north', windows=2)
+    plain = open_images(f'{cameras}?leave_out=north', windows=2)
+    assert len(packed) == len(plain) == 12
+    assert [packed.region_names[r] for r in packed.regions] == ['south'] * 12
+    assert [packed.label(i) for i in range(12)] == [plain.label(i) for i in range(12)]
+    np.testing.assert_array_equal(packed.boxes, plain.boxes)
+    both = open_images(f'{tmp_path / "cameras.tar"},packed:{tmp_path / "drives.tar"}')
+    assert len(both) == 12
+    assert np.isfinite(both.positions[6:]).all()
+    with pytest.raises(VprError, match="unknown region of .* 'west'"):
+        open_images(f'{tmp_path / "cameras.tar"}?only=west')
+    (tmp_path / 'notes').write_text('no images')
+    with pytest.raises(VprError, match='is a file, but not of packed images'):
+        open_images(f'{tmp_path / "notes"}')
 
 
 def test_a_prefix_wins_over_the_look(cameras, drives):
