@@ -59,7 +59,7 @@ from vpr_ros.training.optimisation import optimiser_state
 from vpr_ros.training.optimisation import set_learning_rates
 from vpr_ros.training.recipe import dump_recipe
 
-__all__ = ['CHECKPOINT', 'Observer', 'Trained', 'train', 'WEIGHTS']
+__all__ = ['CHECKPOINT', 'Observer', 'share_of', 'train', 'Trained', 'WEIGHTS']
 
 CHECKPOINT, WEIGHTS = 'checkpoint.safetensors', 'weights.safetensors'
 # Images that clusters are started from, as published with NetVLAD and by Zhao et al.
@@ -111,6 +111,15 @@ def train(fabric: Fabric, experiment: Experiment, folder: Path, observer: Observ
     :param checkpoint: of the same recipe.
     """
     return _Training(fabric, experiment, folder, observer, checkpoint).run()
+
+
+def share_of(examples: int, processes: int) -> int:
+    """Return how many examples of a step each process takes; all take as many."""
+    share, left = divmod(examples, processes)
+    if left:
+        raise VprError(f'a step takes {examples} examples, which {processes} processes cannot '
+                       'share evenly: change the number of processes or of examples')
+    return share
 
 
 class _Training:
@@ -191,11 +200,7 @@ class _Training:
 
     def _keys(self, plan: Plan, step: int, within: int) -> list[Any]:
         examples = plan.examples[within]
-        share, left = divmod(len(examples), self._fabric.world_size)
-        if left:
-            raise VprError(f'a step takes {len(examples)} examples, which '
-                           f'{self._fabric.world_size} processes cannot share evenly: change the '
-                           'number of processes or of examples')
+        share = share_of(len(examples), self._fabric.world_size)
         first = self._fabric.global_rank * share
         return step_keys(examples[first:first + share], seed=self._recipe.seed, step=step,
                          first=first)

@@ -173,13 +173,16 @@ def _with_texts(flat: Mapping[str, Any]) -> dict[str, Any]:
     options: dict[str, dict[str, Any]] = {}
     for name, value in flat.items():
         group = next((m for m in _MAPPINGS if name.startswith(f'{m}.')), '')
-        if group:
+        if name in _MAPPINGS and isinstance(value, str):
+            options[name] = recipe_options(value)
+        elif group:
             options.setdefault(group, {})[name[len(group) + 1:]] = value
         else:
             joined[name] = value if name in texts else _number(value)
     for group, mapping in options.items():
-        joined[group] = yaml.safe_dump(
-            mapping, default_flow_style=True, width=10 ** 6, sort_keys=True).strip()
+        # One text for one mapping, so that recipes can be compared.
+        joined[group] = yaml.safe_dump(mapping, default_flow_style=True, width=10 ** 6,
+                                       sort_keys=True).strip() if mapping else ''
     return joined
 
 
