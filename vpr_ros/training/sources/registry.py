@@ -21,6 +21,7 @@ A new layout is one file with two functions (is this it? open it) and one line i
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 import logging
 from pathlib import Path
@@ -81,10 +82,12 @@ def _is_shard(path: Path) -> bool:
     return is_shard(path)
 
 
-def _open_shard(path: Path, **names: Any) -> PlaceImages:
+def _open_shard(path: Path, *, only: Sequence[str] = (),
+                leave_out: Sequence[str] = ()) -> PlaceImages:
     from vpr_ros.training.sources.shards import open_shard
 
-    return keep_regions(open_shard(path), what=f'region of {path}', **names)
+    return keep_regions(open_shard(path), only=only, leave_out=leave_out,
+                        what=f'region of {path}')
 
 
 def _known(path: Path) -> type[KnownDataset] | None:
