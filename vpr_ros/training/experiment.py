@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import replace
+import math
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ from vpr_ros.training.recipe import recipe_options
 from vpr_ros.training.settings import RecipeSettings
 from vpr_ros.training.sources.registry import open_images
 from vpr_ros.training.splits import hold_out
+from vpr_ros.training.splits import hold_out_regions
 from vpr_ros.training.teacher import teacher_features
 from vpr_ros.training.validation import Validation
 
@@ -139,15 +141,14 @@ def _open(recipe: RecipeSettings,
     def opened(spec: str) -> PlaceImages:
         images = open_images(spec, windows=recipe.places.windows)
         return images if length == 1 else images.sequences(
-            length, stride=recipe.places.sequence_stride)
+            length, stride=recipe.places.sequence_stride,
+            gap=recipe.places.sequence_gap or math.inf)
 
     images = opened(recipe.data)
     if recipe.validation:
         held_out = opened(recipe.validation)
     else:
-        # Sequences are held out by their centres, so those at the seam would share images.
-        training, apart = hold_out(images, recipe.places.held_out, seed=recipe.seed,
-                                   rule=_rule(recipe))
+        training, apart = _held_out(recipe, images)
         images, held_out = images.select(training), images.select(apart)
     if not recipe.target:
         return images, held_out, None
@@ -157,6 +158,14 @@ def _open(recipe: RecipeSettings,
                      positions=np.full((len(target), 2), np.nan))
     return (PlaceImages.joined([images, target]), held_out,
             np.arange(len(images), len(images) + len(target)))
+
+
+def _held_out(recipe: RecipeSettings, images: PlaceImages) -> tuple[Array, Array]:
+    """Return which examples are trained on and which are held out."""
+    names = [name for name in recipe.places.held_out_regions.split('+') if name]
+    if names:
+        return hold_out_regions(images, names)
+    return hold_out(images, recipe.places.held_out, seed=recipe.seed, rule=_rule(recipe))
 
 
 def _freeze(recipe: RecipeSettings, network: PlaceNetwork) -> frozenset[str]:

@@ -35,6 +35,8 @@ class PlaceSettings(Settings):
         1, 'Cut each image of a fixed camera into n x n windows, each a place of its own.', ge=1)
     sequence_stride: int = setting(
         1, 'For networks of sequences: how many images later the next sequence begins.', ge=1)
+    sequence_gap: float = setting(
+        0.0, 'A sequence has no two neighbours farther apart than this; 0 for any.', ge=0.0)
     positive: float = setting(
         10.0, 'Two images within this distance show one place: metres, or frames where traverses '
         'are aligned frame by frame.', ge=0.0)
@@ -49,6 +51,8 @@ class PlaceSettings(Settings):
     held_out: float = setting(
         0.2, 'Share of the places that only tell how well the network learns, where no other '
         'data is given in validation.', gt=0.0, lt=1.0)
+    held_out_regions: str = setting(
+        '', 'Instead of a share: names of regions (cameras, cities) to hold out, joined by "+".')
 
 
 class ClassificationSettings(Settings):

@@ -36,8 +36,8 @@ class Validation:
 
     Of labelled places so many images each, evenly over time, are compared: in turn the first, the
     second and so on of every place are the map, and all others are queries. So images of one
-    night do not find each other. Where positions tell, the first traverse of each region is the
-    map and the others are the queries; queries without a match in it do not count.
+    night do not find each other. Where positions tell, the first half of the traverses of each region
+    are the map and the others the queries; queries without a match in it do not count.
 
     :param times: images of each labelled place.
     """
@@ -85,8 +85,10 @@ def _labelled(images: PlaceImages, times: int) -> list[_Round]:
 
 
 def _posed(images: PlaceImages, rule: PlaceRule) -> list[_Round]:
-    maps = [int(images.traverses[np.flatnonzero(images.regions == region)[0]])
-            for region in np.unique(images.regions)]
+    maps: list[int] = []
+    for region in np.unique(images.regions):
+        traverses = np.unique(images.traverses[images.regions == region])
+        maps += traverses[:len(traverses) // 2].tolist()
     references = np.flatnonzero(np.isin(images.traverses, maps))
     positives = rule.positives(images)
     queries = np.array([q for q in np.flatnonzero(~np.isin(images.traverses, maps))
