@@ -72,8 +72,10 @@ class InBatch:
         rng = generator(self._seed, 2, cycle)
         count = self.steps_per_cycle
         if self._members:
+            # The beginning of a shuffled epoch: two epochs in one batch might hold a place twice,
+            # under two labels. Other places are left out of the next.
             chosen = shuffled_stream(
-                self._centres, cycle * count * self._places, count * self._places, self._seed)
+                self._centres, cycle * len(self._centres), count * self._places, self._seed)
             batches = [[self._members[place] for place in batch]
                        for batch in chosen.reshape(count, -1)]
             examples = [self._draw(batch, rng) for batch in batches]
