@@ -24,7 +24,8 @@ def checkpoint(step=7):
     weight = torch.randn(3, 4, generator=torch.Generator().manual_seed(step))
     return Checkpoint(
         step=step, recipe='network: gem\n',
-        tensors={'network': {'a:b': weight, 'tied': weight}, 'plan': {'examples': torch.arange(6)}},
+        tensors={'network': {'a:b': weight, 'tied': weight},
+                 'plan': {'examples': torch.arange(6)}},
         numbers={'recalls': [(0, 0.1 + 0.2)], 'scaler': {}})
 
 

@@ -26,6 +26,7 @@ from typer.core import TyperGroup
 from vpr_ros.cli.console import say
 from vpr_ros.cli.train_compact import compact
 from vpr_ros.cli.train_pack import pack
+from vpr_ros.errors import unknown_name
 
 if TYPE_CHECKING:
     from vpr_ros.training.settings import RecipeSettings
@@ -52,7 +53,7 @@ class _Recipes(TyperGroup):
         if cmd_name in recipe_names():
             about = recipe_about(cmd_name)
         elif not cmd_name.endswith(('.yaml', '.yml')):
-            return None
+            raise unknown_name('recipe or command of train', cmd_name, self.list_commands(ctx))
         single = typer.Typer(add_completion=False, rich_markup_mode='markdown',
                              pretty_exceptions_enable=False)
         single.command()(_recipe)
@@ -76,7 +77,11 @@ def _recipe(
     resume: Annotated[bool, typer.Option(
         '--resume', help='Go on from the checkpoint in out.')] = False,
     show: Annotated[bool, typer.Option(
-        '--show', help='Print every setting and what it means, and do nothing.')] = False,
+        '--show', help='Print the settings of the recipe and what they mean, and do nothing.')
+    ] = False,
+    sheet: Annotated[Path | None, typer.Option(
+        '--sheet', metavar='PNG', help='Draw some images as the network will see them, changed '
+        'at random, and do nothing else.')] = None,
 ) -> None:
     """
     Train a network.
@@ -91,15 +96,21 @@ def _recipe(
     recipe = read_recipe(name, settings or [])
     if show:
         _show(recipe)
-        return
-    _train(recipe, Path(recipe.out or Path(name).stem), resume=resume)
+    elif sheet is not None:
+        from vpr_ros.cli.train_sheet import paint_examples
+
+        say(f'{paint_examples(recipe, sheet)} images as the network sees them in {sheet}')
+    else:
+        _train(recipe, Path(recipe.out or Path(name).stem), resume=resume)
 
 
 def _show(recipe: RecipeSettings) -> None:
     from vpr_ros.cli.console import columns
     from vpr_ros.config import parameters
+    from vpr_ros.training.recipe import OF_OBJECTIVE
 
     values = recipe.model_dump()
+    unused = tuple(f'{group}.' for group in OF_OBJECTIVE if group != recipe.objective)
 
     def value(name: str) -> str:
         level = values
@@ -110,7 +121,7 @@ def _show(recipe: RecipeSettings) -> None:
     columns(('setting', 'value', 'meaning'), [
         (row.name, value(row.name), row.description + (
             f' One of {", ".join(row.choices)}.' if row.choices else ''))
-        for row in parameters(type(recipe))])
+        for row in parameters(type(recipe)) if not row.name.startswith(unused)])
 
 
 def _train(recipe: RecipeSettings, folder: Path, *, resume: bool) -> None:

@@ -35,7 +35,7 @@ from vpr_ros.training.objectives.base import Array
 from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.places import PlaceImages
 
-__all__ = ['batches', 'Key', 'PreparedExamples', 'worker_count']
+__all__ = ['batches', 'Key', 'PreparedExamples', 'step_keys', 'worker_count']
 
 #: An example, and the numbers that its random changes are a function of; none for no changes.
 Key: TypeAlias = tuple[int, tuple[int, ...]]
@@ -77,6 +77,7 @@ def batches(examples: PreparedExamples, keys: Sequence[Sequence[Key]], *,
 
 
 class _Listed(torch.utils.data.Sampler[list[Key]]):
+
     def __init__(self, keys: Sequence[Sequence[Key]]) -> None:
         self._keys = keys
 

@@ -28,12 +28,12 @@ from vpr_ros.errors import VprError
 from vpr_ros.training.settings import RecipeSettings
 import yaml
 
-__all__ = ['differing', 'dump_recipe', 'parse_recipe', 'read_recipe', 'recipe_about',
-           'recipe_names', 'recipe_options']
+__all__ = ['differing', 'dump_recipe', 'OF_OBJECTIVE', 'parse_recipe', 'read_recipe',
+           'recipe_about', 'recipe_names', 'recipe_options']
 
 _FOLDER = Path(__file__).parent / 'recipes'
-# Groups that belong to one objective; others have no use for them.
-_OF_OBJECTIVE = ('classification', 'triplet', 'multi_similarity', 'contrastive', 'graded',
+#: Groups of settings that belong to the objective of that name; others have no use for them.
+OF_OBJECTIVE = ('classification', 'triplet', 'multi_similarity', 'contrastive', 'graded',
                  'ranking')
 # Texts that hold a mapping of options; a file may write the mapping itself.
 _MAPPINGS = ('options', 'teacher.options')
@@ -196,7 +196,7 @@ def _check(recipe: RecipeSettings) -> None:
     for text in (recipe.options, recipe.teacher.options):
         recipe_options(text)
     default = RecipeSettings()
-    for group in _OF_OBJECTIVE:
+    for group in OF_OBJECTIVE:
         if group != recipe.objective and getattr(recipe, group) != getattr(default, group):
             raise VprError(f'objective {recipe.objective!r} has no use for settings of {group}: '
                            f'leave them out, or give objective={group}')

@@ -36,8 +36,8 @@ class Validation:
 
     Of labelled places so many images each, evenly over time, are compared: in turn the first, the
     second and so on of every place are the map, and all others are queries. So images of one
-    night do not find each other. Where positions tell, the first half of the traverses of each region
-    are the map and the others the queries; queries without a match in it do not count.
+    night do not find each other. Where positions tell, the first half of the traverses of each
+    region are the map and the others the queries; queries without a match in it do not count.
 
     :param times: images of each labelled place.
     """

@@ -80,7 +80,8 @@ def test_classes_are_those_of_the_examples():
     assert np.array_equal(np.array([2, 5, 9])[plan.targets['classes']], places[plan.examples])
     logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
     classes = torch.from_numpy(plan.targets['classes'][0])
-    expected = -sum(torch.log_softmax(row, 0)[c] for row, c in zip(logits, classes)) / 3
+    known = [torch.log_softmax(row, 0)[c] for row, c in zip(logits, classes, strict=True)]
+    expected = -sum(known) / 3
     loss = objective.loss({'logits': logits}, {'classes': classes})
     assert torch.isclose(loss['classification'], expected)
     with pytest.raises(VprError, match='needs places'):
@@ -93,7 +94,7 @@ def test_a_batch_holds_so_many_images_of_so_many_places():
                         places=4, per_place=3, seed=0)
     assert objective.steps_per_cycle == 2
     plan = objective.plan(0, undescribed)
-    for examples, labels in zip(plan.examples, plan.targets['labels']):
+    for examples, labels in zip(plan.examples, plan.targets['labels'], strict=True):
         found = places[examples].reshape(4, 3)
         assert (found == found[:, :1]).all() and len(np.unique(found)) == 4
         assert 3 not in found  # of which there is one image

@@ -33,6 +33,7 @@ from vpr_ros.training.sources.shards import open_shard
 
 
 class Grey:
+
     def __len__(self):
         return 3
 

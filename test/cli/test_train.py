@@ -1,0 +1,108 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Training at the terminal, as a user meets it."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+from vpr_ros.cli.main import app
+from vpr_ros.errors import VprError
+
+_SMALL = ('options={trunk: resnet18, layer: layer1, weights: random, height: 32, width: 32}',
+          'network=gem', 'multi_similarity.places=3', 'multi_similarity.images=2',
+          'schedule.steps=3', 'schedule.warm_up=0', 'places.held_out=0.4', 'run.workers=0',
+          'run.tensorboard=false', 'run.validate_every=2', 'run.checkpoint_every=2')
+
+
+def run(*arguments: object) -> str:
+    """Run a command and return what it says; what the user can put right is raised."""
+    done = CliRunner(env={'COLUMNS': '200', 'NO_COLOR': '1'}).invoke(app, [*map(str, arguments)])
+    if isinstance(done.exception, VprError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.fixture(scope='module')
+def webcams(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 6 places, each seen 4 times."""
+    root, rng = tmp_path_factory.mktemp('webcams'), np.random.default_rng(0)
+    for camera in range(6):
+        (root / f'camera_{camera}').mkdir()
+        scene = cv2.resize(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8), (48, 40))
+        for time in range(4):
+            light = (scene * rng.uniform(0.4, 1.0)).astype(np.uint8)
+            cv2.imwrite(str(root / f'camera_{camera}' / f'{time}.jpg'), light)
+    return root
+
+
+def test_help_lists_recipes_with_their_papers() -> None:
+    listed = run('train', '--help')
+    for name in ('pack', 'saane', 'Seymour et al. 2019', 'spatiotemporal', 'Zhao et al. 2023'):
+        assert name in listed
+    assert 'Chen et al. 2018' in run('train', 'context_attention', '--help')
+
+
+def test_a_recipe_can_be_looked_at() -> None:
+    shown = run('train', 'saane', '--show', 'triplet.margin=0.25')
+    assert 'triplet.margin' in shown and '0.25' in shown
+    assert 'ranking.margin' not in shown  # of another objective
+
+
+def test_pack_look_train_resume_and_use(webcams: Path, tmp_path: Path) -> None:
+    packed, out = tmp_path / 'webcams.tar', tmp_path / 'run'
+    assert '24' in run('train', 'pack', webcams, '-o', packed, '--size', '48x40')
+    sheet = tmp_path / 'sheet.png'
+    run('train', 'multi_similarity', *_SMALL, f'data={packed}', '--sheet', sheet)
+    drawn = cv2.imread(str(sheet))
+    assert drawn.shape[1] > 6 * 32 and drawn.std() > 10.0
+    said = run('train', 'multi_similarity', *_SMALL, f'data={packed}', f'out={out}')
+    assert 'at the start' in said and f'{out / "weights.safetensors"}' in said
+    assert {path.name for path in out.iterdir()} == {
+        'recipe.yaml', 'log.csv', 'checkpoint.safetensors', 'weights.safetensors'}
+    # The recipe of a run is a recipe: it makes the same run again.
+    again = run('train', out / 'recipe.yaml', f'out={tmp_path / "again"}')
+    assert [line for line in again.splitlines() if line.startswith('step ')] \
+        == [line for line in said.splitlines() if line.startswith('step ')]
+    with pytest.raises(VprError, match='--resume'):
+        run('train', 'multi_similarity', *_SMALL, f'data={packed}', f'out={out}')
+    run('train', 'multi_similarity', *_SMALL, f'data={packed}', f'out={out}', '--resume')
+    options = said[said.index('extraction.options:="') + 21:].rstrip().rstrip('"')
+    run('map', 'build', '--images', webcams / 'camera_0', '-o', tmp_path / 'x.vprmap',
+        '-p', 'extraction.network:=gem', '-p', f'extraction.options:={options}')
+
+
+def test_a_recipe_of_ones_own(webcams: Path, tmp_path: Path) -> None:
+    file = tmp_path / 'mine.yaml'
+    file.write_text('# Ours.\nnetwork: gem\nobjective: contrastive\ncontrastive: {places: 3, '
+                    'images: 2}\n', encoding='utf-8')
+    settings = [s for s in _SMALL if not s.startswith('multi_similarity')]
+    said = run('train', file, *settings, f'data={webcams}', f'out={tmp_path / "run"}')
+    assert 'step 3: R@1 on held-out places' in said
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (('saan',), 'did you mean .saane'),
+    (('nowhere.yaml',), 'cannot read the recipe'),
+    (('saane',), 'give data='),
+    (('saane', 'data=x', 'margin'), 'name=value'),
+    (('saane', 'data=x', 'triplet.mergin=1'), 'triplet.margin'),
+])
+def test_what_is_wrong_is_said(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(VprError, match=message):
+        run('train', *arguments)
