@@ -46,10 +46,11 @@ def paint_examples(recipe: RecipeSettings, out: Path) -> int:
     experiment = prepare_experiment(recipe)
     images = experiment.images
     examples = experiment.prepared(images)
-    chosen = np.linspace(0, len(images) - 1, min(_ROWS, len(images))).astype(int)
-    versions = [(), *((recipe.seed, 5, step, 0) for step in range(_VERSIONS))]
+    rng = np.random.default_rng(recipe.seed)
+    chosen = np.sort(rng.choice(len(images), min(_ROWS, len(images)), replace=False))
     rows = []
     for example in map(int, chosen):
+        versions = [(), *((recipe.seed, version, example) for version in range(_VERSIONS))]
         views = [examples[example, numbers].numpy() for numbers in versions]
         newest = [view[-1] if view.ndim == 4 else view for view in views]
         rows.append(SheetRow(images.label(example), [v.transpose(1, 2, 0) for v in newest]))

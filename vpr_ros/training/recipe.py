@@ -34,7 +34,7 @@ __all__ = ['differing', 'dump_recipe', 'OF_OBJECTIVE', 'parse_recipe', 'read_rec
 _FOLDER = Path(__file__).parent / 'recipes'
 #: Groups of settings that belong to the objective of that name; others have no use for them.
 OF_OBJECTIVE = ('classification', 'triplet', 'multi_similarity', 'contrastive', 'graded',
-                 'ranking')
+                'ranking')
 # Texts that hold a mapping of options; a file may write the mapping itself.
 _MAPPINGS = ('options', 'teacher.options')
 

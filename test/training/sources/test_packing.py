@@ -180,6 +180,7 @@ def test_a_limit_lowers_the_quality_as_little_as_it_must(tmp_path):
 
 def test_a_sample_that_misleads_costs_a_second_try_and_nothing_else(tmp_path):
     class Odd(Pictures):
+
         def read(self, index):
             image = super().read(index)
             if index in self.large:
@@ -231,6 +232,7 @@ def test_sizes_that_cannot_be(tmp_path, options, said):
 
 def test_an_image_that_cannot_be_read_leaves_what_was_there(tmp_path):
     class Broken(Pictures):
+
         def read(self, index):
             if index == 7:
                 raise VprError('image 7 is gone')
