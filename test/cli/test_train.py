@@ -15,6 +15,7 @@
 """Training at the terminal, as a user meets it."""
 
 from pathlib import Path
+import sys
 
 import cv2
 import numpy as np
@@ -106,3 +107,14 @@ def test_a_recipe_of_ones_own(webcams: Path, tmp_path: Path) -> None:
 def test_what_is_wrong_is_said(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(VprError, match=message):
         run('train', *arguments)
+
+
+def test_without_the_extra_training_says_what_to_install(
+        monkeypatch: pytest.MonkeyPatch, webcams: Path, tmp_path: Path) -> None:
+    for name in ('lightning', 'shapely', 'scipy', 'pytorch_metric_learning'):
+        monkeypatch.setitem(sys.modules, name, None)  # type: ignore[arg-type]
+    with pytest.raises(VprError, match=r'lightning, .*shapely.*\[train\]'):
+        run('train', 'saane', f'data={webcams}')
+    # What needs none of them works.
+    run('train', 'pack', webcams, '-o', tmp_path / 'packed.tar')
+    run('train', 'saane', '--show')

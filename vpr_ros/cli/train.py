@@ -27,6 +27,7 @@ from vpr_ros.cli.console import say
 from vpr_ros.cli.train_compact import compact
 from vpr_ros.cli.train_pack import pack
 from vpr_ros.errors import unknown_name
+from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from vpr_ros.training.settings import RecipeSettings
@@ -96,7 +97,9 @@ def _recipe(
     recipe = read_recipe(name, settings or [])
     if show:
         _show(recipe)
-    elif sheet is not None:
+        return
+    _refuse_missing_libraries()
+    if sheet is not None:
         from vpr_ros.cli.train_sheet import paint_examples
 
         say(f'{paint_examples(recipe, sheet)} images as the network sees them in {sheet}')
@@ -122,6 +125,17 @@ def _show(recipe: RecipeSettings) -> None:
         (row.name, value(row.name), row.description + (
             f' One of {", ".join(row.choices)}.' if row.choices else ''))
         for row in parameters(type(recipe)) if not row.name.startswith(unused)])
+
+
+def _refuse_missing_libraries() -> None:
+    """Say what to install before anything is read."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ('lightning', 'pytorch_metric_learning', 'scipy', 'shapely')
+               if find_spec(name) is None]
+    if missing:
+        raise VprError(f'training needs {", ".join(missing)}: install vpr_ros with its extra '
+                       "'train', as in pip install '.[train]'")
 
 
 def _train(recipe: RecipeSettings, folder: Path, *, resume: bool) -> None:
