@@ -42,7 +42,7 @@ from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 import yaml
 
-__all__ = ['Parameter', 'Settings', 'make_settings', 'parameters', 'parse_assignments',
+__all__ = ['flatten', 'Parameter', 'Settings', 'make_settings', 'parameters', 'parse_assignments',
            'read_parameter_file', 'setting', 'write_parameter_file']
 
 Kind: TypeAlias = type
@@ -194,7 +194,7 @@ def read_parameter_file(path: Path, node: str) -> dict[str, object]:
     flat: dict[str, object] = {}
     for section, body in _sections(document, path):
         if fnmatch.fnmatchcase(node, section.rsplit('/', 1)[-1]):
-            flat.update(_flatten(body))
+            flat.update(flatten(body))
     return flat
 
 
@@ -216,11 +216,12 @@ def _sections(tree: Mapping[Any, Any], path: Path, above: str = '',
                            f"name: value, got {body['ros__parameters']!r}")
 
 
-def _flatten(tree: Mapping[Any, Any], prefix: str = '') -> dict[str, object]:
-    flat: dict[str, object] = {}
+def flatten(tree: Mapping[Any, Any], prefix: str = '') -> dict[str, Any]:
+    """Return dotted name -> value of nested mappings."""
+    flat: dict[str, Any] = {}
     for name, value in tree.items():
         if isinstance(value, dict):
-            flat.update(_flatten(value, f'{prefix}{name}.'))
+            flat.update(flatten(value, f'{prefix}{name}.'))
         else:
             flat[f'{prefix}{name}'] = value
     return flat

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vpr_ros.config import flatten
 from vpr_ros.config import make_settings
 from vpr_ros.config import parameters
 from vpr_ros.errors import unknown_name
@@ -69,7 +70,7 @@ def read_recipe(recipe: str, assignments: Iterable[str] = ()) -> RecipeSettings:
             flat = {n: v for n, v in flat.items() if not n.startswith(f'{name}.')}
         group = next((m for m in _MAPPINGS if name.startswith(f'{m}.')), '')
         if isinstance(flat.get(group), str):
-            flat.update(_flatten(recipe_options(str(flat.pop(group))), f'{group}.'))
+            flat.update(flatten(recipe_options(str(flat.pop(group))), f'{group}.'))
         flat[name] = value
     settings = make_settings(RecipeSettings, _with_texts(flat))
     _check(settings)
@@ -106,7 +107,7 @@ def dump_recipe(recipe: RecipeSettings) -> str:
 
 def differing(one: RecipeSettings, other: RecipeSettings) -> list[str]:
     """Return the names of the settings that change what is learnt and differ."""
-    told = [_flatten(recipe.model_dump()) for recipe in (one, other)]
+    told = [flatten(recipe.model_dump()) for recipe in (one, other)]
     harmless = ('out', 'run.', 'teacher.cache')
     return [name for name in told[0]
             if told[0][name] != told[1][name]
@@ -128,17 +129,7 @@ def _parse_document(text: str, source: object) -> dict[str, Any]:
         raise VprError(f'cannot read the recipe {source}: {error}') from error
     if not isinstance(document, dict):
         raise VprError(f'{source} is no recipe: expected "name: value" in each line')
-    return _flatten(document)
-
-
-def _flatten(tree: Mapping[Any, Any], prefix: str = '') -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            flat.update(_flatten(value, f'{prefix}{name}.'))
-        else:
-            flat[f'{prefix}{name}'] = value
-    return flat
+    return flatten(document)
 
 
 def _parse(assignments: Iterable[str]) -> Iterable[tuple[str, Any]]:
