@@ -280,6 +280,7 @@ def test_a_folder_is_not_overwritten_nor_resumed_with_another_recipe(places, tmp
     (('freeze.parameters=trunk.bdy.*',), 'pattern'),
     (('run.precision=16-mixed',), 'needs a GPU'),
     (('options.trunk=resnet19',), 'resnet18'),
+    (('schedule.warm_up=5', 'schedule.steps=5'), 'warm-up of 5 steps, got 5'),
 ])
 def test_bad_input_is_refused_before_anything_is_written(places, tmp_path, settings, message):
     with pytest.raises(VprError, match=message):

@@ -304,6 +304,7 @@ def test_schedules_of_the_papers():
     ({'schedule': 'cosin'}, "unknown schedule 'cosin'; did you mean 'cosine'"),
     ({'schedule': 'step'}, 'every 1 steps or more, got 0'),
     ({'schedule': 'linear', 'steps': 5, 'warm_up': 5}, 'warm-up of 5 steps, got 5 steps')])
-def test_schedules_that_cannot_be(options, text):
+@pytest.mark.parametrize('step', [0, 5])
+def test_schedules_that_cannot_be(options, text, step):
     with pytest.raises(VprError, match=text):
-        learning_rate_factor(5, **options)
+        learning_rate_factor(step, **options)

@@ -38,6 +38,7 @@ from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.classification import Classification
 from vpr_ros.training.objectives.distilled import Distilled
 from vpr_ros.training.objectives.make import make_objective
+from vpr_ros.training.optimisation import learning_rate_factor
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
 from vpr_ros.training.recipe import recipe_options
@@ -99,6 +100,13 @@ class Experiment:
         schedule = self.recipe.schedule
         return schedule.steps or max(1, round(schedule.epochs * self.objective.steps_per_epoch))
 
+    def rate_factor(self, step: int) -> float:
+        """Return what learning rates are multiplied by at a step, from 0."""
+        s, epoch = self.recipe.schedule, self.objective.steps_per_epoch
+        every = max(1, round(s.every_epochs * epoch)) if s.every_epochs else s.every
+        return learning_rate_factor(step, schedule=s.kind, steps=self.steps, every=every,
+                                    gamma=s.gamma, warm_up=s.warm_up)
+
     def prepared(self, images: PlaceImages) -> PreparedExamples:
         """Return examples at the input size of the network."""
         return PreparedExamples(images, self.network.preprocessing, self.recipe.augmentation,
@@ -121,10 +129,12 @@ def prepare_experiment(recipe: RecipeSettings) -> Experiment:
     module: nn.Module = Describer(network, features=target is not None)
     if isinstance(objective, Classification):
         module = PlaceClassifier(network, objective.classes, seed=recipe.seed)
-    return Experiment(
+    experiment = Experiment(
         recipe=recipe, images=images, network=network, module=module, objective=objective,
         validation=Validation(held_out, rule, times=recipe.run.validation_times),
         held=_freeze(recipe, network))
+    experiment.rate_factor(0)  # refuses a schedule that cannot be
+    return experiment
 
 
 def _rule(recipe: RecipeSettings) -> PlaceRule:

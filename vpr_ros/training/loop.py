@@ -52,7 +52,6 @@ from vpr_ros.training.loading import worker_count
 from vpr_ros.training.logs import RunLog
 from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Plan
-from vpr_ros.training.optimisation import learning_rate_factor
 from vpr_ros.training.optimisation import load_optimiser_state
 from vpr_ros.training.optimisation import make_optimiser
 from vpr_ros.training.optimisation import optimiser_state
@@ -206,7 +205,7 @@ class _Training:
                          first=first)
 
     def _learn(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, float]:
-        set_learning_rates(self._optimiser, self._rate_factor())
+        set_learning_rates(self._optimiser, self._experiment.rate_factor(self._step))
         terms = accumulate_gradients(
             self._fabric, self._parallel, images,
             lambda outputs: self._experiment.objective.loss(outputs, targets),
@@ -220,12 +219,6 @@ class _Training:
         self._stepper.step()
         self._stepper.zero_grad()
         return terms
-
-    def _rate_factor(self) -> float:
-        s, epoch = self._recipe.schedule, self._experiment.objective.steps_per_epoch
-        every = max(1, round(s.every_epochs * epoch)) if s.every_epochs else s.every
-        return learning_rate_factor(self._step, schedule=s.kind, steps=self._experiment.steps,
-                                    every=every, gamma=s.gamma, warm_up=s.warm_up)
 
     def _describe(self, examples: Any) -> Any:
         return describe_examples(self._fabric, self._experiment.network, self._images, examples,

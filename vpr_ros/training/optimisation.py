@@ -159,6 +159,10 @@ def learning_rate_factor(step: int, *, schedule: str, steps: int = 0, every: int
     """
     if schedule not in _SCHEDULES:
         raise unknown_name('schedule', schedule, _SCHEDULES)
+    # Told at the first step: a training that ends in its warm-up would never come to it.
+    if schedule in ('cosine', 'linear') and steps <= warm_up:
+        raise VprError(f'the {schedule} schedule ends after its warm-up of {warm_up} steps, got '
+                       f'{steps} steps: train for more, or warm up for fewer')
     if step < warm_up:
         return (step + 1) / warm_up
     if schedule == 'constant':
@@ -167,8 +171,5 @@ def learning_rate_factor(step: int, *, schedule: str, steps: int = 0, every: int
         if every < 1:
             raise VprError(f'the step schedule drops every 1 steps or more, got {every}')
         return float(gamma ** ((step - warm_up) // every))
-    if steps <= warm_up:
-        raise VprError(f'the {schedule} schedule ends after its warm-up of {warm_up} steps, got '
-                       f'{steps} steps: train for more, or warm up for fewer')
     done = min((step - warm_up) / (steps - warm_up), 1.0)
     return 0.5 * (1.0 + math.cos(math.pi * done)) if schedule == 'cosine' else 1.0 - done
