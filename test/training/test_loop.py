@@ -274,6 +274,27 @@ def test_a_folder_is_not_overwritten_nor_resumed_with_another_recipe(places, tmp
         run(tmp_path, _PLACES, 'schedule.steps=2', 'optimiser.rate=0.5', data=places, resume=True)
 
 
+def test_a_folder_of_something_else_is_left_alone(places, tmp_path):
+    mine = tmp_path / 'weights.safetensors'
+    mine.write_bytes(b'mine')
+    for folder, message in ((tmp_path, 'holds no training'), (mine, 'is a file')):
+        with pytest.raises(VprError, match=message):
+            run(folder, _PLACES, 'schedule.steps=1', data=places)
+    assert mine.read_bytes() == b'mine' and list(tmp_path.iterdir()) == [mine]
+
+
+def test_what_was_killed_before_its_first_checkpoint_begins_again(places, tmp_path):
+    folder = tmp_path / 'run'
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, _PLACES, 'schedule.steps=2', data=places, observer=Silent(stop=1))
+    assert folder.is_dir() and not (folder / 'checkpoint.safetensors').exists()
+    with pytest.raises(VprError, match='leave --resume out'):
+        run(folder, _PLACES, 'schedule.steps=2', data=places, resume=True)
+    run(folder, _PLACES, 'schedule.steps=2', data=places)
+    run(tmp_path / 'whole', _PLACES, 'schedule.steps=2', data=places)
+    assert_same(weights(tmp_path / 'whole'), weights(folder))
+
+
 @pytest.mark.parametrize(('settings', 'message'), [
     (('multi_similarity.places=40',), 'multi_similarity.places'),
     (('validation=nowhere',), 'no file or folder'),

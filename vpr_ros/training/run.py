@@ -41,7 +41,8 @@ def train_recipe(recipe: RecipeSettings, folder: Path, observer: Observer, *,
     """
     Train what a recipe says.
 
-    :param folder: of the run; it must be new, or hold a checkpoint of the same recipe.
+    :param folder: of the run; it must be new or empty, hold a training that had no checkpoint yet,
+        or one of the same recipe to go on with.
     :param resume: go on from that checkpoint.
     """
     checkpoint = _checkpoint(recipe, folder, resume=resume)
@@ -61,6 +62,7 @@ def _checkpoint(recipe: RecipeSettings, folder: Path, *, resume: bool) -> Checkp
         if path.exists():
             raise VprError(f'{folder} holds a training already: give --resume to go on with it, '
                            'or another folder by out=')
+        _refuse_others(folder)
         return None
     if not path.exists():
         raise VprError(f'nothing to go on from: there is no {path}; leave --resume out')
@@ -70,3 +72,12 @@ def _checkpoint(recipe: RecipeSettings, folder: Path, *, resume: bool) -> Checkp
         raise VprError(f'{folder} was begun with other settings ({", ".join(changed)}): go on '
                        'with the same ones, or train into another folder by out=')
     return checkpoint
+
+
+def _refuse_others(folder: Path) -> None:
+    """Refuse a folder of something else: its weights, say, would be replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise VprError(f'{folder} is a file: give the folder of the run by out=')
+    # One that was killed before its first checkpoint may begin again.
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _RECIPE).exists():
+        raise VprError(f'{folder} is not empty and holds no training: give a new folder by out=')
