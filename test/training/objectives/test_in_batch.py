@@ -37,11 +37,17 @@ def test_no_place_is_twice_in_a_batch_in_any_epoch(places, per_batch):
     objective = InBatch(PlaceImages.of(Blank(len(numbers)), places=numbers), PlaceRule(),
                         lambda d, labels: d.sum(), name='x', places=per_batch, per_place=2, seed=0)
     seen = np.zeros(places)
-    for cycle in range(30):
-        examples = objective.plan(cycle, None).examples
-        assert len(examples) == objective.steps_per_cycle == places // per_batch
-        found = np.stack([np.unique(numbers[batch]) for batch in examples])
-        assert found.shape == (len(examples), per_batch)
-        np.add.at(seen, found, 1)
-    # In an epoch no place is in two batches, and over epochs none is forgotten.
-    assert seen.max() <= 30 and seen.min() >= 15
+    steps = places // per_batch
+    assert objective.steps_per_epoch == steps
+    examples = np.concatenate([objective.plan(cycle, None).examples for cycle in range(2)])
+    assert len(examples) == 2 * objective.steps_per_cycle >= 100
+    epochs = len(examples) // steps
+    assert epochs * steps == len(examples)
+    for epoch in numbers[examples].reshape(epochs, -1):
+        # In an epoch no place is in two batches.
+        assert len(np.unique(epoch)) == steps * per_batch
+        np.add.at(seen, np.unique(epoch), 1)
+    for batch in examples:
+        assert len(np.unique(numbers[batch])) == per_batch
+    # Over epochs none is forgotten.
+    assert seen.min() >= epochs // 2

@@ -74,9 +74,9 @@ def test_a_stream_is_epoch_after_epoch():
 def test_classes_are_those_of_the_examples():
     places = np.array([5, 5, 9, 9, 9, 2, 2, 2])
     objective = Classification(labelled(places), batch=3, seed=0)
-    assert (objective.classes, objective.steps_per_cycle) == (3, 2)
+    assert (objective.classes, objective.steps_per_epoch) == (3, 2)
     plan = objective.plan(4, undescribed)
-    assert plan.examples.shape == (2, 3)
+    assert plan.examples.shape == (50, 3)
     assert np.array_equal(np.array([2, 5, 9])[plan.targets['classes']], places[plan.examples])
     logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
     classes = torch.from_numpy(plan.targets['classes'][0])
@@ -92,7 +92,7 @@ def test_a_batch_holds_so_many_images_of_so_many_places():
     places = np.repeat(np.arange(9), [6, 2, 3, 1, 6, 6, 6, 6, 6])
     objective = InBatch(labelled(places), PlaceRule(), lambda d, labels: d.sum(), name='x',
                         places=4, per_place=3, seed=0)
-    assert objective.steps_per_cycle == 2
+    assert (objective.steps_per_epoch, objective.steps_per_cycle) == (2, 50)
     plan = objective.plan(0, undescribed)
     for examples, labels in zip(plan.examples, plan.targets['labels'], strict=True):
         found = places[examples].reshape(4, 3)
@@ -129,7 +129,8 @@ def test_pairs_stand_left_and_right_with_their_similarity():
     pairs = GradedPairs(images, angle_deg=90.0, radius_m=50.0)
     objective = Graded(pairs, len(images), count=8, margin=0.5, seed=0)
     plan = objective.plan(2, undescribed)
-    assert plan.examples.shape == (len(images) // 16, 16)
+    assert objective.steps_per_epoch == len(images) // 16 == 11
+    assert plan.examples.shape == (55, 16)
     left, right = plan.examples[:, :8].ravel(), plan.examples[:, 8:].ravel()
     psi = graded_similarity(images.positions[left], images.headings[left],
                             images.positions[right], images.headings[right])

@@ -17,7 +17,7 @@ The contract of an objective.
 
 An objective plans in the process that trains, never in a worker that reads images: its plan and
 what it mined are arrays of numbers of examples, which a checkpoint can hold. One plan is a cycle:
-an epoch, or the queries between two refreshes of a cache.
+epochs, or the queries between two refreshes of a cache.
 """
 
 from __future__ import annotations
@@ -34,11 +34,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ['Describe', 'generator', 'Objective', 'Outputs', 'Plan', 'shuffled_stream']
+__all__ = ['Describe', 'epochs_of_a_cycle', 'generator', 'Objective', 'Outputs', 'Plan',
+           'shuffled_stream']
 
 Array = NDArray[Any]
 #: Numbers of examples (n,) to their descriptors (n, D) float32 by the network as it is now.
 Describe: TypeAlias = Callable[[Array], NDArray[np.float32]]
+# Reading begins anew with each cycle: a cycle is worth that.
+_LEAST_STEPS = 50
 #: What the module returns for a whole batch: 'descriptors' (B, D), 'features' (B, C, h, w), ...
 Outputs: TypeAlias = Mapping[str, Tensor]
 
@@ -80,6 +83,11 @@ class Objective(Protocol):
     def loss(self, outputs: Outputs, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the terms whose sum is the loss, from the outputs of a whole batch."""
         ...
+
+
+def epochs_of_a_cycle(steps_per_epoch: int) -> int:
+    """Return how many epochs are planned at once where nothing is mined."""
+    return -(-_LEAST_STEPS // steps_per_epoch)
 
 
 def generator(*numbers: int) -> np.random.Generator:

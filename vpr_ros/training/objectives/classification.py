@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.errors import VprError
 from vpr_ros.training.objectives.base import Describe
+from vpr_ros.training.objectives.base import epochs_of_a_cycle
 from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.base import Plan
 from vpr_ros.training.objectives.base import shuffled_stream
@@ -50,10 +51,11 @@ class Classification:
                            f'{self.classes}')
         self._batch, self._seed = batch, seed
         self._examples = np.arange(len(images))
-        self.steps_per_epoch = self.steps_per_cycle = max(1, len(images) // batch)
+        self.steps_per_epoch = max(1, len(images) // batch)
+        self.steps_per_cycle = epochs_of_a_cycle(self.steps_per_epoch) * self.steps_per_epoch
 
     def plan(self, cycle: int, describe: Describe) -> Plan:
-        """Return one epoch in random order."""
+        """Return some epochs, each in random order."""
         count = self.steps_per_cycle * self._batch
         examples = shuffled_stream(self._examples, cycle * count, count, self._seed)
         examples = examples.reshape(-1, self._batch)

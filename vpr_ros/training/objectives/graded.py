@@ -22,6 +22,7 @@ from torch import Tensor
 from vpr_ros.training.graded_similarity import GradedPairs
 from vpr_ros.training.losses.generalised_contrastive import generalised_contrastive
 from vpr_ros.training.objectives.base import Describe
+from vpr_ros.training.objectives.base import epochs_of_a_cycle
 from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.base import Plan
@@ -40,10 +41,11 @@ class Graded:
     def __init__(self, pairs: GradedPairs, examples: int, *, count: int, margin: float,
                  seed: int) -> None:
         self._pairs, self._count, self._margin, self._seed = pairs, count, margin, seed
-        self.steps_per_epoch = self.steps_per_cycle = max(1, examples // (2 * count))
+        self.steps_per_epoch = max(1, examples // (2 * count))
+        self.steps_per_cycle = epochs_of_a_cycle(self.steps_per_epoch) * self.steps_per_epoch
 
     def plan(self, cycle: int, describe: Describe) -> Plan:
-        """Return the pairs of one epoch: the left ones of a step, then the right ones."""
+        """Return the pairs of some epochs: the left ones of a step, then the right ones."""
         pairs, psi = self._pairs.draw(generator(self._seed, 3, cycle),
                                       self.steps_per_cycle * self._count)
         pairs = pairs.reshape(self.steps_per_cycle, self._count, 2)

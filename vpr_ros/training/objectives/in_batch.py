@@ -24,6 +24,7 @@ from torch import Tensor
 from vpr_ros.errors import VprError
 from vpr_ros.training.objectives.base import Array
 from vpr_ros.training.objectives.base import Describe
+from vpr_ros.training.objectives.base import epochs_of_a_cycle
 from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.base import Plan
@@ -62,27 +63,37 @@ class InBatch:
             self._positives = rule.positives(images)
             self._centres = np.flatnonzero([len(p) > 0 for p in self._positives])
             self.steps_per_epoch = max(1, len(self._centres) // (places * per_place))
-        self.steps_per_cycle = self.steps_per_epoch
+        self._epochs = epochs_of_a_cycle(self.steps_per_epoch)
+        self.steps_per_cycle = self._epochs * self.steps_per_epoch
         if len(self._centres) < places:
             raise VprError(f'a step takes {places} places, but only {len(self._centres)} have two '
                            f'images or more: give more data, or a smaller {name}.places')
 
     def plan(self, cycle: int, describe: Describe) -> Plan:
-        """Return the batches of one epoch."""
+        """Return the batches of some epochs."""
         rng = generator(self._seed, 2, cycle)
         count = self.steps_per_cycle
         if self._members:
-            # The beginning of a shuffled epoch: two epochs in one batch might hold a place twice,
-            # under two labels. Other places are left out of the next.
-            chosen = shuffled_stream(
-                self._centres, cycle * len(self._centres), count * self._places, self._seed)
-            batches = [[self._members[place] for place in batch]
-                       for batch in chosen.reshape(count, -1)]
-            examples = [self._draw(batch, rng) for batch in batches]
+            first = cycle * self._epochs
+            batches = [batch for epoch in range(first, first + self._epochs)
+                       for batch in self._epoch(epoch)]
         else:
-            examples = [self._draw(self._apart(rng), rng) for _ in range(count)]
+            batches = [self._apart(rng) for _ in range(count)]
+        examples = [self._draw(batch, rng) for batch in batches]
         labels = np.tile(np.repeat(np.arange(self._places), self._per_place), (count, 1))
         return Plan(np.stack(examples), {'labels': labels})
+
+    def _epoch(self, epoch: int) -> list[list[Array]]:
+        """
+        Return the members of the places of each batch of an epoch.
+
+        The beginning of a shuffled epoch, other places being left out of the next: two epochs in
+        one batch might hold a place twice, under two labels.
+        """
+        chosen = shuffled_stream(self._centres, epoch * len(self._centres),
+                                 self.steps_per_epoch * self._places, self._seed)
+        return [[self._members[place] for place in batch]
+                for batch in chosen.reshape(self.steps_per_epoch, -1)]
 
     def _draw(self, batch: list[Array], rng: np.random.Generator) -> Array:
         k = self._per_place
