@@ -15,6 +15,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,6 +273,19 @@ def test_a_folder_is_not_overwritten_nor_resumed_with_another_recipe(places, tmp
         run(tmp_path, _PLACES, 'schedule.steps=2', data=places)
     with pytest.raises(VprError, match='optimiser.rate, schedule.steps'):
         run(tmp_path, _PLACES, 'schedule.steps=2', 'optimiser.rate=0.5', data=places, resume=True)
+
+
+def test_other_images_are_no_images_to_go_on_with(places, tmp_path):
+    """The plan of the checkpoint would take them for those that it was made of."""
+    data = shutil.copytree(places, tmp_path / 'data')
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / 'run', _PLACES, 'schedule.steps=3', 'run.checkpoint_every=1', data=data,
+            observer=Silent(stop=2))
+    (data / 'camera_3' / '0.png').rename(data / 'camera_3' / '00.png')
+    with pytest.raises(VprError, match='images are not those'):
+        run(tmp_path / 'run', _PLACES, 'schedule.steps=3', data=data, resume=True)
+    (data / 'camera_3' / '00.png').rename(data / 'camera_3' / '0.png')
+    run(tmp_path / 'run', _PLACES, 'schedule.steps=3', data=data, resume=True)
 
 
 def test_a_folder_of_something_else_is_left_alone(places, tmp_path):

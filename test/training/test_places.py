@@ -305,3 +305,20 @@ def test_joined_images_are_named_by_their_source():
     images = JoinedImages([Numbered(2), Numbered(0), Numbered(3)], names=('day', 'none', 'night'))
     assert [images.label(i) for i in range(len(images))] == [
         'day/0.png', 'day/1.png', 'night/0.png', 'night/1.png', 'night/2.png']
+
+
+def test_a_digest_changes_with_any_value_and_any_name():
+    class Named(Numbered):
+
+        def label(self, index):
+            return f'{index}.jpg'
+
+    table = some_table(np.random.default_rng(0))
+    assert table.digest() == some_table(np.random.default_rng(0)).digest()
+    others = [replace(table, source=Named(40)), replace(table, unit='frames'),
+              replace(table, region_names=('a', 'b')), table.select(np.arange(39))]
+    for name in ('frames', 'regions', 'traverses', 'places', 'positions', 'headings', 'boxes'):
+        values = getattr(table, name).copy()
+        values[7] = 0.5 if values.dtype == np.float64 else 3
+        others.append(replace(table, **{name: values}))
+    assert len({table.digest(), *(other.digest() for other in others)}) == len(others) + 1

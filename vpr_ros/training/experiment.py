@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import cached_property
 import math
 from pathlib import Path
 
@@ -99,6 +100,11 @@ class Experiment:
         """Return how many steps the training takes."""
         schedule = self.recipe.schedule
         return schedule.steps or max(1, round(schedule.epochs * self.objective.steps_per_epoch))
+
+    @cached_property
+    def data(self) -> list[str]:
+        """Return digests of what is trained on and of what is held out."""
+        return [self.images.digest(), self.validation.images.digest()]
 
     def rate_factor(self, step: int) -> float:
         """Return what learning rates are multiplied by at a step, from 0."""

@@ -267,10 +267,16 @@ class _Training:
                 'network': self._module.state_dict(), 'optimiser': moments,
                 'plan': {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in
                          {'examples': self._plan.examples, **self._plan.targets}.items()}},
-            numbers={'optimiser': numbers, 'scaler': scaler_state(self._fabric),
-                     'recalls': list(self._recalls.items()), 'queries': self._queries}))
+            numbers={'data': self._experiment.data, 'optimiser': numbers,
+                     'scaler': scaler_state(self._fabric), 'recalls': list(self._recalls.items()),
+                     'queries': self._queries}))
 
     def _load(self, checkpoint: Checkpoint) -> None:
+        # The plan has numbers of examples, which would now be other images.
+        if checkpoint.numbers.get('data') != self._experiment.data:
+            raise VprError('the images are not those that this training was begun with: some '
+                           'came, went or were renamed; bring them back, or train into another '
+                           'folder by out=')
         self._step = checkpoint.step
         load_weights(self._module, checkpoint.tensors['network'], 'the checkpoint')
         load_optimiser_state(self._optimiser, self._parameters,

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
 from dataclasses import replace
+from hashlib import sha256
 from itertools import chain
 from typing import Any
 
@@ -160,6 +161,16 @@ class PlaceImages:
     def label(self, example: int) -> str:
         """Return what a person would call the (newest) image of an example."""
         return self.source.label(int(self.frames[example, -1]))
+
+    def digest(self) -> str:
+        """Return 64 hexadecimal digits that change with anything but the pixels of images."""
+        found = sha256(f'{self.unit} {self.region_names} {self.frames.shape}'.encode())
+        for field in fields(self):
+            if field.name not in _WHOLE:
+                found.update(np.ascontiguousarray(getattr(self, field.name)).tobytes())
+        for image in np.unique(self.frames):
+            found.update(f'{self.source.label(int(image))}\0'.encode(errors='surrogateescape'))
+        return found.hexdigest()
 
     def select(self, examples: ArrayLike) -> PlaceImages:
         """Return some of the examples, renumbered; the images stay where they are."""
