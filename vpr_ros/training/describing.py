@@ -56,7 +56,8 @@ def describe_examples(fabric: Fabric, network: PlaceNetwork, examples: PreparedE
         for images in batches(examples, keys, workers=workers):
             with fabric.autocast():
                 described = network(fabric.to_device(images).float() / 255.0)
-            found.append(described.descriptors.float())
+            rows = gathered(fabric, described.descriptors.float())
+            found.append(rows.unflatten(0, (fabric.world_size, -1)).cpu())
             done += len(images)
             told(done, share)
-    return gathered(fabric, torch.cat(found))[:len(numbers)].cpu().numpy()
+    return torch.cat(found, dim=1).flatten(0, 1)[:len(numbers)].numpy()

@@ -15,6 +15,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from dataclasses import replace
 from functools import cached_property
@@ -29,6 +32,7 @@ from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.base import SequenceNetwork
 from vpr_ros.networks.registry import create_network
 from vpr_ros.training.classifier import PlaceClassifier
+from vpr_ros.training.clusters import has_clusters
 from vpr_ros.training.freezing import freeze
 from vpr_ros.training.freezing import frozen_for
 from vpr_ros.training.freezing import matching
@@ -83,12 +87,14 @@ class Experiment:
     A recipe with everything it names.
 
     :param images: what is trained on, and behind it the target's.
+    :param own: how many of the images are trained on; the target's are shown as they are.
     :param module: what is trained: the network, and what is thrown away after training.
     :param held: names of the parameters of ``network`` that stay for the first steps only.
     """
 
     recipe: RecipeSettings
     images: PlaceImages
+    own: int
     validation: Validation
     network: PlaceNetwork
     module: nn.Module
@@ -100,6 +106,12 @@ class Experiment:
         """Return how many steps the training takes."""
         schedule = self.recipe.schedule
         return schedule.steps or max(1, round(schedule.epochs * self.objective.steps_per_epoch))
+
+    @property
+    def clusters(self) -> int:
+        """Return how many features VLAD starts from; none where a file gave it clusters."""
+        given = recipe_options(self.recipe.options).get('weights', 'random')
+        return self.recipe.clusters if given == 'random' else 0
 
     @cached_property
     def data(self) -> list[str]:
@@ -119,24 +131,34 @@ class Experiment:
                                 sequences=isinstance(self.network, SequenceNetwork))
 
 
-def prepare_experiment(recipe: RecipeSettings) -> Experiment:
-    """Open the images and make the network that a recipe names."""
+def prepare_experiment(recipe: RecipeSettings, *, in_turn: Callable[
+        [], AbstractContextManager[object]] = nullcontext) -> Experiment:
+    """
+    Open the images and make the network that a recipe names.
+
+    :param in_turn: what one of several processes computes and keeps in there, others then read.
+    """
     if not recipe.data:
         raise VprError('nothing to train on: give data=<packed file or folder>, or data=town')
     network = create_network(recipe.network, recipe_options(recipe.options))
+    if recipe.clusters and not has_clusters(network):
+        raise VprError(f'network {recipe.network!r} has no VLAD that could start from clusters: '
+                       'give clusters=0')
     images, held_out, target = _open(recipe, network)
     rule = _rule(recipe)
     objective = make_objective(recipe, images, rule, target=target)
     if recipe.teacher.network:
-        features = teacher_features(
-            images, recipe.teacher.network, recipe_options(recipe.teacher.options),
-            cache=Path(recipe.teacher.cache) if recipe.teacher.cache else None)
+        with in_turn():
+            features = teacher_features(
+                images, recipe.teacher.network, recipe_options(recipe.teacher.options),
+                cache=Path(recipe.teacher.cache) if recipe.teacher.cache else None)
         objective = Distilled(objective, features, weight=recipe.teacher.weight)
     module: nn.Module = Describer(network, features=target is not None)
     if isinstance(objective, Classification):
         module = PlaceClassifier(network, objective.classes, seed=recipe.seed)
     experiment = Experiment(
-        recipe=recipe, images=images, network=network, module=module, objective=objective,
+        recipe=recipe, images=images, own=len(images) - (0 if target is None else len(target)),
+        network=network, module=module, objective=objective,
         validation=Validation(held_out, rule, times=recipe.run.validation_times),
         held=_freeze(recipe, network))
     experiment.rate_factor(0)  # refuses a schedule that cannot be
@@ -156,12 +178,18 @@ def _open(recipe: RecipeSettings,
 
     def opened(spec: str) -> PlaceImages:
         images = open_images(spec, windows=recipe.places.windows)
-        return images if length == 1 else images.sequences(
-            length, stride=recipe.places.sequence_stride,
-            gap=recipe.places.sequence_gap or math.inf)
+        if length == 1:
+            return images
+        stride = recipe.places.sequence_stride
+        # Sequences of one place that share images would be alike for nothing.
+        return images.sequences(length, stride=max(stride, length) if images.labelled else stride,
+                                gap=recipe.places.sequence_gap or math.inf)
 
     images = opened(recipe.data)
     if recipe.validation:
+        if recipe.places.held_out_regions:
+            raise VprError('validation names other images, so places.held_out_regions would hold '
+                           'out nothing: give one of the two')
         held_out = opened(recipe.validation)
     else:
         training, apart = _held_out(recipe, images)

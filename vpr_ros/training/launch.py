@@ -26,7 +26,7 @@ from torch import Tensor
 from vpr_ros.errors import VprError
 from vpr_ros.training.settings import RunSettings
 
-__all__ = ['gathered', 'launch', 'load_scaler_state', 'scaler_state']
+__all__ = ['gathered', 'launch', 'leave', 'load_scaler_state', 'scaler_state']
 
 
 def launch(run: RunSettings) -> Fabric:
@@ -48,6 +48,13 @@ def launch(run: RunSettings) -> Fabric:
                     **precision)
     fabric.launch()
     return fabric
+
+
+def leave(fabric: Fabric) -> None:
+    """Part from the other processes when all have come to the end."""
+    if fabric.world_size > 1:
+        fabric.barrier()
+        distributed.destroy_process_group()
 
 
 def gathered(fabric: Fabric, rows: Tensor) -> Tensor:

@@ -100,10 +100,13 @@ def worker_count(wanted: int) -> int:
     return max(0, min(8, len(os.sched_getaffinity(0)) // processes - 1))
 
 
-def step_keys(examples: Array, *, seed: int, step: int, first: int = 0) -> list[Key]:
+def step_keys(examples: Array, *, seed: int, step: int, first: int = 0,
+              own: int | None = None) -> list[Key]:
     """
     Return the keys of a step, so that an image is changed alike whoever reads it.
 
     :param first: position in the whole batch of the first of ``examples``.
+    :param own: examples from this number on are shown as they are; None to change all.
     """
-    return [(int(example), (seed, 5, step, first + i)) for i, example in enumerate(examples)]
+    return [(int(example), (seed, 5, step, first + i) if own is None or example < own else ())
+            for i, example in enumerate(examples)]

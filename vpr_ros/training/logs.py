@@ -75,4 +75,4 @@ def _curves(folder: Path, step: int) -> Any:
     except ImportError as error:
         raise VprError('logs for TensorBoard need the package tensorboard: pip install '
                        "'vpr_ros[train]', or give run.tensorboard=false") from error
-    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+    return SummaryWriter(str(folder), purge_step=step + 1 if step else 0)

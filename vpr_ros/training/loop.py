@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
+import math
 from pathlib import Path
 import time
 from typing import Any
@@ -121,6 +122,25 @@ def share_of(examples: int, processes: int) -> int:
     return share
 
 
+class _Means:
+    """Means of terms, and steps a second, since they were last taken."""
+
+    def __init__(self) -> None:
+        self._began, self._seen = time.monotonic(), 0
+        self._sums: dict[str, float] = {}
+
+    def add(self, terms: Mapping[str, float]) -> None:
+        self._seen += 1
+        for name, value in terms.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+
+    def take(self) -> dict[str, float]:
+        taken = {f'loss/{name}': total / self._seen for name, total in self._sums.items()}
+        taken['steps_per_s'] = self._seen / (time.monotonic() - self._began)
+        self._began, self._seen, self._sums = time.monotonic(), 0, {}
+        return taken
+
+
 class _Training:
     def __init__(self, fabric: Fabric, experiment: Experiment, folder: Path, observer: Observer,
                  checkpoint: Checkpoint | None) -> None:
@@ -137,7 +157,7 @@ class _Training:
         self._plan: Plan | None = None
         set_training_mode(self._module)
         fabric.to_device(self._module)
-        if checkpoint is None and self._recipe.clusters:
+        if checkpoint is None and experiment.clusters:
             self._start_clusters()
         self._freeze_unused()
         # Those of the network as it calls them, whatever stands around it in training.
@@ -158,24 +178,18 @@ class _Training:
         self._observer.begins(self._step, steps)
         if not self._recalls:
             self._validate(log)
-        began, seen = time.monotonic(), 0
-        sums: dict[str, float] = {}
+        means = _Means()
         for images, targets in self._batches(steps):
             terms = self._learn(images, targets)
             self._step += 1
-            seen += 1
+            means.add(terms)
             self._observer.steps(self._step, terms)
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value
-            if log is not None and (self._step % run.log_every == 0 or self._step == steps):
-                values = {f'loss/{name}': total / seen for name, total in sums.items()}
-                log.write(self._step, {
-                    **values, 'rate': float(self._optimiser.param_groups[0]['lr']),
-                    'steps_per_s': seen / (time.monotonic() - began)})
-                began, seen, sums = time.monotonic(), 0, {}
-            if self._step % run.validate_every == 0 or self._step == steps:
-                self._validate(log)
-            if self._step % run.checkpoint_every == 0 or self._step == steps:
+            last = self._step == steps
+            if log is not None and (last or self._step % run.log_every == 0):
+                log.write(self._step, {**means.take(), 'rate': self._rate()})
+            # Weights that were best and the checkpoint that says so go together.
+            better = (last or self._step % run.validate_every == 0) and self._validate(log)
+            if last or better or self._step % run.checkpoint_every == 0:
                 self._save()
         if log is not None:
             log.close()
@@ -187,7 +201,9 @@ class _Training:
         while self._step < steps:
             cycle, within = divmod(self._step, length)
             if self._plan is None or not within:
-                self._plan = self._experiment.objective.plan(cycle, self._describe)
+                # The same for all, also where processors round in their own ways.
+                self._plan = self._fabric.broadcast(
+                    self._experiment.objective.plan(cycle, self._describe))
             ahead = range(within, min(length, within + steps - self._step))
             keys = [self._keys(self._plan, cycle * length + k, k) for k in ahead]
             for k, images in zip(ahead, batches(self._images, keys, workers=self._workers),
@@ -202,7 +218,7 @@ class _Training:
         share = share_of(len(examples), self._fabric.world_size)
         first = self._fabric.global_rank * share
         return step_keys(examples[first:first + share], seed=self._recipe.seed, step=step,
-                         first=first)
+                         first=first, own=self._experiment.own)
 
     def _learn(self, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, float]:
         set_learning_rates(self._optimiser, self._experiment.rate_factor(self._step))
@@ -210,6 +226,7 @@ class _Training:
             self._fabric, self._parallel, images,
             lambda outputs: self._experiment.objective.loss(outputs, targets),
             chunk=self._recipe.run.chunk, seeds=(self._recipe.seed, 6, self._step))
+        self._refuse_endless(terms)
         if self._step < self._recipe.freeze.steps:
             for name in self._experiment.held:
                 self._experiment.network.get_parameter(name).grad = None
@@ -220,11 +237,23 @@ class _Training:
         self._stepper.zero_grad()
         return terms
 
+    def _rate(self) -> float:
+        return float(self._optimiser.param_groups[0]['lr'])
+
+    def _refuse_endless(self, terms: Mapping[str, float]) -> None:
+        """Stop before numbers that are none reach the weights."""
+        if all(map(math.isfinite, terms.values())):
+            return
+        told = ', '.join(f'{name} {value}' for name, value in terms.items())
+        raise VprError(f'the loss at step {self._step + 1} is no number any more ({told}): lower '
+                       'optimiser.rate, give optimiser.clip=5.0, or run.precision=32-true')
+
     def _describe(self, examples: Any) -> Any:
         return describe_examples(self._fabric, self._experiment.network, self._images, examples,
                                  workers=self._workers, told=self._observer.describes)
 
-    def _validate(self, log: RunLog | None) -> None:
+    def _validate(self, log: RunLog | None) -> bool:
+        """Validate, keep the weights if none were better, and tell whether that is so."""
         recall = self._experiment.validation(lambda examples: describe_examples(
             self._fabric, self._experiment.network, self._held_out, examples,
             workers=self._workers, told=self._observer.describes))
@@ -237,17 +266,18 @@ class _Training:
         if log is not None:
             log.write(self._step, {'held_out/recall_at_1': recall.value})
         self._observer.validates(self._step, recall)
+        return better
 
     def _start_clusters(self) -> None:
         """Cluster features of images spread over all that is trained on."""
         rng = generator(self._recipe.seed, 7)
-        count = min(_CLUSTER_IMAGES, len(self._experiment.images))
-        chosen = np.sort(rng.choice(len(self._experiment.images), count, replace=False))
+        count = min(_CLUSTER_IMAGES, self._experiment.own)
+        chosen = np.sort(rng.choice(self._experiment.own, count, replace=False))
         keys = [[(int(example), ()) for example in part]
                 for part in np.array_split(chosen, -(-count // 16))]
         images = (self._fabric.to_device(batch).float() / 255.0
                   for batch in batches(self._images, keys, workers=self._workers))
-        start_clusters(self._experiment.network, images, features=self._recipe.clusters,
+        start_clusters(self._experiment.network, images, features=self._experiment.clusters,
                        seed=self._recipe.seed)
 
     def _freeze_unused(self) -> None:

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from vpr_ros.errors import VprError
@@ -22,6 +23,7 @@ from vpr_ros.training.checkpoint import Checkpoint
 from vpr_ros.training.checkpoint import read_checkpoint
 from vpr_ros.training.experiment import prepare_experiment
 from vpr_ros.training.launch import launch
+from vpr_ros.training.launch import leave
 from vpr_ros.training.loop import CHECKPOINT
 from vpr_ros.training.loop import Observer
 from vpr_ros.training.loop import train
@@ -47,13 +49,13 @@ def train_recipe(recipe: RecipeSettings, folder: Path, observer: Observer, *,
     """
     checkpoint = _checkpoint(recipe, folder, resume=resume)
     fabric = launch(recipe.run)
-    # What one process finds or computes and keeps, the others read.
-    with fabric.rank_zero_first(local=True):
-        experiment = prepare_experiment(recipe)
+    experiment = prepare_experiment(recipe, in_turn=partial(fabric.rank_zero_first, local=True))
     if fabric.is_global_zero:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _RECIPE).write_text(dump_recipe(recipe), encoding='utf-8')
-    return train(fabric, experiment, folder, observer, checkpoint=checkpoint)
+    trained = train(fabric, experiment, folder, observer, checkpoint=checkpoint)
+    leave(fabric)
+    return trained
 
 
 def _checkpoint(recipe: RecipeSettings, folder: Path, *, resume: bool) -> Checkpoint | None:

@@ -173,7 +173,7 @@ class FreezeSettings(Settings):
 
 
 class RunSettings(Settings):
-    """Where and how a training runs: none of it changes what is learnt, but for precision."""
+    """Where and how a training runs: of what is learnt it changes rounding alone."""
 
     accelerator: Literal['auto', 'cpu', 'gpu'] = setting('auto', 'What computes.')
     precision: Literal['32-true', 'bf16-mixed', '16-mixed'] = setting(
@@ -203,9 +203,10 @@ class RecipeSettings(Settings):
                               'some of the places.')
     target: str = setting('', 'Unlabelled images of another domain to adapt to.')
     out: str = setting('', 'Folder of the run; empty for the name of the recipe.')
-    seed: int = setting(0, 'Of all random numbers.', ge=0)
-    clusters: int = setting(0, 'Start VLAD from clusters of so many local features; 0 not to.',
-                            ge=0)
+    seed: int = setting(0, 'Of all random numbers but for first weights, which options.seed '
+                        'sets.', ge=0)
+    clusters: int = setting(0, 'Start VLAD from clusters of so many local features, unless '
+                            'options.weights names a trained network; 0 not to.', ge=0)
     places: PlaceSettings = PlaceSettings()
     classification: ClassificationSettings = ClassificationSettings()
     triplet: TripletSettings = TripletSettings()
