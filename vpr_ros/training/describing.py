@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from lightning.fabric import Fabric
 import numpy as np
@@ -27,9 +28,10 @@ from vpr_ros.training.freezing import evaluating
 from vpr_ros.training.launch import gathered
 from vpr_ros.training.loading import batches
 from vpr_ros.training.loading import PreparedExamples
-from vpr_ros.training.objectives.base import Array
 
 __all__ = ['describe_examples']
+
+Array = NDArray[Any]
 
 # Examples described at once; no gradients are kept.
 _AT_ONCE = 32

@@ -23,8 +23,10 @@ from dataclasses import replace
 from functools import cached_property
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 from torch import Tensor
 from vpr_ros.errors import VprError
@@ -37,7 +39,6 @@ from vpr_ros.training.freezing import freeze
 from vpr_ros.training.freezing import frozen_for
 from vpr_ros.training.freezing import matching
 from vpr_ros.training.loading import PreparedExamples
-from vpr_ros.training.objectives.base import Array
 from vpr_ros.training.objectives.base import Objective
 from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.classification import Classification
@@ -55,6 +56,8 @@ from vpr_ros.training.teacher import teacher_features
 from vpr_ros.training.validation import Validation
 
 __all__ = ['Experiment', 'prepare_experiment']
+
+Array = NDArray[Any]
 
 
 class Describer(nn.Module):

@@ -32,8 +32,8 @@ from lightning.fabric.wrappers import _FabricModule
 import torch
 from torch import Tensor
 from vpr_ros.training.launch import gathered
-from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Outputs
+from vpr_ros.training.randomness import generator
 
 __all__ = ['accumulate_gradients']
 

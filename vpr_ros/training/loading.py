@@ -19,10 +19,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 import os
+from typing import Any
 from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -31,11 +33,12 @@ from vpr_ros.extraction.preparation import prepare
 from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.training.augmentation.augment import augment
 from vpr_ros.training.augmentation.settings import AugmentationSettings
-from vpr_ros.training.objectives.base import Array
-from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.places import PlaceImages
+from vpr_ros.training.randomness import generator
 
 __all__ = ['batches', 'Key', 'PreparedExamples', 'step_keys', 'worker_count']
+
+Array = NDArray[Any]
 
 #: An example, and the numbers that its random changes are a function of; none for no changes.
 Key: TypeAlias = tuple[int, tuple[int, ...]]

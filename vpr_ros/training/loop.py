@@ -51,12 +51,12 @@ from vpr_ros.training.loading import batches
 from vpr_ros.training.loading import step_keys
 from vpr_ros.training.loading import worker_count
 from vpr_ros.training.logs import RunLog
-from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Plan
 from vpr_ros.training.optimisation import load_optimiser_state
 from vpr_ros.training.optimisation import make_optimiser
 from vpr_ros.training.optimisation import optimiser_state
 from vpr_ros.training.optimisation import set_learning_rates
+from vpr_ros.training.randomness import generator
 from vpr_ros.training.recipe import dump_recipe
 
 __all__ = ['CHECKPOINT', 'Observer', 'share_of', 'train', 'Trained', 'WEIGHTS']

@@ -16,18 +16,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.metrics import rank
 from vpr_ros.evaluation.metrics import Recall
 from vpr_ros.evaluation.metrics import recall_at_n
-from vpr_ros.training.objectives.base import Array
 from vpr_ros.training.objectives.base import Describe
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
 
 __all__ = ['Validation']
+
+Array = NDArray[Any]
 
 
 class Validation:

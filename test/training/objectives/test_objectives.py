@@ -21,7 +21,6 @@ from vpr_ros.errors import VprError
 from vpr_ros.training.graded_similarity import graded_similarity
 from vpr_ros.training.graded_similarity import GradedPairs
 from vpr_ros.training.objectives.base import Plan
-from vpr_ros.training.objectives.base import shuffled_stream
 from vpr_ros.training.objectives.classification import Classification
 from vpr_ros.training.objectives.distilled import Distilled
 from vpr_ros.training.objectives.graded import Graded
@@ -30,6 +29,7 @@ from vpr_ros.training.objectives.ranking import Ranking
 from vpr_ros.training.objectives.ranking import Target
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
+from vpr_ros.training.randomness import shuffled_stream
 from vpr_ros.training.settings import AdaptationSettings
 from vpr_ros.training.settings import RankingSettings
 

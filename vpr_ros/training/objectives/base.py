@@ -34,8 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ['Describe', 'epochs_of_a_cycle', 'generator', 'Objective', 'Outputs', 'Plan',
-           'shuffled_stream']
+__all__ = ['Describe', 'epochs_of_a_cycle', 'Objective', 'Outputs', 'Plan']
 
 Array = NDArray[Any]
 #: Numbers of examples (n,) to their descriptors (n, D) float32 by the network as it is now.
@@ -88,19 +87,3 @@ class Objective(Protocol):
 def epochs_of_a_cycle(steps_per_epoch: int) -> int:
     """Return how many epochs are planned at once where nothing is mined."""
     return -(-_LEAST_STEPS // steps_per_epoch)
-
-
-def generator(*numbers: int) -> np.random.Generator:
-    """Return random numbers that are a function of a seed and of what they are for."""
-    return np.random.default_rng(numbers)
-
-
-def shuffled_stream(items: Array, start: int, count: int, seed: int) -> Array:
-    """Return ``count`` items from ``start`` on of an endless row of shuffled epochs."""
-    found: list[Array] = []
-    while count > 0:
-        epoch, within = divmod(start, len(items))
-        order = items[generator(seed, 1, epoch).permutation(len(items))]
-        found.append(order[within:within + count])
-        start, count = start + len(found[-1]), count - len(found[-1])
-    return np.concatenate([np.zeros(0, np.int64), *found])

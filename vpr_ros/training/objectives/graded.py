@@ -23,9 +23,9 @@ from vpr_ros.training.graded_similarity import GradedPairs
 from vpr_ros.training.losses.generalised_contrastive import generalised_contrastive
 from vpr_ros.training.objectives.base import Describe
 from vpr_ros.training.objectives.base import epochs_of_a_cycle
-from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.base import Plan
+from vpr_ros.training.randomness import generator
 
 __all__ = ['Graded']
 

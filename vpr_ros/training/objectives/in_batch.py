@@ -25,12 +25,12 @@ from vpr_ros.errors import VprError
 from vpr_ros.training.objectives.base import Array
 from vpr_ros.training.objectives.base import Describe
 from vpr_ros.training.objectives.base import epochs_of_a_cycle
-from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.base import Plan
-from vpr_ros.training.objectives.base import shuffled_stream
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
+from vpr_ros.training.randomness import generator
+from vpr_ros.training.randomness import shuffled_stream
 
 __all__ = ['InBatch']
 

@@ -29,12 +29,12 @@ from vpr_ros.training.mining import nearest_positives
 from vpr_ros.training.mining import random_pool
 from vpr_ros.training.objectives.base import Array
 from vpr_ros.training.objectives.base import Describe
-from vpr_ros.training.objectives.base import generator
 from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.base import Plan
-from vpr_ros.training.objectives.base import shuffled_stream
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
+from vpr_ros.training.randomness import generator
+from vpr_ros.training.randomness import shuffled_stream
 from vpr_ros.training.settings import AdaptationSettings
 from vpr_ros.training.settings import RankingSettings
 
