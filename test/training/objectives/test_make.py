@@ -213,6 +213,7 @@ def mined(cycles=(0,), **settings):
 def test_a_cycle_is_as_many_queries_as_the_cache_lasts():
     ((queries, positives, negatives),), _ = mined(refresh=21)
     assert (queries.shape, positives.shape, negatives.shape) == ((5, 4), (5, 8), (5, 12))
+    assert (positives[:, ::2] != positives[:, 1::2]).all()  # each query has several
     plans, _ = mined(cycles=range(6), refresh=20)
     everyone = np.concatenate([queries.ravel() for queries, _, _ in plans])
     assert sorted(everyone) == list(range(120))  # one epoch: each is a query once
