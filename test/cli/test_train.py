@@ -15,6 +15,7 @@
 """Training at the terminal, as a user meets it."""
 
 from pathlib import Path
+import shutil
 import sys
 
 import cv2
@@ -82,8 +83,8 @@ def test_pack_look_train_resume_and_use(webcams: Path, tmp_path: Path) -> None:
         == [line for line in said.splitlines() if line.startswith('step ')]
     with pytest.raises(VprError, match='--resume'):
         run('train', 'multi_similarity', *_SMALL, f'data={packed}', f'out={out}')
-    run('train', 'multi_similarity', *_SMALL, f'data={packed}', f'out={out}', '--resume')
-    options = said[said.index('extraction.options:="') + 21:].rstrip().rstrip('"')
+    run('train', out / 'recipe.yaml', '--resume')
+    options = said[said.index('extraction.options:="') + 21:].partition('"')[0]
     run('map', 'build', '--images', webcams / 'camera_0', '-o', tmp_path / 'x.vprmap',
         '-p', 'extraction.network:=gem', '-p', f'extraction.options:={options}')
 
@@ -118,3 +119,44 @@ def test_without_the_extra_training_says_what_to_install(
     # What needs none of them works.
     run('train', 'pack', webcams, '-o', tmp_path / 'packed.tar')
     run('train', 'saane', '--show')
+
+
+def test_what_was_trained_from_a_folded_trunk_can_be_used(webcams: Path, tmp_path: Path) -> None:
+    """Public trunks come with batch norms folded into convolutions; so do networks from them."""
+    from torchvision.models import resnet18
+    from vpr_ros.networks.weights import write_weights
+
+    tensors = {name: tensor for name, tensor in resnet18().state_dict().items()
+               if 'running' not in name and 'num_batches' not in name}
+    for name in [name for name in tensors if name.endswith('.bias') and not name.startswith('fc')]:
+        convolution = name.replace('bn', 'conv').replace('downsample.1', 'downsample.0')
+        tensors[convolution] = tensors.pop(name)
+        tensors.pop(name.replace('.bias', '.weight'))
+    write_weights(tmp_path / 'folded.safetensors', tensors, {})
+    settings = [s for s in _SMALL if not s.startswith('options')]
+    said = run('train', 'multi_similarity', *settings, 'options={trunk: resnet18, layer: layer1, '
+               f'height: 32, width: 32, weights: {tmp_path / "folded.safetensors"}}}',
+               f'data={webcams}', f'out={tmp_path / "run"}')
+    options = said[said.index('extraction.options:="') + 21:].partition('"')[0]
+    run('map', 'build', '--images', webcams / 'camera_0', '-o', tmp_path / 'x.vprmap',
+        '-p', 'extraction.network:=gem', '-p', f'extraction.options:={options}')
+
+
+def test_a_damaged_image_is_named_in_one_line(webcams: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(webcams, tmp_path / 'webcams')
+    (folder / 'camera_1' / '2.jpg').write_bytes(b'')
+    with pytest.raises(VprError, match=r'^the image .*2.jpg is empty'):
+        run('train', 'multi_similarity', *_SMALL, f'data={folder}', f'out={tmp_path / "run"}',
+            'run.workers=1', 'schedule.steps=30')
+
+
+def test_a_folder_that_cannot_be_written(webcams: Path, tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    for where in ('file/run', 'file/run.tar', 'file/sheet.png'):
+        command = {'run': ['multi_similarity', *_SMALL, f'data={webcams}', f'out={tmp_path}/'
+                           f'{where}'],
+                   'run.tar': ['pack', str(webcams), '-o', str(tmp_path / where)],
+                   'sheet.png': ['multi_similarity', *_SMALL, f'data={webcams}', '--sheet',
+                                 str(tmp_path / where)]}[Path(where).name]
+        with pytest.raises(VprError, match='cannot write|cannot make'):
+            run('train', *command)

@@ -49,9 +49,17 @@ def test_a_write_that_fails_leaves_the_last_one(tmp_path, monkeypatch):
         raise OSError('no space left')
 
     monkeypatch.setattr('vpr_ros.training.checkpoint.os.fsync', full)
-    with pytest.raises(OSError, match='no space'):
+    with pytest.raises(VprError, match='cannot write .*no space'):
         write_checkpoint(path, checkpoint(2))
     assert read_checkpoint(path).step == 1
+    assert [file.name for file in tmp_path.iterdir()] == ['checkpoint.safetensors']
+
+
+def test_others_may_read_what_they_may_read_elsewhere(tmp_path):
+    path, other = tmp_path / 'checkpoint.safetensors', tmp_path / 'other'
+    write_checkpoint(path, checkpoint())
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path):

@@ -269,10 +269,12 @@ def test_a_folder_is_not_overwritten_nor_resumed_with_another_recipe(places, tmp
     with pytest.raises(VprError, match='nothing to go on from'):
         run(tmp_path, _PLACES, data=places, resume=True)
     run(tmp_path, _PLACES, 'schedule.steps=1', data=places)
-    with pytest.raises(VprError, match='give --resume'):
+    with pytest.raises(VprError, match='recipe.yaml --resume'):
         run(tmp_path, _PLACES, 'schedule.steps=2', data=places)
-    with pytest.raises(VprError, match='optimiser.rate, schedule.steps'):
+    with pytest.raises(VprError, match=r'settings \(optimiser.rate\)'):
         run(tmp_path, _PLACES, 'schedule.steps=2', 'optimiser.rate=0.5', data=places, resume=True)
+    # Longer is no other recipe.
+    assert 3 in run(tmp_path, _PLACES, 'schedule.steps=3', data=places, resume=True).recalls
 
 
 def test_other_images_are_no_images_to_go_on_with(places, tmp_path):

@@ -82,6 +82,7 @@ def test_assignments_win_and_options_are_merged(tmp_path):
     ('optimiser.slow_rate=1e-3', 'needs optimiser.slow'),
     ('objective=rank', 'objective'),
     ('ranking.margin', 'name=value'),
+    ('ranking={margin: 0.2}', 'group of settings.*ranking.queries='),
     ('options=[1]', 'a mapping'),
 ])
 def test_what_is_wrong_is_said(assignment, message):

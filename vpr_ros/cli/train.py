@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -99,6 +100,8 @@ def _recipe(
         _show(recipe)
         return
     _refuse_missing_libraries()
+    # That a network is untrained is what training is for.
+    logging.getLogger('vpr_ros.networks.assembly').setLevel(logging.ERROR)
     if sheet is not None:
         from vpr_ros.cli.train_sheet import paint_examples
 
@@ -140,19 +143,27 @@ def _refuse_missing_libraries() -> None:
 
 def _train(recipe: RecipeSettings, folder: Path, *, resume: bool) -> None:
     from vpr_ros.cli.train_progress import TrainingProgress
+    from vpr_ros.training.loop import CHECKPOINT
     from vpr_ros.training.run import train_recipe
 
     # All processes of torchrun do the same; one of them says so.
     speaks = os.environ.get('RANK', '0') == '0'
-    with TrainingProgress(visible=speaks) as progress:
-        trained = train_recipe(recipe, folder, progress, resume=resume)
+    try:
+        with TrainingProgress(visible=speaks) as progress:
+            trained = train_recipe(recipe, folder, progress, resume=resume)
+    except KeyboardInterrupt:
+        if speaks and (folder / CHECKPOINT).exists():
+            say(f'stopped; "vpr_ros train {folder}/recipe.yaml --resume" goes on from the last '
+                'checkpoint')
+        raise
     if speaks:
         first, best = trained.recalls[0], trained.recalls[trained.best]
         say(f'R@1 on {trained.queries} queries of held-out places: {first:.3f} at the start, '
             f'{best:.3f} at step {trained.best}, the best')
         say(f'{trained.weights} holds the weights of that step; to use them: '
             f'-p extraction.network:={recipe.network} '
-            f'-p extraction.options:="{_use(recipe, trained.weights)}"')
+            f'-p extraction.options:="{_use(recipe, trained.weights)}", for maps and for '
+            'localizing')
 
 
 def _use(recipe: RecipeSettings, weights: Path) -> str:

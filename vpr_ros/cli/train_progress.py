@@ -60,11 +60,11 @@ class TrainingProgress:
     def describes(self, done: int, total: int) -> None:
         """Show how many examples are described for mining, or for validation."""
         if self._line is not None:
-            self._line.note(f'{self._loss}  {done} of {total} described')
+            self._line.note(f'describing {done}/{total}' if done < total else self._loss)
 
     def steps(self, step: int, terms: Mapping[str, float]) -> None:
-        """Show the terms of the loss of a step."""
-        self._loss = '  '.join(f'{name} {value:.4f}' for name, value in terms.items())
+        """Show the loss of a step; its terms are in the logs."""
+        self._loss = f'loss {sum(terms.values()):.3f}'
         if self._line is not None:
             self._line.note(self._loss)
             self._line.advance()

@@ -24,10 +24,11 @@ from pathlib import Path
 from torch import Tensor
 from vpr_ros.errors import VprError
 from vpr_ros.networks.base import PlaceNetwork
+from vpr_ros.networks.trunks import Trunk
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
 
-__all__ = ['part_weights', 'load_network']
+__all__ = ['load_network', 'load_whole', 'part_weights']
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,9 +77,23 @@ def load_network(network: PlaceNetwork, weights: str,
         tensors, _ = read_weights(Path(weights))
         converted = convert(tensors) if convert else tensors
         try:
-            load_weights(network, converted, weights)
+            load_whole(network, converted, weights)
         except VprError as error:
             if set(converted) & set(network.state_dict()):
                 raise
             raise VprError(f'{error}. It has no part of {network.name!r}: where it is the file of '
                            'a trunk alone, give it in trunk_weights') from error
+
+
+def load_whole(network: PlaceNetwork, tensors: Mapping[str, Tensor], source: object) -> None:
+    """
+    Load the tensors of a whole network, as :func:`.weights.load_weights` does.
+
+    A network that was trained from a trunk with folded batch norms has none, and neither has its
+    file: the trunk is then made so too.
+    """
+    for name, part in network.named_modules():
+        own = [n for n in tensors if n.startswith(f'{name}.')] if isinstance(part, Trunk) else []
+        if own and not any(n.endswith('running_mean') for n in own):
+            part.fold()
+    load_weights(network, tensors, source)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from torch import Tensor
 from torch.nn import functional as F
+from vpr_ros.networks.assembly import load_whole
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.initialisation import seeded
@@ -27,7 +28,6 @@ from vpr_ros.networks.pooling import GeM
 from vpr_ros.networks.trunks import imagenet_preprocessing
 from vpr_ros.networks.trunks import Trunk
 from vpr_ros.networks.trunks import trunk as make_trunk
-from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
 
 __all__ = ['GemNetwork', 'gem']
@@ -65,5 +65,5 @@ def gem(*, trunk: str = 'resnet18', layer: str = '', weights: str = '', p: float
         body = make_trunk(trunk, layer, weights='random' if whole else weights)
     network = GemNetwork(body, p=p, height=height, width=width)
     if whole:
-        load_weights(network, tensors, weights)
+        load_whole(network, tensors, weights)
     return network

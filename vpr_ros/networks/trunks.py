@@ -106,6 +106,10 @@ class Trunk(nn.Module):
         found: dict[str, Tensor] = self.body(images)
         return [found[layer] for layer in self.layers]
 
+    def fold(self) -> None:
+        """Let convolutions do what batch norms did, for weights in which they are folded."""
+        _remove_batch_norms(self.body)
+
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Return (h, w) of the last map of images of that size, without computing it."""
         return self.grids(height, width)[-1]

@@ -23,6 +23,7 @@ killed process leaves a whole file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 import json
 import os
@@ -57,14 +58,23 @@ class Checkpoint:
 
 def save_whole(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file that is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f'.{path.name}.part')
     # A file holds no two tensors of one memory.
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    save_file(plain, str(unfinished), metadata=dict(metadata))
-    with open(unfinished, 'rb') as file:
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.touch()
+        mode = unfinished.stat().st_mode  # as the user's files are; the library makes its own
+        save_file(plain, str(unfinished), metadata=dict(metadata))
+        unfinished.chmod(mode)
+        with open(unfinished, 'rb') as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise VprError(f'cannot write {path}: {error}; make room, or give another folder'
+                       ) from error
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -98,6 +98,8 @@ def freeze(network: nn.Module, patterns: str) -> list[str]:
     for name, parameter in parameters.items():
         parameter.requires_grad_(name not in frozen and id(parameter) not in fixed)
     learning = [name for name, parameter in parameters.items() if parameter.requires_grad]
+    if not parameters:
+        raise VprError(f'a {type(network).__name__} has no parameters: there is nothing to train')
     if not learning:
         raise VprError(f'nothing is left to train: {patterns!r} freezes all {len(parameters)} '
                        'parameters of the network; freeze less')

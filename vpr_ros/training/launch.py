@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -43,6 +44,8 @@ def launch(run: RunSettings) -> Fabric:
         # Made here, because its scale is a part of a checkpoint.
         precision = {'plugins': [MixedPrecision(
             '16-mixed', 'cuda', scaler=torch.amp.GradScaler('cuda'))]}
+    # Which process found which other ones is for those who look for it.
+    logging.getLogger('lightning.fabric').setLevel(logging.WARNING)
     fabric = Fabric(accelerator='gpu' if gpu else 'cpu', devices=local,
                     num_nodes=max(1, world // local), strategy='ddp' if world > 1 else 'auto',
                     **precision)

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset
+from vpr_ros.errors import VprError
 from vpr_ros.extraction.preparation import prepare
 from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.training.augmentation.augment import augment
@@ -44,7 +45,7 @@ Array = NDArray[Any]
 Key: TypeAlias = tuple[int, tuple[int, ...]]
 
 
-class PreparedExamples(Dataset[Tensor]):
+class PreparedExamples(Dataset['Tensor | VprError']):
     """
     Examples at the input size of a network.
 
@@ -59,8 +60,20 @@ class PreparedExamples(Dataset[Tensor]):
         self._augmentation = augmentation
         self._sequences = sequences
 
-    def __getitem__(self, key: Key) -> Tensor:
-        """Return an example as uint8 RGB."""
+    def __getitem__(self, key: Key) -> Tensor | VprError:
+        """
+        Return an example as uint8 RGB.
+
+        What is wrong with its images is returned too: raised, it would come from another process
+        inside its traceback.
+        """
+        try:
+            return self.example(key)
+        except VprError as error:
+            return error
+
+    def example(self, key: Key) -> Tensor:
+        """Return an example as uint8 RGB; VprError for images that cannot be read."""
         example, numbers = key
         views = self._images.read(example)
         if numbers and self._augmentation.enabled:
@@ -75,8 +88,16 @@ def batches(examples: PreparedExamples, keys: Sequence[Sequence[Key]], *,
             workers: int) -> Iterator[Tensor]:
     """Yield the images (B, 3, H, W) or (B, S, 3, H, W) uint8 of each batch of keys."""
     loader = DataLoader(examples, batch_sampler=_Listed(keys), num_workers=workers,
-                        worker_init_fn=_one_thread if workers else None)
-    yield from loader
+                        collate_fn=_stacked, worker_init_fn=_one_thread if workers else None)
+    for batch in loader:
+        if isinstance(batch, VprError):
+            raise batch
+        yield batch
+
+
+def _stacked(read: list[Tensor | VprError]) -> Tensor | VprError:
+    wrong = next((part for part in read if isinstance(part, VprError)), None)
+    return wrong or torch.stack([part for part in read if isinstance(part, Tensor)])
 
 
 class _Listed(torch.utils.data.Sampler[list[Key]]):

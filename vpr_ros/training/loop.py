@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
+import logging
 import math
 from pathlib import Path
 import time
@@ -61,6 +62,8 @@ from vpr_ros.training.recipe import dump_recipe
 
 __all__ = ['CHECKPOINT', 'Observer', 'share_of', 'train', 'Trained', 'WEIGHTS']
 
+_log = logging.getLogger(__name__)
+
 CHECKPOINT, WEIGHTS = 'checkpoint.safetensors', 'weights.safetensors'
 # Images that clusters are started from, as published with NetVLAD and by Zhao et al.
 _CLUSTER_IMAGES = 500
@@ -98,8 +101,8 @@ class Trained:
 
     @property
     def best(self) -> int:
-        """Return the first step with the highest recall."""
-        return max(self.recalls, key=lambda step: (self.recalls[step], -step))
+        """Return the last step with the highest recall."""
+        return max(self.recalls, key=lambda step: (self.recalls[step], step))
 
 
 def train(fabric: Fabric, experiment: Experiment, folder: Path, observer: Observer, *,
@@ -178,6 +181,11 @@ class _Training:
         self._observer.begins(self._step, steps)
         if not self._recalls:
             self._validate(log)
+            if self._recalls[0] == 1.0:
+                _log.warning('all %d queries of held-out places are right before training, so '
+                             'they will not tell what is learnt: hold out more (places.held_out, '
+                             'places.windows for fixed cameras) or give validation=<images>',
+                             self._queries)
         means = _Means()
         for images, targets in self._batches(steps):
             terms = self._learn(images, targets)
@@ -257,7 +265,8 @@ class _Training:
         recall = self._experiment.validation(lambda examples: describe_examples(
             self._fabric, self._experiment.network, self._held_out, examples,
             workers=self._workers, told=self._observer.describes))
-        better = all(recall.value > before for before in self._recalls.values())
+        # Of equals the later: it has learnt from more.
+        better = all(recall.value >= before for before in self._recalls.values())
         self._recalls[self._step], self._queries = recall.value, recall.queries
         if better and self._fabric.is_global_zero:
             save_whole(self._folder / WEIGHTS, self._experiment.network.state_dict(), {

@@ -24,6 +24,7 @@ from typing import Any
 from vpr_ros.config import flatten
 from vpr_ros.config import make_settings
 from vpr_ros.config import parameters
+from vpr_ros.config import Settings
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 from vpr_ros.training.settings import RecipeSettings
@@ -38,6 +39,7 @@ OF_OBJECTIVE = ('classification', 'triplet', 'multi_similarity', 'contrastive', 
                 'ranking')
 # Texts that hold a mapping of options; a file may write the mapping itself.
 _MAPPINGS = ('options', 'teacher.options')
+_DEFAULTS = RecipeSettings()
 
 
 def recipe_names() -> list[str]:
@@ -108,7 +110,8 @@ def dump_recipe(recipe: RecipeSettings) -> str:
 def differing(one: RecipeSettings, other: RecipeSettings) -> list[str]:
     """Return the names of the settings that change what is learnt and differ."""
     told = [flatten(recipe.model_dump()) for recipe in (one, other)]
-    harmless = ('out', 'run.', 'teacher.cache')
+    # How long is no part of what is learnt in each step, where rates do not depend on it.
+    harmless = ('out', 'run.', 'teacher.cache', 'schedule.steps', 'schedule.epochs')
     return [name for name in told[0]
             if told[0][name] != told[1][name]
             and (name == 'run.precision' or not name.startswith(harmless))]
@@ -139,6 +142,10 @@ def _parse(assignments: Iterable[str]) -> Iterable[tuple[str, Any]]:
         if not separator or not name.strip():
             raise VprError(f'a setting is given as name=value, got {text!r}')
         name = name.strip()
+        if name not in _MAPPINGS and isinstance(getattr(_DEFAULTS, name, None), Settings):
+            first = next(iter(type(getattr(_DEFAULTS, name)).model_fields))
+            raise VprError(f'{name} is a group of settings: give one of them, as in '
+                           f'{name}.{first}=...')
         if name in texts:
             yield name, value
             continue
@@ -186,7 +193,7 @@ def _check(recipe: RecipeSettings) -> None:
     """Refuse what contradicts itself, and settings that would do nothing."""
     for text in (recipe.options, recipe.teacher.options):
         recipe_options(text)
-    default = RecipeSettings()
+    default = _DEFAULTS
     for group in OF_OBJECTIVE:
         if group != recipe.objective and getattr(recipe, group) != getattr(default, group):
             raise VprError(f'objective {recipe.objective!r} has no use for settings of {group}: '

@@ -51,19 +51,29 @@ def train_recipe(recipe: RecipeSettings, folder: Path, observer: Observer, *,
     fabric = launch(recipe.run)
     experiment = prepare_experiment(recipe, in_turn=partial(fabric.rank_zero_first, local=True))
     if fabric.is_global_zero:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _RECIPE).write_text(dump_recipe(recipe), encoding='utf-8')
+        _write_recipe(recipe, folder)
     trained = train(fabric, experiment, folder, observer, checkpoint=checkpoint)
     leave(fabric)
     return trained
+
+
+def _write_recipe(recipe: RecipeSettings, folder: Path) -> None:
+    """Write the recipe as one that goes on in this folder."""
+    told = dump_recipe(recipe.model_copy(update={'out': str(folder)}))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _RECIPE).write_text(told, encoding='utf-8')
+    except OSError as error:
+        raise VprError(f'cannot write into the folder of the run, {folder}: '
+                       f'{error.strerror or error}; give another one by out=') from error
 
 
 def _checkpoint(recipe: RecipeSettings, folder: Path, *, resume: bool) -> Checkpoint | None:
     path = folder / CHECKPOINT
     if not resume:
         if path.exists():
-            raise VprError(f'{folder} holds a training already: give --resume to go on with it, '
-                           'or another folder by out=')
+            raise VprError(f'{folder} holds a training already: "vpr_ros train {folder / _RECIPE} '
+                           '--resume" goes on with it; or give another folder by out=')
         _refuse_others(folder)
         return None
     if not path.exists():
@@ -71,8 +81,9 @@ def _checkpoint(recipe: RecipeSettings, folder: Path, *, resume: bool) -> Checkp
     checkpoint = read_checkpoint(path)
     changed = differing(parse_recipe(checkpoint.recipe, path), recipe)
     if changed:
-        raise VprError(f'{folder} was begun with other settings ({", ".join(changed)}): go on '
-                       'with the same ones, or train into another folder by out=')
+        raise VprError(f'{folder} was begun with other settings ({", ".join(changed)}): "vpr_ros '
+                       f'train {folder / _RECIPE} --resume" goes on with the same ones; or train '
+                       'into another folder by out=')
     return checkpoint
 
 

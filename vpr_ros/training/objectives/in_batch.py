@@ -67,7 +67,8 @@ class InBatch:
         self.steps_per_cycle = self._epochs * self.steps_per_epoch
         if len(self._centres) < places:
             raise VprError(f'a step takes {places} places, but only {len(self._centres)} have two '
-                           f'images or more: give more data, or a smaller {name}.places')
+                           f'images or more: give more data, a smaller {name}.places, or windows '
+                           'of fixed cameras as places (places.windows=3)')
 
     def plan(self, cycle: int, describe: Describe) -> Plan:
         """Return the batches of some epochs."""

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import suppress
 import csv
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,7 +115,8 @@ def write_shard(images: PlaceImages, path: Path, *, size: tuple[int, int] = (240
     except OSError as error:
         raise VprError(f'cannot write {path}: {error.strerror or error}') from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder that cannot be written, which was said already
+            partial.unlink(missing_ok=True)
 
 
 class _Advance:
