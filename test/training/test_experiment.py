@@ -33,6 +33,7 @@ from vpr_ros.networks.registry import create_network
 from vpr_ros.networks.semantic_mask import trainable_parts
 from vpr_ros.training.experiment import prepare_experiment
 from vpr_ros.training.launch import launch
+from vpr_ros.training.loading import step_keys
 from vpr_ros.training.loop import train
 from vpr_ros.training.losses.distillation import relational_distillation
 from vpr_ros.training.losses.multi_similarity import multi_similarity
@@ -268,6 +269,35 @@ def test_a_teacher_tells_of_the_images_of_a_step(places, tmp_path, weight):
     term = experiment.objective.loss({'descriptors': descriptors}, targets)['teacher']
     expected = weight * float(relational_distillation(descriptors, taught))
     assert float(term) == pytest.approx(expected, rel=1e-3)  # the cache is in half precision
+
+
+def test_a_target_has_no_labels_and_is_shown_as_it_is(street, avenue, tmp_path):
+    """Even where it has poses, near to those of what is trained on."""
+    settings = (f'data={street}', f'validation={street}', f'target={avenue}', 'schedule.steps=1',
+                'adaptation.images=5', 'places.positive=5.0', 'ranking.positives=2',
+                'augmentation.light=1.0', 'augmentation.night=0.5')
+    experiment = prepared(_TUPLES, *settings)
+    assert (experiment.own, len(experiment.images)) == (72, 144)
+    assert np.isnan(experiment.images.positions[72:]).all()
+    assert not np.isnan(experiment.images.positions[:72]).any()
+    read = experiment.prepared(experiment.images)
+
+    def outputs(keys):
+        with torch.no_grad():
+            return experiment.module(torch.stack([read[key] for key in keys]) / 255.0)
+
+    plan = experiment.objective.plan(
+        0, lambda rows: outputs([(row, ()) for row in rows])['descriptors'].numpy())
+    step = plan.examples[0]
+    assert (step[:-5] < 72).all() and (step[-5:] >= 72).all()
+    keys = step_keys(step, seed=0, step=0)
+    shown = outputs([*keys[:-5], *((number, ()) for number, _ in keys[-5:])])
+    expected = experiment.objective.loss(shown, {})
+    changed = experiment.objective.loss(outputs(keys), {})
+    assert float(expected['adaptation']) != pytest.approx(float(changed['adaptation']), rel=1e-3)
+    observer, _ = trained(tmp_path, _TUPLES, *settings)
+    assert observer.terms == [{name: pytest.approx(float(term), rel=1e-3)
+                               for name, term in expected.items()}]
 
 
 # How parameters move
