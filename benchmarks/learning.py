@@ -258,8 +258,8 @@ NOTE = """\
 standard error, *learns* says whether it is more than two of them. They are counted as if queries
 were independent of each other, which they are not: an image of a webcam is a query several times,
 and the held-out places are few. Settings were tried on these very places with seed 0, so its
-numbers flatter; `--seed 1` repeats the runs with other random numbers. Minutes depend on the machine
-and on what else runs there."""
+numbers flatter; `--seed 1` repeats the runs with other random numbers. Minutes depend on the
+machine and on what else runs there."""
 
 PREPARATION = """\
 `python benchmarks/learning.py --out docs/training.md` makes this part. The runs need real
