@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The weights that are kept are those of the first of the best validations."""
+"""The weights that are kept are those of the last of the best validations."""
 
 import pytest
 from safetensors import safe_open
@@ -86,8 +86,8 @@ def same(ones, others):
 
 
 @pytest.mark.parametrize('stop', [None, 2, 3])
-def test_the_first_of_the_best_is_kept(places, tmp_path, monkeypatch, stop):
-    """Not a later one that is as good, also where the training was killed in between."""
+def test_the_last_of_the_best_is_kept(places, tmp_path, monkeypatch, stop):
+    """Of equals the one that learnt from more, also where the training was killed in between."""
     coming = validations_find(monkeypatch, 20, 50, 50, 10)
     if stop is not None:
         with pytest.raises(KeyboardInterrupt):
@@ -95,25 +95,27 @@ def test_the_first_of_the_best_is_kept(places, tmp_path, monkeypatch, stop):
     _, trained = run(places, tmp_path / 'run', 3, resume=stop is not None)
     assert not coming
     assert trained.recalls == {0: 0.2, 1: 0.5, 2: 0.5, 3: 0.1}
-    assert (trained.best, trained.queries) == (1, 100)
+    assert (trained.best, trained.queries) == (2, 100)
     monkeypatch.undo()
     tensors, step, recall = kept(tmp_path / 'run')
-    assert (step, recall) == (1, 0.5)
-    assert same(tensors, network_after(places, tmp_path / 'one', 1))
-    assert not same(tensors, network_after(places, tmp_path / 'two', 2))
+    assert (step, recall) == (2, 0.5)
+    assert same(tensors, network_after(places, tmp_path / 'two', 2))
+    assert not same(tensors, network_after(places, tmp_path / 'one', 1))
 
 
-def test_a_later_one_that_is_better_takes_its_place(places, tmp_path, monkeypatch):
-    validations_find(monkeypatch, 50, 20, 60)
+@pytest.mark.parametrize(('found', 'best'), [((50, 20, 60), 2), ((20, 60, 50), 1)])
+def test_what_is_best_is_kept_whatever_came_before_and_after(
+        places, tmp_path, monkeypatch, found, best):
+    validations_find(monkeypatch, *found)
     _, trained = run(places, tmp_path / 'run', 2)
     monkeypatch.undo()
     tensors, step, recall = kept(tmp_path / 'run')
-    assert (trained.best, step, recall) == (2, 2, 0.6)
-    assert same(tensors, network_after(places, tmp_path / 'two', 2))
+    assert (trained.best, step, recall) == (best, best, 0.6)
+    assert same(tensors, network_after(places, tmp_path / 'again', best))
 
 
-def test_the_start_is_kept_where_training_makes_nothing_better(places, tmp_path, monkeypatch):
-    validations_find(monkeypatch, 50, 50, 40)
+def test_the_start_is_kept_where_training_makes_all_worse(places, tmp_path, monkeypatch):
+    validations_find(monkeypatch, 50, 40, 49)
     recipe, trained = run(places, tmp_path / 'run', 2)
     tensors, step, recall = kept(tmp_path / 'run')
     assert (trained.best, step, recall) == (0, 0, 0.5)
