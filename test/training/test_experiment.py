@@ -275,7 +275,7 @@ def test_a_target_has_no_labels_and_is_shown_as_it_is(street, avenue, tmp_path):
     """Even where it has poses, near to those of what is trained on."""
     settings = (f'data={street}', f'validation={street}', f'target={avenue}', 'schedule.steps=1',
                 'adaptation.images=5', 'places.positive=5.0', 'ranking.positives=2',
-                'augmentation.light=1.0', 'augmentation.night=0.5')
+                'augmentation.light=1.0', 'augmentation.night=0.5', 'seed=4')
     experiment = prepared(_TUPLES, *settings)
     assert (experiment.own, len(experiment.images)) == (72, 144)
     assert np.isnan(experiment.images.positions[72:]).all()
@@ -290,7 +290,7 @@ def test_a_target_has_no_labels_and_is_shown_as_it_is(street, avenue, tmp_path):
         0, lambda rows: outputs([(row, ()) for row in rows])['descriptors'].numpy())
     step = plan.examples[0]
     assert (step[:-5] < 72).all() and (step[-5:] >= 72).all()
-    keys = step_keys(step, seed=0, step=0)
+    keys = step_keys(step, seed=4, step=0)
     shown = outputs([*keys[:-5], *((number, ()) for number, _ in keys[-5:])])
     expected = experiment.objective.loss(shown, {})
     changed = experiment.objective.loss(outputs(keys), {})
