@@ -28,9 +28,11 @@ page; else they are printed.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from collections.abc import Sequence
 import csv
 from dataclasses import dataclass
+import json
 import math
 import os
 from pathlib import Path
@@ -78,7 +80,7 @@ class Run:
         """Return the words of the command."""
         seeds = [f'seed={seed}', f'options.seed={seed}'] if seed else []
         return ['vpr_ros', 'train', self.recipe, *self.settings, *seeds,
-                f'out=$WORK/{self.label}']
+                f'out=$WORK/{self.label}_{seed}']
 
 
 # Three stages of a ResNet-18, as many as there are public weights of here.
@@ -97,10 +99,12 @@ RUNS = (
          'optimiser.slow=trunk.*', 'optimiser.slow_rate=5e-5', 'augmentation.enabled=false',
          'schedule.steps=60', 'schedule.warm_up=10', 'run.validate_every=30')),
     Run('saane', 'saane',
-        'fusion and attention above two trunks that stay as nobody trained them',
-        (*WEBCAMS, 'places.windows=2', 'options.weights=random', 'options.channels=64',
-         'options.height=64', 'options.width=64', 'triplet.places=8', 'optimiser.rate=1e-4',
-         'schedule.steps=40', 'run.validate_every=20')),
+        'fusion, attention and a trunk from random weights, for nobody trained it; the segmentation '
+        'stays random; another town, day to rain',
+        ('data=$WORK/town1.tar', 'validation=$WORK/town2_rain.tar', 'options.weights=random',
+         'options.channels=64', 'options.height=64', 'options.width=64', 'triplet.places=8',
+         'freeze.parameters=scene.*', 'optimiser.rate=2e-4', 'schedule.steps=80',
+         'run.validate_every=40')),
     Run('semantic_mask', 'semantic_mask',
         'a learned mask and two stages, one of them untrained; another town, day to night',
         ('data=$WORK/town1.tar', 'validation=$WORK/town2.tar', 'options.input=learned_mask',
@@ -128,23 +132,33 @@ RUNS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run: recalls by step, of so many queries."""
+    """What came of a run with one seed: recalls by step, of so many queries."""
 
-    run: Run
     recalls: dict[int, float]
     queries: int
     minutes: float
 
-    def row(self) -> list[str]:
-        """Return the cells of the table."""
-        last = max(self.recalls)
-        start, end = self.recalls[0], self.recalls[last]
-        best = max(self.recalls.values())
-        error = math.sqrt(sum(r * (1.0 - r) for r in (start, end)) / self.queries)
-        return [f'`{self.run.label}`', str(last), f'{start:.3f}', f'**{end:.3f}**',
-                f'{best:.3f}', f'{end - start:+.3f} ± {error:.3f}',
-                'yes' if end - start > 2.0 * error else 'not shown', str(self.queries),
-                f'{self.minutes:.1f}', self.run.about]
+    @property
+    def start(self) -> float:
+        """Return the recall before the first step."""
+        return self.recalls[0]
+
+    @property
+    def end(self) -> float:
+        """Return the recall after the last step."""
+        return self.recalls[max(self.recalls)]
+
+
+def row(run: Run, outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the cells of a run in the table; gains are those of all seeds together."""
+    gain = sum(o.end - o.start for o in outcomes) / len(outcomes)
+    error = math.sqrt(sum(r * (1.0 - r) / o.queries for o in outcomes
+                          for r in (o.start, o.end))) / len(outcomes)
+    minutes = sum(o.minutes for o in outcomes) / len(outcomes)
+    return [f'`{run.label}`', str(max(outcomes[0].recalls)),
+            *(f'{o.start:.3f} → **{o.end:.3f}**' for o in outcomes),
+            f'{gain:+.3f} ± {error:.3f}', 'yes' if gain > 2.0 * error else 'not shown',
+            str(outcomes[0].queries), f'{minutes:.1f}', run.about]
 
 
 def main() -> None:
@@ -156,7 +170,9 @@ def main() -> None:
     parser.add_argument('--work', type=Path, default=Path('learning'), metavar='FOLDER',
                         help='for packed towns and for the runs')
     parser.add_argument('--only', default=','.join(run.label for run in RUNS), metavar='A,B')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seeds', default='0,1', metavar='N,M')
+    parser.add_argument('--again', action='store_true',
+                        help='train what is in the folder for work already')
     parser.add_argument('--out', '-o', type=Path, help='the page to write into')
     parser.add_argument('--prepare', action='store_true', help='train nothing')
     given = parser.parse_args()
@@ -168,8 +184,10 @@ def main() -> None:
     _prepare(chosen, given.data, given.work)
     if given.prepare:
         return
-    outcomes = [_train(run, given.seed, folders) for run in chosen]
-    text = _page(outcomes, given.seed)
+    seeds = [int(seed) for seed in given.seeds.split(',')]
+    outcomes = {run: [_outcome(run, seed, folders, again=given.again) for seed in seeds]
+                for run in chosen}
+    text = _page(outcomes, seeds)
     if given.out is None:
         print(text)
         return
@@ -211,27 +229,37 @@ def _write_start(public: Path, out: Path) -> None:
     save_file(tensors, out)
 
 
-def _train(run: Run, seed: int, folders: dict[str, str]) -> Outcome:
-    """Train as the page says, and read the log."""
+def _outcome(run: Run, seed: int, folders: dict[str, str], *, again: bool) -> Outcome:
+    """Return what came of a run before, or train."""
     words = [_replaced(word, folders) for word in run.command(seed)]
     folder = Path(words[-1].removeprefix('out='))
-    if (folder / 'log.csv').exists():
-        shutil.rmtree(folder)  # of an earlier run of this script
-    print(run.label, flush=True)
+    record = folder / 'outcome.json'
+    if again or not record.exists():
+        if (folder / 'log.csv').exists():
+            shutil.rmtree(folder)  # of an earlier run of this script
+        record.write_text(json.dumps(_train(words, folder)), encoding='utf-8')
+    told = json.loads(record.read_text(encoding='utf-8'))
+    outcome = Outcome({int(step): recall for step, recall in told['recalls'].items()},
+                      told['queries'], told['minutes'])
+    print(f'{run.label}, seed {seed}:',
+          *(f'{step}:{recall:.3f}' for step, recall in outcome.recalls.items()),
+          f'{outcome.minutes:.1f} min', flush=True)
+    return outcome
+
+
+def _train(words: Sequence[str], folder: Path) -> dict[str, object]:
+    """Train as the page says, and read the log."""
     began = time.monotonic()
     done = subprocess.run([*_program(), *words[1:]], stdout=subprocess.PIPE, text=True,
                           check=True)
     minutes = (time.monotonic() - began) / 60.0
     said = re.search(r'R@1 on (\d+) queries', done.stdout)
     if said is None:
-        raise SystemExit(f'{run.label} did not say how many queries there are: {done.stdout}')
+        raise SystemExit(f'{folder.name} did not say how many queries there are: {done.stdout}')
     with open(folder / 'log.csv', newline='', encoding='utf-8') as file:
         recalls = {int(row['step']): float(row['value']) for row in csv.DictReader(file)
                    if row['name'] == 'held_out/recall_at_1'}
-    outcome = Outcome(run, recalls, int(said[1]), minutes)
-    print('  ' + ' '.join(f'{step}:{recall:.3f}' for step, recall in recalls.items()),
-          f'{minutes:.1f} min', flush=True)
-    return outcome
+    return {'recalls': recalls, 'queries': int(said[1]), 'minutes': round(minutes, 2)}
 
 
 def _program() -> list[str]:
@@ -244,22 +272,22 @@ def _replaced(text: str, folders: dict[str, str]) -> str:
     return text
 
 
-def _page(outcomes: Sequence[Outcome], seed: int) -> str:
-    header = ['run', 'steps', 'start', 'end', 'best', 'gained', 'learns', 'queries', 'minutes',
-              'what it is']
-    rows = [header, ['---', *['--:'] * 8, '---'], *(outcome.row() for outcome in outcomes)]
-    lines = [f'| {" | ".join(row)} |' for row in rows]
-    commands = [f'```\n{_shown(outcome.run.command(seed))}\n```' for outcome in outcomes]
+def _page(outcomes: Mapping[Run, Sequence[Outcome]], seeds: Sequence[int]) -> str:
+    header = ['run', 'steps', *(f'seed {seed}' for seed in seeds), 'gained', 'learns', 'queries',
+              'minutes', 'what it is']
+    rows = [header, ['---', *['--:'] * (len(header) - 2), '---'],
+            *(row(run, found) for run, found in outcomes.items())]
+    lines = [f'| {" | ".join(cells)} |' for cells in rows]
+    commands = [f'```\n{_shown(run.command(seeds[0]))}\n```' for run in outcomes]
     return '\n\n'.join(['\n'.join(lines), NOTE, PREPARATION, *commands])
 
 
 NOTE = """\
-*end* is after the last step; *best* is of all validations of the run. *gained* is given with its
-standard error, *learns* says whether it is more than two of them. They are counted as if queries
-were independent of each other, which they are not: an image of a webcam is a query several times,
-and the held-out places are few. Settings were tried on these very places with seed 0, so its
-numbers flatter; `--seed 1` repeats the runs with other random numbers. Minutes depend on the
-machine and on what else runs there."""
+R@1 before the first and after the last step. *gained* is the mean of the seeds with its standard
+error, *learns* says whether it is more than two of them. They are counted as if queries were
+independent of each other, which they are not: an image of a webcam is a query several times, and
+the held-out places are few. Settings were tried on these very places with the first seed, so its
+numbers flatter. Minutes depend on the machine and on what else runs there."""
 
 PREPARATION = """\
 `python benchmarks/learning.py --out docs/training.md` makes this part. The runs need real
