@@ -99,8 +99,8 @@ RUNS = (
          'optimiser.slow=trunk.*', 'optimiser.slow_rate=5e-5', 'augmentation.enabled=false',
          'schedule.steps=60', 'schedule.warm_up=10', 'run.validate_every=30')),
     Run('saane', 'saane',
-        'fusion, attention and a trunk from random weights, for nobody trained it; the segmentation '
-        'stays random; another town, day to rain',
+        'fusion, attention and a trunk from random weights, for nobody trained it; the '
+        'segmentation stays random; another town, day to rain',
         ('data=$WORK/town1.tar', 'validation=$WORK/town2_rain.tar', 'options.weights=random',
          'options.channels=64', 'options.height=64', 'options.width=64', 'triplet.places=8',
          'freeze.parameters=scene.*', 'optimiser.rate=2e-4', 'schedule.steps=80',
