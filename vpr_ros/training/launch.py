@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
 
 from lightning.fabric import Fabric
-from lightning.fabric.plugins import MixedPrecision
 import torch
 from torch import distributed
 from torch import Tensor
@@ -37,18 +35,13 @@ def launch(run: RunSettings) -> Fabric:
     gpu = run.accelerator == 'gpu' or (run.accelerator == 'auto' and torch.cuda.is_available())
     if gpu and not torch.cuda.is_available():
         raise VprError('run.accelerator=gpu, but PyTorch sees no GPU here: give cpu or auto')
-    precision: dict[str, Any] = {'precision': run.precision}
-    if run.precision == '16-mixed':
-        if not gpu:
-            raise VprError('run.precision=16-mixed needs a GPU: give bf16-mixed or 32-true')
-        # Made here, because its scale is a part of a checkpoint.
-        precision = {'plugins': [MixedPrecision(
-            '16-mixed', 'cuda', scaler=torch.amp.GradScaler('cuda'))]}
+    if run.precision == '16-mixed' and not gpu:
+        raise VprError('run.precision=16-mixed needs a GPU: give bf16-mixed or 32-true')
     # Which process found which other ones is for those who look for it.
     logging.getLogger('lightning.fabric').setLevel(logging.WARNING)
     fabric = Fabric(accelerator='gpu' if gpu else 'cpu', devices=local,
                     num_nodes=max(1, world // local), strategy='ddp' if world > 1 else 'auto',
-                    **precision)
+                    precision=run.precision)
     fabric.launch()
     return fabric
 
