@@ -15,6 +15,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import logging
 import os
 from pathlib import Path
@@ -100,14 +102,13 @@ def _recipe(
         _show(recipe)
         return
     _refuse_missing_libraries()
-    # That a network is untrained is what training is for.
-    logging.getLogger('vpr_ros.networks.assembly').setLevel(logging.ERROR)
-    if sheet is not None:
-        from vpr_ros.cli.train_sheet import paint_examples
+    with _not_told_of_untrained_parts():
+        if sheet is not None:
+            from vpr_ros.cli.train_sheet import paint_examples
 
-        say(f'{paint_examples(recipe, sheet)} images as the network sees them in {sheet}')
-    else:
-        _train(recipe, Path(recipe.out or Path(name).stem), resume=resume)
+            say(f'{paint_examples(recipe, sheet)} images as the network sees them in {sheet}')
+        else:
+            _train(recipe, Path(recipe.out or Path(name).stem), resume=resume)
 
 
 def _show(recipe: RecipeSettings) -> None:
@@ -128,6 +129,18 @@ def _show(recipe: RecipeSettings) -> None:
         (row.name, value(row.name), row.description + (
             f' One of {", ".join(row.choices)}.' if row.choices else ''))
         for row in parameters(type(recipe)) if not row.name.startswith(unused)])
+
+
+@contextmanager
+def _not_told_of_untrained_parts() -> Iterator[None]:
+    """Hold back the warning that parts of a network are untrained: that is why it is trained."""
+    told = logging.getLogger('vpr_ros.networks.assembly')
+    before = told.level
+    told.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        told.setLevel(before)
 
 
 def _refuse_missing_libraries() -> None:
