@@ -26,6 +26,7 @@ from torch import Tensor
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.training.freezing import evaluating
 from vpr_ros.training.launch import gathered
+from vpr_ros.training.launch import network_input
 from vpr_ros.training.loading import batches
 from vpr_ros.training.loading import PreparedExamples
 
@@ -57,7 +58,7 @@ def describe_examples(fabric: Fabric, network: PlaceNetwork, examples: PreparedE
     with evaluating(network), torch.no_grad():
         for images in batches(examples, keys, workers=workers):
             with fabric.autocast():
-                described = network(fabric.to_device(images).float() / 255.0)
+                described = network(network_input(fabric, images))
             rows = gathered(fabric, described.descriptors.float())
             found.append(rows.unflatten(0, (fabric.world_size, -1)).cpu())
             done += len(images)

@@ -25,7 +25,7 @@ from torch import Tensor
 from vpr_ros.errors import VprError
 from vpr_ros.training.settings import RunSettings
 
-__all__ = ['gathered', 'launch', 'leave', 'load_scaler_state', 'scaler_state']
+__all__ = ['gathered', 'launch', 'leave', 'load_scaler_state', 'network_input', 'scaler_state']
 
 
 def launch(run: RunSettings) -> Fabric:
@@ -51,6 +51,11 @@ def leave(fabric: Fabric) -> None:
     if fabric.world_size > 1:
         fabric.barrier()
         distributed.destroy_process_group()
+
+
+def network_input(fabric: Fabric, images: Tensor) -> Tensor:
+    """Return uint8 images where they are computed with, in [0, 1]."""
+    return fabric.to_device(images).float() / 255.0
 
 
 def gathered(fabric: Fabric, rows: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 import logging
 import math
 from pathlib import Path
@@ -47,11 +48,14 @@ from vpr_ros.training.freezing import freeze_unused
 from vpr_ros.training.freezing import set_training_mode
 from vpr_ros.training.gradients import accumulate_gradients
 from vpr_ros.training.launch import load_scaler_state
+from vpr_ros.training.launch import network_input
 from vpr_ros.training.launch import scaler_state
 from vpr_ros.training.loading import batches
+from vpr_ros.training.loading import PreparedExamples
 from vpr_ros.training.loading import step_keys
 from vpr_ros.training.loading import worker_count
 from vpr_ros.training.logs import RunLog
+from vpr_ros.training.objectives.base import Describe
 from vpr_ros.training.objectives.base import Plan
 from vpr_ros.training.optimisation import load_optimiser_state
 from vpr_ros.training.optimisation import make_optimiser
@@ -211,15 +215,14 @@ class _Training:
             if self._plan is None or not within:
                 # The same for all, also where processors round in their own ways.
                 self._plan = self._fabric.broadcast(
-                    self._experiment.objective.plan(cycle, self._describe))
+                    self._experiment.objective.plan(cycle, self._describes(self._images)))
             ahead = range(within, min(length, within + steps - self._step))
             keys = [self._keys(self._plan, cycle * length + k, k) for k in ahead]
             for k, images in zip(ahead, batches(self._images, keys, workers=self._workers),
                                  strict=True):
                 targets = {name: torch.from_numpy(np.ascontiguousarray(values[k]))
                            for name, values in self._plan.targets.items()}
-                yield (self._fabric.to_device(images).float() / 255.0,
-                       self._fabric.to_device(targets))
+                yield network_input(self._fabric, images), self._fabric.to_device(targets)
 
     def _keys(self, plan: Plan, step: int, within: int) -> list[Any]:
         examples = plan.examples[within]
@@ -256,15 +259,14 @@ class _Training:
         raise VprError(f'the loss at step {self._step + 1} is no number any more ({told}): lower '
                        'optimiser.rate, give optimiser.clip=5.0, or run.precision=32-true')
 
-    def _describe(self, examples: Any) -> Any:
-        return describe_examples(self._fabric, self._experiment.network, self._images, examples,
-                                 workers=self._workers, told=self._observer.describes)
+    def _describes(self, examples: PreparedExamples) -> Describe:
+        """Return what describes some of the examples by the network as it is then."""
+        return partial(describe_examples, self._fabric, self._experiment.network, examples,
+                       workers=self._workers, told=self._observer.describes)
 
     def _validate(self, log: RunLog | None) -> bool:
         """Validate, keep the weights if none were better, and tell whether that is so."""
-        recall = self._experiment.validation(lambda examples: describe_examples(
-            self._fabric, self._experiment.network, self._held_out, examples,
-            workers=self._workers, told=self._observer.describes))
+        recall = self._experiment.validation(self._describes(self._held_out))
         # Of equals the later: it has learnt from more.
         better = all(recall.value >= before for before in self._recalls.values())
         self._recalls[self._step], self._queries = recall.value, recall.queries
@@ -284,7 +286,7 @@ class _Training:
         chosen = np.sort(rng.choice(self._experiment.own, count, replace=False))
         keys = [[(int(example), ()) for example in part]
                 for part in np.array_split(chosen, -(-count // 16))]
-        images = (self._fabric.to_device(batch).float() / 255.0
+        images = (network_input(self._fabric, batch)
                   for batch in batches(self._images, keys, workers=self._workers))
         start_clusters(self._experiment.network, images, features=self._experiment.clusters,
                        seed=self._recipe.seed)
@@ -292,7 +294,7 @@ class _Training:
     def _freeze_unused(self) -> None:
         """Freeze what no output depends on: processes wait for each other's gradients."""
         image = next(batches(self._images, [[(0, ())]], workers=0))
-        outputs = self._module(self._fabric.to_device(image).float() / 255.0)
+        outputs = self._module(network_input(self._fabric, image))
         freeze_unused(self._module, outputs.values())
 
     def _save(self) -> None:
