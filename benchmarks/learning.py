@@ -42,11 +42,11 @@ import subprocess
 import sys
 import time
 
+from pages import MarkedPart
 from safetensors.torch import load_file
 from safetensors.torch import save_file
 import torch
 
-BEGINS, ENDS = '<!-- learning begins -->', '<!-- learning ends -->'
 TRUNK = '$DATA/weights/resnet18_imagenet_bnfolded_to_layer3.safetensors'
 
 # Packed file -> the town that it is made of.
@@ -177,8 +177,7 @@ def main() -> None:
     parser.add_argument('--prepare', action='store_true', help='train nothing')
     given = parser.parse_args()
     chosen = _chosen(given.only.split(','))
-    if given.out is not None:
-        _between_marks(given.out, '')  # a page without them is to be known before an hour is gone
+    page = None if given.out is None else MarkedPart(given.out, 'learning')
     given.work.mkdir(parents=True, exist_ok=True)
     folders = {'$DATA': str(given.data), '$WORK': str(given.work)}
     _prepare(chosen, given.data, given.work)
@@ -188,10 +187,10 @@ def main() -> None:
     outcomes = {run: [_outcome(run, seed, folders, again=given.again) for seed in seeds]
                 for run in chosen}
     text = _page(outcomes, seeds)
-    if given.out is None:
+    if page is None:
         print(text)
-        return
-    given.out.write_text(_between_marks(given.out, text), encoding='utf-8')
+    else:
+        page.write(text)
 
 
 def _chosen(labels: Sequence[str]) -> list[Run]:
@@ -308,15 +307,6 @@ def _shown(words: Sequence[str]) -> str:
 
 def _quoted(word: str) -> str:
     return f'"{word}"' if re.search(r'[ ?*&{}\[\]]', word) else word
-
-
-def _between_marks(page: Path, text: str) -> str:
-    """Return the page with the text between its marks."""
-    before, begins, rest = page.read_text(encoding='utf-8').partition(BEGINS)
-    _, ends, after = rest.partition(ENDS)
-    if not (begins and ends):
-        raise SystemExit(f'{page} has no place for it: expected {BEGINS} and {ENDS}')
-    return f'{before}{begins}\n{text}\n{ends}{after}' if text else ''
 
 
 if __name__ == '__main__':
