@@ -1,0 +1,105 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Intervals of confidence on simulated traverses whose truth is known."""
+
+import numpy as np
+import pytest
+from vpr_ros.evaluation.intervals import block_bootstrap_interval
+from vpr_ros.evaluation.intervals import Interval
+
+RIGHT = 0.7  # how many queries of a simulated traverse are right, in the long run
+
+
+def traverse(rng, queries, lasting):
+    """Return hits that last for so many queries on average, until they are drawn anew."""
+    anew = rng.random(queries) < 1.0 / lasting
+    anew[0] = True
+    drawn = rng.random(queries) < RIGHT
+    return drawn[np.maximum.accumulate(np.where(anew, np.arange(queries), 0))]
+
+
+def coverage(block, lasting):
+    rng = np.random.default_rng(5)
+    intervals = [block_bootstrap_interval(traverse(rng, 600, lasting), block, 400, seed)
+                 for seed in range(300)]
+    return np.mean([interval.contains(RIGHT) for interval in intervals])
+
+
+def test_blocks_cover_the_truth_where_queries_depend_on_each_other_and_single_queries_do_not():
+    assert coverage(20, lasting=4) > 0.89
+    assert coverage(1, lasting=4) < 0.70
+
+
+def test_independent_queries_are_covered_with_and_without_blocks():
+    assert 0.92 < coverage(1, lasting=1) < 0.98
+    assert 0.90 < coverage(10, lasting=1) < 0.98
+
+
+def test_blocks_of_one_give_the_interval_of_independent_queries():
+    hits = np.arange(1000) % 10 < 7
+    interval = block_bootstrap_interval(hits, block=1, resamples=20_000)
+    error = 1.96 * np.sqrt(0.7 * 0.3 / 1000)
+    assert interval.low == pytest.approx(0.7 - error, abs=0.002)
+    assert interval.high == pytest.approx(0.7 + error, abs=0.002)
+
+
+@pytest.mark.parametrize(('queries', 'block'), [(20, 7), (21, 7), (20, 10), (9, 1)])
+def test_the_definition(queries, block):
+    values = np.random.default_rng(2).normal(size=queries)
+    starts = np.random.default_rng(3).integers(queries, size=(50, queries // block + 1))
+    means = []
+    for row in starts:
+        drawn = [values[(start + i) % queries] for start in row for i in range(block)]
+        means.append(np.mean(drawn[:queries]))
+    interval = block_bootstrap_interval(values, block, resamples=50, seed=3, confidence=0.8)
+    assert [interval.low, interval.high] == pytest.approx(np.quantile(means, [0.1, 0.9]))
+
+
+def test_pairs_show_a_difference_that_two_intervals_side_by_side_hide():
+    rng = np.random.default_rng(1)
+    better = traverse(rng, 400, 6)
+    worse = better & (rng.random(400) > 0.06)
+    one, other = block_bootstrap_interval(better), block_bootstrap_interval(worse)
+    assert other.high > one.low
+    paired = block_bootstrap_interval(better.astype(int) - worse)
+    assert paired.low > 0.0
+    assert not paired.contains(0.0)
+    assert paired.contains(better.mean() - worse.mean())
+
+
+def test_the_seed_decides():
+    hits = traverse(np.random.default_rng(4), 200, 5)
+    assert block_bootstrap_interval(hits, seed=1) == block_bootstrap_interval(hits, seed=1)
+    assert block_bootstrap_interval(hits, seed=1, resamples=100) != block_bootstrap_interval(
+        hits, seed=2, resamples=100)
+
+
+def test_equal_values_have_no_width():
+    assert block_bootstrap_interval(np.ones(50, bool)) == Interval(1.0, 1.0)
+    assert block_bootstrap_interval(np.zeros(50, int)) == Interval(0.0, 0.0)
+
+
+@pytest.mark.parametrize(('values', 'given', 'words'), [
+    ([], {}, '0 values do not make two blocks of 10'),
+    ([True] * 19, {}, 'shorter block, or more queries'),
+    ([0.0, np.nan] * 20, {}, 'finite'),
+    ([[0.0, 1.0]] * 20, {}, 'shape'),
+    ([0.0] * 20, {'block': 0}, 'at least 1'),
+    ([0.0] * 20, {'resamples': 0}, 'at least 1'),
+    ([0.0] * 20, {'confidence': 1.0}, 'between 0 and 1'),
+])
+def test_what_has_no_interval_is_refused(values, given, words):
+    with pytest.raises(ValueError, match=words):
+        block_bootstrap_interval(values, **given)
