@@ -35,6 +35,7 @@ from vpr_ros.networks.base import SequenceNetwork
 from vpr_ros.networks.registry import create_network
 from vpr_ros.training.classifier import PlaceClassifier
 from vpr_ros.training.clusters import has_clusters
+from vpr_ros.training.discriminants import has_discriminants
 from vpr_ros.training.freezing import freeze
 from vpr_ros.training.freezing import frozen_for
 from vpr_ros.training.freezing import matching
@@ -48,6 +49,7 @@ from vpr_ros.training.optimisation import learning_rate_factor
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
 from vpr_ros.training.recipe import recipe_options
+from vpr_ros.training.settings import IN_BATCH
 from vpr_ros.training.settings import RecipeSettings
 from vpr_ros.training.sources.registry import open_images
 from vpr_ros.training.splits import hold_out
@@ -113,8 +115,16 @@ class Experiment:
     @property
     def clusters(self) -> int:
         """Return how many features VLAD starts from; none where a file gave it clusters."""
-        given = recipe_options(self.recipe.options).get('weights', 'random')
-        return self.recipe.clusters if given == 'random' else 0
+        return self.recipe.clusters if self._untrained else 0
+
+    @property
+    def discriminants(self) -> int:
+        """Return how many images linear maps start from; none where a file gave them."""
+        return self.recipe.discriminants if self._untrained else 0
+
+    @property
+    def _untrained(self) -> bool:
+        return recipe_options(self.recipe.options).get('weights', 'random') == 'random'
 
     @cached_property
     def data(self) -> list[str]:
@@ -147,6 +157,13 @@ def prepare_experiment(recipe: RecipeSettings, *, in_turn: Callable[
     if recipe.clusters and not has_clusters(network):
         raise VprError(f'network {recipe.network!r} has no VLAD that could start from clusters: '
                        'give clusters=0')
+    if recipe.discriminants and not has_discriminants(network):
+        raise VprError(f'network {recipe.network!r} has no linear maps that could start from '
+                       'discriminants: give discriminants=0')
+    if recipe.discriminants and recipe.objective not in IN_BATCH:
+        raise VprError('discriminants are taken from batches of known places, as the objectives '
+                       f'{", ".join(IN_BATCH)} make them, not {recipe.objective!r}: give '
+                       'discriminants=0')
     images, held_out, target = _open(recipe, network)
     rule = _rule(recipe)
     objective = make_objective(recipe, images, rule, target=target)
@@ -180,7 +197,7 @@ def _open(recipe: RecipeSettings,
     length = network.length if isinstance(network, SequenceNetwork) else 1
 
     def opened(spec: str) -> PlaceImages:
-        images = open_images(spec, windows=recipe.places.windows)
+        images = open_images(spec, windows=recipe.places.windows, overlap=recipe.places.overlap)
         if length == 1:
             return images
         stride = recipe.places.sequence_stride

@@ -55,7 +55,8 @@ def leave(fabric: Fabric) -> None:
 
 def network_input(fabric: Fabric, images: Tensor) -> Tensor:
     """Return uint8 images where they are computed with, in [0, 1]."""
-    return fabric.to_device(images).float() / 255.0
+    scaled = fabric.to_device(images).float() / 255.0
+    return scaled.contiguous(memory_format=torch.channels_last) if scaled.ndim == 4 else scaled
 
 
 def gathered(fabric: Fabric, rows: Tensor) -> Tensor:

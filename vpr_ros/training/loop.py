@@ -43,6 +43,7 @@ from vpr_ros.training.checkpoint import save_whole
 from vpr_ros.training.checkpoint import write_checkpoint
 from vpr_ros.training.clusters import start_clusters
 from vpr_ros.training.describing import describe_examples
+from vpr_ros.training.discriminants import start_discriminants
 from vpr_ros.training.experiment import Experiment
 from vpr_ros.training.freezing import freeze_unused
 from vpr_ros.training.freezing import set_training_mode
@@ -163,9 +164,12 @@ class _Training:
         self._queries = 0
         self._plan: Plan | None = None
         set_training_mode(self._module)
-        fabric.to_device(self._module)
+        # Convolutions read the channels of a pixel side by side faster, most of all on a CPU.
+        fabric.to_device(self._module).to(memory_format=torch.channels_last)
         if checkpoint is None and experiment.clusters:
             self._start_clusters()
+        if checkpoint is None and experiment.discriminants:
+            self._start_discriminants()
         self._freeze_unused()
         # Those of the network as it calls them, whatever stands around it in training.
         self._parameters = [(name.removeprefix('network.'), parameter)
@@ -290,6 +294,25 @@ class _Training:
                   for batch in batches(self._images, keys, workers=self._workers))
         start_clusters(self._experiment.network, images, features=self._experiment.clusters,
                        seed=self._recipe.seed)
+
+    def _start_discriminants(self) -> None:
+        """Take discriminants from batches as training will see them."""
+        keys, labels, missing, cycle = [], [], self._experiment.discriminants, 0
+        while missing > 0:
+            plan = self._experiment.objective.plan(cycle, self._describes(self._images))
+            length = self._experiment.objective.steps_per_cycle
+            for k, (examples, names) in enumerate(zip(plan.examples, plan.targets['labels'],
+                                                      strict=True)):
+                if missing <= 0:
+                    break
+                keys.append(step_keys(examples, seed=self._recipe.seed, step=cycle * length + k,
+                                      own=self._experiment.own))
+                labels.append(torch.from_numpy(names))
+                missing -= len(examples)
+            cycle += 1
+        images = (network_input(self._fabric, batch)
+                  for batch in batches(self._images, keys, workers=self._workers))
+        start_discriminants(self._experiment.network, zip(images, labels, strict=True))
 
     def _freeze_unused(self) -> None:
         """Freeze what no output depends on: processes wait for each other's gradients."""

@@ -22,10 +22,12 @@ from vpr_ros.config import setting
 from vpr_ros.config import Settings
 from vpr_ros.training.augmentation.settings import AugmentationSettings
 
-__all__ = ['Objective', 'RecipeSettings']
+__all__ = ['IN_BATCH', 'Objective', 'RecipeSettings']
 
 Objective = Literal['classification', 'triplet', 'multi_similarity', 'contrastive', 'graded',
                     'ranking']
+#: Those whose steps are a few images each of several places.
+IN_BATCH: tuple[Objective, ...] = ('triplet', 'multi_similarity', 'contrastive')
 
 
 class PlaceSettings(Settings):
@@ -33,6 +35,9 @@ class PlaceSettings(Settings):
 
     windows: int = setting(
         1, 'Cut each image of a fixed camera into n x n windows, each a place of its own.', ge=1)
+    overlap: float = setting(
+        0.0, 'Share of its side that each of these windows has in common with its neighbour.',
+        ge=0.0, lt=1.0)
     sequence_stride: int = setting(
         1, 'For networks of sequences: how many images later the next sequence begins.', ge=1)
     sequence_gap: float = setting(
@@ -207,6 +212,9 @@ class RecipeSettings(Settings):
                         'sets.', ge=0)
     clusters: int = setting(0, 'Start VLAD from clusters of so many local features, unless '
                             'options.weights names a trained network; 0 not to.', ge=0)
+    discriminants: int = setting(0, 'Start the linear maps of compact from the discriminants of '
+                                 'so many training images, unless options.weights names a trained '
+                                 'network; 0 not to.', ge=0)
     places: PlaceSettings = PlaceSettings()
     classification: ClassificationSettings = ClassificationSettings()
     triplet: TripletSettings = TripletSettings()
