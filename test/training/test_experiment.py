@@ -208,6 +208,14 @@ def test_sequences_begin_so_far_apart_and_have_no_gap(avenue, settings, stride, 
     assert experiment.prepared(experiment.images)[(0, ())].shape == (3, 3, 32, 32)
 
 
+@pytest.mark.parametrize(('overlap', 'side'), [(0.0, 0.5), (0.5, 2 / 3)])
+def test_windows_overlap_by_so_much(places, overlap, side):
+    experiment = prepared(_PLACES, f'data={places}', 'places.windows=2',
+                          f'places.overlap={overlap}')
+    for images in (experiment.images, experiment.validation.images):
+        assert images.boxes[:, 2:] == pytest.approx(np.full((len(images), 2), side))
+
+
 # Which images are trained on
 
 

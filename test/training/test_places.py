@@ -158,6 +158,22 @@ def test_one_example_without_a_place_or_position():
     assert not images.posed
 
 
+def test_what_one_image_alone_shows_twice_is_single():
+    images = PlaceImages.of(
+        Numbered(9), frames=[0, 0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6],
+        places=[0, 0, 1, 1, 2, 3, 3, -1, -1, 5, 5, 5])
+    # A place of two images, one seen once, two windows of an image, images of no known place.
+    boxes = images.boxes.copy()
+    boxes[6, 2] = 0.5
+    images = replace(images, boxes=boxes)
+    assert np.flatnonzero(images.single).tolist() == [0, 1, 9, 10, 11]
+    assert images.select([1, 0]).single.all()
+    assert not images.select([0, 2]).single.any()
+    runs = PlaceImages.of(Numbered(9), frames=[[0, 1], [0, 2], [3, 4], [3, 4]],
+                          places=[0, 0, 1, 1])
+    assert runs.single.tolist() == [False, False, True, True]
+
+
 @pytest.mark.parametrize(('columns', 'message'), [
     ({'frames': np.array([[0, 3]])}, 'asked for 0 to 3'),
     ({'frames': np.array([[-1]])}, 'asked for -1'),

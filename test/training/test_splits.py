@@ -177,6 +177,26 @@ def test_unknown_images_and_other_kinds_beside_them():
     assert (joined.places[held] < 0).sum() == pytest.approx(80, abs=2)
 
 
+def singles(count):
+    numbers = np.repeat(np.arange(count), 2)
+    return PlaceImages.of(Blank(count), frames=numbers, traverses=numbers, places=numbers)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_single_images_are_trained_on(seed):
+    """They would find themselves; and the share is one of the others."""
+    joined = PlaceImages.joined([singles(30), cameras([4] * 10), loops()])
+    training, held = hold_out(joined, 0.2, seed=seed, rule=PlaceRule())
+    check(joined, training, held, PlaceRule())
+    assert set(range(60)) <= set(training.tolist())
+    assert (joined.places[held] >= 0).sum() == 8
+    with pytest.raises(VprError, match=r'\(singles\).*other images for validation'):
+        hold_out(singles(9), 0.2, seed=seed, rule=PlaceRule())
+    training, held = hold_out(PlaceImages.joined([singles(9), loops()]), 0.2, seed=seed,
+                              rule=PlaceRule())
+    assert held.min() >= 18 and set(range(18)) <= set(training.tolist())
+
+
 def test_a_region_too_small_is_trained_on():
     small = loops(radius=5.0)
     images = PlaceImages.joined([small, loops()])

@@ -84,3 +84,10 @@ def test_places_seen_once_cannot_be_validated():
     images = PlaceImages.of(Numbered(3), places=np.arange(3))
     with pytest.raises(VprError, match='seen twice'):
         Validation(images, PlaceRule(), times=8)
+
+
+def test_single_images_tell_nothing():
+    images = PlaceImages.of(Numbered(5), frames=[0, 1, 2, 3, 4, 4], places=[0, 0, 1, 1, 2, 2])
+    with pytest.raises(VprError, match=r'1 images stand for .*leave them out of validation'):
+        Validation(images, PlaceRule(), times=8)
+    Validation(images.select(np.arange(4)), PlaceRule(), times=8)

@@ -153,6 +153,17 @@ class PlaceImages:
         """Return whether every example has the number of its place."""
         return bool(len(self)) and bool((self.places >= 0).all())
 
+    @property
+    def single(self) -> Array:
+        """Return (N,) bool: which examples show a place twice, but in one image alone."""
+        found = np.zeros(len(self), bool)
+        for rows in _groups(self.places):
+            first, others = rows[0], rows[1:]
+            found[rows] = self.places[first] >= 0 and len(others) and (
+                (self.frames[others] == self.frames[first]).all()
+                and (self.boxes[others] == self.boxes[first]).all())
+        return found
+
     def read(self, example: int) -> list[Array]:
         """Return the S images of an example, cut out, each (H, W, 3) uint8 RGB."""
         return [_cut(self.source.read(int(image)), self.boxes[example])

@@ -40,9 +40,10 @@ def hold_out(images: PlaceImages, share: float, *, seed: int,
     of a fixed camera) stay together: the camera is held out. Posed examples are held out by a
     stretch at one end of each region, along its longest axis, chosen by ``seed`` (of aligned
     traverses the last frames); those nearer to it than ``rule.negative`` are in neither part. No
-    image is read for both. Examples of which nothing is known are trained on.
+    image is read for both. Examples of which nothing is known are trained on, as are places that
+    one image alone shows, for an image finds itself.
 
-    :param share: of the examples, in (0, 1); met as closely as whole places allow.
+    :param share: of the other examples, in (0, 1); met as closely as whole places allow.
     :returns: (n,) and (m,) int64, increasing: what is trained on and what is held out.
     :raises VprError: when either would be empty, or of labelled places have fewer than two.
     """
@@ -51,7 +52,7 @@ def hold_out(images: PlaceImages, share: float, *, seed: int,
     rng = np.random.default_rng(seed)
     held = np.zeros(len(images), bool)
     unused = np.zeros(len(images), bool)
-    labelled = np.flatnonzero(images.places >= 0)
+    labelled = np.flatnonzero((images.places >= 0) & ~images.single)
     posed = np.flatnonzero((images.places < 0) & np.isfinite(images.positions).all(axis=1))
     if len(labelled):
         held[labelled] = _places(images.select(labelled), share, rng)
@@ -136,6 +137,10 @@ def _both(training: Array, held: Array, images: PlaceImages,
         return training, held
     if not len(images):
         raise VprError('there are no images to hold some out of')
+    if images.single.any() and not ((images.places >= 0) & ~images.single).any() \
+            and not np.isfinite(images.positions).all(axis=1).any():
+        raise VprError('each of these images is a place of its own (singles), which it would '
+                       'always find: none can be held out; give other images for validation')
     if not (images.places >= 0).any() and not np.isfinite(images.positions).all(axis=1).any():
         raise VprError('neither places nor positions are known of these images, so nothing can be '
                        'held out; give other images for validation')

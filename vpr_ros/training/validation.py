@@ -47,6 +47,10 @@ class Validation:
     """
 
     def __init__(self, images: PlaceImages, rule: PlaceRule, *, times: int) -> None:
+        if images.single.any():
+            raise VprError(f'{images.single.sum() // 2} images stand for places of their own '
+                           '(singles) and would always find themselves, which tells nothing: '
+                           'leave them out of validation and of places.held_out_regions')
         self.images = images
         self._rounds = _labelled(images, times) if images.labelled else _posed(images, rule)
         if not self._rounds:

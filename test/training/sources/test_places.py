@@ -29,6 +29,16 @@ from vpr_ros.training.sources.places import places_recognised
 from vpr_ros.training.sources.places import windowed
 
 
+class Blank:
+    """Images that nobody reads."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+
 def test_every_folder_is_a_place(tmp_path, write):
     written = {f'{camera}/{n}.png': write(tmp_path / camera / f'{n}.png')
                for camera, count in (('cam10', 2), ('cam2', 3)) for n in range(count)}
@@ -140,6 +150,38 @@ def test_windows_of_a_camera_are_places(tmp_path, write):
         assert len(same) == 2
         assert (images.boxes[same] == images.boxes[i]).all()
         assert rule.negatives(images, i, np.arange(24)).sum() == 21
+
+
+@pytest.mark.parametrize(('count', 'overlap', 'lefts'), [
+    (3, 0.5, [0.0, 0.25, 0.5]), (2, 0.5, [0.0, 1 / 3]), (4, 0.25, [0.0, 3 / 13, 6 / 13, 9 / 13]),
+    (1, 0.9, [0.0]), (3, 0.0, [0 / 3, 1 / 3, 2 / 3])])
+def test_windows_share_a_part_with_their_neighbours(count, overlap, lefts):
+    images = windowed(PlaceImages.of(Blank(2), places=[0, 1], regions=[0, 1]), count,
+                      overlap=overlap)
+    sides = images.boxes[:, 2:]
+    assert sides == pytest.approx(np.full_like(sides, 1.0 - lefts[-1]))
+    wanted = [(x, y) for y in lefts for x in lefts]  # line by line, as without overlap
+    for place in (0, 1):
+        mine = images.boxes[images.frames[:, 0] == place]
+        assert mine[:, :2] == pytest.approx(np.array(wanted))
+    assert len(np.unique(images.places)) == 2 * count * count
+
+
+@pytest.mark.parametrize('count', range(1, 12))
+def test_windows_reach_every_border_and_none_goes_beyond(count):
+    camera = PlaceImages.of(Blank(1), places=0)
+    for overlap in (0.0, *np.random.default_rng(0).uniform(0.0, 0.99, 40)):
+        boxes = windowed(camera, count, overlap=overlap).boxes
+        ends = boxes[:, :2] + boxes[:, 2:]
+        assert boxes[:, :2].min() == 0.0
+        assert 1.0 - 1e-12 < ends.max() <= 1.0  # exactly
+        if count > 1:
+            x, y = boxes[0, 2] - boxes[1, 0], boxes[0, 3] - boxes[count, 1]
+            assert (x, y) == pytest.approx((overlap * boxes[0, 2], overlap * boxes[0, 3]))
+    side_by_side = windowed(camera, count).boxes
+    y, x = np.divmod(np.arange(count * count), count)
+    assert np.array_equal(side_by_side[:, :2], np.stack([x, y], axis=1) / count)  # to the bit
+    assert (side_by_side[:, 2:] == 1.0 / count).all()
 
 
 def test_sequences_of_windows_stay_in_their_window(tmp_path, write):

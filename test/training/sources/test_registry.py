@@ -140,10 +140,58 @@ def test_several_sources(cameras, drives, tmp_path, write, caplog):
         open_images(f'{drives},aligned:{cameras}')
 
 
+def test_windows_that_overlap(cameras, drives, tmp_path, write):
+    def lefts(text, **settings):
+        return sorted(set(open_images(text, **settings).boxes[:, 0].tolist()))
+
+    assert lefts(str(cameras), windows=3, overlap=0.5) == [0.0, 0.25, 0.5]
+    assert lefts(f'{cameras}?windows=3&overlap=0.5') == [0.0, 0.25, 0.5]
+    # What is said of one source holds for it alone.
+    assert lefts(f'{cameras}?overlap=0.5', windows=3) == [0.0, 0.25, 0.5]
+    assert lefts(f'{cameras}?overlap=0', windows=2, overlap=0.5) == [0.0, 0.5]
+    assert lefts(f'{cameras}?windows=1', windows=2, overlap=0.5) == [0.0]
+    assert lefts(str(drives), windows=3, overlap=0.5) == [0.0]  # drives stay whole
+
+
+def test_single_images(tmp_path, write):
+    for name, count in (('one', 5), ('two', 4)):
+        for n in range(count):
+            write(tmp_path / 'flickr' / name / f'{n}.png')
+    images = open_images(f'singles:{tmp_path / "flickr"}')
+    assert [images.label(i) for i in range(0, 18, 2)] == [
+        *(f'one/{n}.png' for n in range(5)), *(f'two/{n}.png' for n in range(4))]
+    # Each stands twice, and is a place of its own.
+    assert images.frames[::2].tolist() == images.frames[1::2].tolist()
+    assert images.places.tolist() == np.repeat(np.arange(9), 2).tolist()
+    assert images.labelled and images.single.all()
+    assert images.region_names == ('flickr',) and set(images.regions.tolist()) == {0}
+    every = open_images(f'singles:{tmp_path / "flickr"}?every=2')
+    assert [every.label(i) for i in range(0, 10, 2)] == [
+        'one/0.png', 'one/2.png', 'one/4.png', 'two/0.png', 'two/2.png']  # of each folder
+    assert open_images(f'singles:{tmp_path / "flickr"}?only=two&every=9').frames.tolist() == [
+        [0], [0]]
+    assert not open_images(str(tmp_path / 'flickr')).single.any()  # never by a look
+    # They are no camera to be cut, not even a single one; and no drive.
+    assert len(open_images(f'singles:{tmp_path / "flickr"}?every=9&only=one', windows=3)) == 2
+    with pytest.raises(VprError, match='only images of fixed cameras'):
+        open_images(f'singles:{tmp_path / "flickr"}?windows=3')
+    with pytest.raises(VprError, match='no traverse has 3 images'):
+        images.sequences(3, stride=3)
+    with pytest.raises(VprError, match='every is 1 or more .*got 0'):
+        open_images(f'singles:{tmp_path / "flickr"}?every=0')
+    write_shard(images, tmp_path / 'flickr.tar')
+    packed = open_images(str(tmp_path / 'flickr.tar'))
+    assert packed.single.all() and packed.frames.tolist() == images.frames.tolist()
+
+
 @pytest.mark.parametrize(('options', 'message'), [
     ('leave_ut=south', r"unknown option of places 'leave_ut'; did you mean 'leave_out'"),
     ('seed=3', "unknown option of places 'seed'"),
     ('windows=two', "windows is a number, got 'two'"), ('windows=0', 'windows is 1 or more'),
+    ('overlap=1&windows=2', 'from 0 to below 1, got 2 and 1'),
+    ('overlap=-0.1&windows=2', 'got 2 and -0.1'), ('overlap=nan&windows=2', 'got 2 and nan'),
+    ('overlap=0.5', 'of which there are none: give windows=3'),
+    ('every=2', 'unknown option of places'),
     ('windows', 'as windows=value'), ('windows=2&windows=3', 'each option once'),
     ('leave_out=est', "unknown place of .*'est'")])
 def test_options_that_are_wrong(cameras, options, message):

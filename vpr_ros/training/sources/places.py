@@ -24,6 +24,7 @@ window) come free.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 import logging
 from pathlib import Path
@@ -148,30 +149,38 @@ def open_pairs(folder: Path, *, only: Sequence[str] = (),
 
 def is_fixed(images: PlaceImages) -> bool:
     """Tell whether every region is one camera that always shows one place, in whole images."""
-    if not images.labelled or not (images.boxes == (0.0, 0.0, 1.0, 1.0)).all():
+    if not images.labelled or not (images.boxes == (0.0, 0.0, 1.0, 1.0)).all() \
+            or images.single.any():
         return False
     pairs = np.unique(np.stack([images.regions, images.places], axis=1), axis=0)
     return len(pairs) == len(np.unique(pairs[:, 0]))
 
 
-def windowed(images: PlaceImages, count: int) -> PlaceImages:
+def windowed(images: PlaceImages, count: int, *, overlap: float = 0.0) -> PlaceImages:
     """
     Cut the images of fixed cameras into ``count`` x ``count`` windows, each a place of its own.
 
+    Windows are spread evenly from border to border.
+
+    :param overlap: how much of its width a window shares with the next one, and of its height
+        with the one below, in [0, 1): ``count=3, overlap=0.5`` are windows of half the width that
+        begin at 0, 0.25 and 0.5 of it. They are different places all the same: what neighbours
+        share must be told apart by where it is in the image.
     :raises VprError: unless every region is one camera with one place.
     """
     if not is_fixed(images):
         raise VprError('only images of fixed cameras can be cut into windows, where each camera '
                        'is one place (a folder of places); leave windows out')
     n = count * count
-    edges = np.arange(count) / count
-    corners = np.stack(np.meshgrid(edges, edges), axis=-1).reshape(n, 2)
-    boxes = np.concatenate([corners, np.full((n, 2), 1.0 / count)], axis=1)
+    steps = count - (count - 1) * overlap  # sides of a window that the image is long
+    edges = np.arange(count) * (1.0 - overlap) / steps
+    # Not even a rounding error beyond the border.
+    sides = np.where(edges + 1.0 / steps > 1.0, 1.0 - edges, 1.0 / steps)
+    boxes = np.concatenate([np.stack(np.meshgrid(of, of), axis=-1).reshape(n, 2)
+                            for of in (edges, sides)], axis=1)
     rows = np.repeat(np.arange(len(images)), n)
     window = np.tile(np.arange(n), len(images))
-    return PlaceImages.of(
-        images.source, frames=images.frames[rows], regions=images.regions[rows],
+    return replace(
+        images.select(rows), boxes=boxes[window],
         # The images of one window follow each other, those of two do not.
-        traverses=images.traverses[rows] * n + window, places=images.places[rows] * n + window,
-        positions=images.positions[rows], headings=images.headings[rows], boxes=boxes[window],
-        unit=images.unit, region_names=images.region_names)
+        traverses=images.traverses[rows] * n + window, places=images.places[rows] * n + window)

@@ -51,6 +51,7 @@ from vpr_ros.training.sources.places import places_recognised
 from vpr_ros.training.sources.places import windowed
 from vpr_ros.training.sources.traverses import aligned_traverses
 from vpr_ros.training.sources.traverses import posed_traverses
+from vpr_ros.training.sources.traverses import single_images
 from vpr_ros.training.sources.traverses import unknown_images
 
 __all__ = ['kind_names', 'open_images']
@@ -120,6 +121,8 @@ KINDS: tuple[Kind, ...] = (
     Kind('places', places_recognised, open_places, (('least_contrast', float),)),
     Kind('images', lambda path: path.is_dir() and bool(list_images(path)),
          lambda path, **n: unknown_images(open_dataset(path), **n)),
+    Kind('singles', lambda path: False, lambda path, **n: single_images(open_dataset(path), **n),
+         (('every', int),)),
 )
 _TOWN = Kind(Town.name, lambda path: False, lambda path, **n: _open_town(**n), (('seed', int),))
 
@@ -129,7 +132,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 _COMMON: tuple[tuple[str, Callable[[str], Any]], ...] = (
-    ('only', _names), ('leave_out', _names), ('windows', int))
+    ('only', _names), ('leave_out', _names), ('windows', int), ('overlap', float))
 
 
 def kind_names() -> list[str]:
@@ -137,7 +140,7 @@ def kind_names() -> list[str]:
     return [kind.name for kind in KINDS]
 
 
-def open_images(spec: str, *, windows: int = 1) -> PlaceImages:
+def open_images(spec: str, *, windows: int = 1, overlap: float = 0.0) -> PlaceImages:
     """
     Open training images.
 
@@ -152,6 +155,8 @@ def open_images(spec: str, *, windows: int = 1) -> PlaceImages:
     * ``KIND:FOLDER``: the same without a look. A folder of traverses without poses looks like a
       folder of places (fixed cameras are the common case): say ``aligned:FOLDER`` where frames of
       one number show one place.
+    * ``singles:FOLDER``: images (as of ``images``) that each show a place of their own, once: two
+      changes of an image by augmentation are what is to be recognised.
     * ``town``: all drives of the generated town. Each image is made when it is read, which takes
       about 0.15 s: pack it first. A folder of that name is ``./town``.
 
@@ -160,23 +165,25 @@ def open_images(spec: str, *, windows: int = 1) -> PlaceImages:
 
     * ``only`` and ``leave_out``: names of subfolders, traverses, cities or drives, joined by ``+``
       (leave out one of two folders that show one place);
-    * ``windows``: in place of the argument, for this source;
+    * ``windows``, ``overlap``: in place of the arguments, for this source;
     * ``least_contrast`` (of ``places``): leave out images that show hardly anything;
+    * ``every`` (of ``singles``): take every so many-th image;
     * ``seed`` (of ``town``): another town.
 
     :param windows: cut the images of fixed cameras into n x n windows, each a place of its own;
         other images stay whole.
+    :param overlap: the share of its side that each window has in common with its neighbour.
     :raises VprError: for what is missing or cannot be told apart, with what to do.
     """
     if not spec.strip():
         raise VprError('no images named: expected a packed file, a folder or town')
-    tables = [_open(part.strip(), windows) for part in spec.split(',')]
+    tables = [_open(part.strip(), windows, overlap) for part in spec.split(',')]
     if windows > 1 and all((table.boxes == (0.0, 0.0, 1.0, 1.0)).all() for table in tables):
         _log.warning('windows=%d changes nothing: there is no fixed camera in %s', windows, spec)
     return PlaceImages.joined(tables)
 
 
-def _open(text: str, windows: int) -> PlaceImages:
+def _open(text: str, windows: int, overlap: float) -> PlaceImages:
     where, _, query = text.partition('?')
     if not where:
         raise VprError('expected packed files, folders or town, separated by commas, but one of '
@@ -185,14 +192,20 @@ def _open(text: str, windows: int) -> PlaceImages:
                        'is nothing beside a comma')
     kind, path = _kind(where)
     options = _options(text, query, kind)
-    wanted = options.pop('windows', None)
+    # What is asked for by name and cannot be done is refused; a setting is for what it fits.
+    asked = options.keys() & {'windows', 'overlap'}
+    windows, overlap = options.pop('windows', windows), options.pop('overlap', overlap)
+    if windows < 1 or not 0.0 <= overlap < 1.0:
+        raise VprError(f'{text!r}: windows is 1 or more and overlap a share from 0 to below 1, '
+                       f'got {windows} and {overlap:g}')
+    if 'overlap' in asked and overlap and windows == 1:
+        raise VprError(f'{text!r}: overlap is that of windows, of which there are none: give '
+                       'windows=3 as well, or leave overlap out')
     table = kind.open(path, **options)
     _log.info('%s (%s): %d images', where, kind.name, len(table))
-    if wanted is None:
-        return windowed(table, windows) if windows > 1 and is_fixed(table) else table
-    if wanted < 1:
-        raise VprError(f'{text!r}: windows is 1 or more, got {wanted}')
-    return windowed(table, wanted) if wanted > 1 else table
+    if windows == 1 or not asked and not is_fixed(table):
+        return table
+    return windowed(table, windows, overlap=overlap)
 
 
 def _kind(where: str) -> tuple[Kind, Path]:

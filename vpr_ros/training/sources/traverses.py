@@ -29,7 +29,7 @@ from vpr_ros.training.places import JoinedImages
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.sources.names import chosen_names
 
-__all__ = ['aligned_traverses', 'posed_traverses', 'unknown_images']
+__all__ = ['aligned_traverses', 'posed_traverses', 'single_images', 'unknown_images']
 
 Array = NDArray[Any]
 _log = logging.getLogger(__name__)
@@ -102,6 +102,31 @@ def unknown_images(dataset: Dataset, *, only: Sequence[str] = (),
     traverses = _traverses(dataset, only, leave_out)
     numbers = np.repeat(np.arange(len(traverses)), [len(t.images) for t in traverses])
     return PlaceImages.of(_source(traverses), traverses=numbers, region_names=[dataset.name])
+
+
+def single_images(dataset: Dataset, *, only: Sequence[str] = (), leave_out: Sequence[str] = (),
+                  every: int = 1) -> PlaceImages:
+    """
+    Make a table of images that each show a place of its own, which stands twice: as that image.
+
+    What a network is to know again is then the image under two different changes, so without
+    augmentation there is nothing to learn. Nor can such places tell how well a network learns,
+    for an image finds itself: they are never held out.
+
+    :param every: take every so many-th image of each folder: neighbours of a video show one place,
+        and would be taught to be two.
+    """
+    if every < 1:
+        raise VprError(f'every is 1 or more (take every so many-th image), got {every}')
+    traverses = _traverses(dataset, only, leave_out)
+    source = _source(traverses)
+    frames = np.concatenate([np.arange(start, start + len(traverse.images), every)
+                             for start, traverse in zip(source.starts[:-1], traverses,
+                                                        strict=True)])
+    numbers = np.repeat(np.arange(len(frames)), 2)
+    # Each is its own traverse: no sequence runs from one of them to the next.
+    return PlaceImages.of(source, frames=frames[numbers], traverses=numbers, places=numbers,
+                          region_names=[dataset.name])
 
 
 def _traverses(dataset: Dataset, only: Sequence[str], leave_out: Sequence[str]) -> list[Traverse]:
