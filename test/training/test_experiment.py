@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 import torch
 from torch import nn
 from torch.nn import functional as F
+from vpr_ros.errors import VprError
 from vpr_ros.extraction.preparation import prepare
 from vpr_ros.networks import registry
 from vpr_ros.networks.base import NetworkOutput
@@ -260,6 +261,26 @@ def test_a_share_is_held_out_as_whole_places(places):
     others = prepared(_PLACES, f'data={places}', 'places.held_out=0.4', 'seed=3').validation.images
     assert {others.label(i) for i in range(len(others))} != {
         held.label(i) for i in range(len(held))}
+
+
+def test_shares_of_cameras_and_a_street(places, street, halves):
+    """Held out are cameras alone; each kind is drawn in its own way, and single images too."""
+    settings = (f'data={places},{street},singles:{halves / "held"}?every=2',
+                'places.held_out_regions=camera_1+camera_2', 'multi_similarity.places=6',
+                'places.shares=3+1+2', 'places.positive=5.0')
+    experiment = prepared(_PLACES, *settings)
+    images = experiment.images
+    plan = experiment.objective.plan(0, random_descriptions)
+    assert (images.parts[plan.examples] == [0] * 6 + [1] * 2 + [2] * 4).all()
+    assert np.isfinite(images.positions[plan.examples[:, 6:8]]).all()
+    pairs = images.frames[plan.examples[:, 8:]].reshape(-1, 2, 2)
+    assert (pairs[:, :, 0] == pairs[:, :, 1]).all()
+    cameras = ''.join(f'+camera_{number}' for number in range(10))
+    with pytest.raises(VprError, match=f'3 places of each step from {places}, but nothing of it'):
+        prepared(_PLACES, *settings, f'places.held_out_regions={cameras}')
+    with pytest.raises(VprError, match=r'8 images .*\(singles\).*held_out_regions'):
+        prepared(_PLACES, *settings, 'places.held_out_regions=camera_1+camera_2+held',
+                 'places.shares=')
 
 
 @pytest.mark.parametrize('weight', [1.0, 3.0])

@@ -26,6 +26,7 @@ from vpr_ros.errors import VprError
 from vpr_ros.training.places import JoinedImages
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
+from vpr_ros.training.sources.places import windowed
 
 
 class Numbered:
@@ -180,6 +181,7 @@ def test_what_one_image_alone_shows_twice_is_single():
     ({'unit': 'feet'}, "got 'feet'"),
     ({'regions': [0, -1, 0]}, 'numbers from 0'),
     ({'traverses': -1}, 'numbers from 0'),
+    ({'parts': -1}, 'numbers from 0'),
     ({'places': 2 ** 31}, 'to 2147483647'),
     ({'regions': [0, 1, 2], 'region_names': ('a', 'b')}, 'number 2'),
     ({'boxes': (0.5, 0.0, 0.6, 1.0)}, 'lie inside'),
@@ -221,7 +223,8 @@ def test_select_by_number_and_by_mask():
     mask[[2, 7]] = True
     for chosen in (images.select([2, 7]), images.select(mask)):
         assert chosen.frames.tolist() == [[2], [7]]
-        for column in ('regions', 'traverses', 'places', 'positions', 'headings', 'boxes'):
+        for column in ('regions', 'traverses', 'places', 'positions', 'headings', 'boxes',
+                       'parts'):
             np.testing.assert_array_equal(getattr(chosen, column), getattr(images, column)[[2, 7]])
         assert chosen.label(1) == '7.png'
     assert len(images.select([])) == 0
@@ -293,6 +296,19 @@ def test_joined_tables_keep_apart_what_was_apart():
     assert PlaceImages.joined(tables[:1]) is tables[0]
 
 
+def test_parts_are_the_tables_that_were_joined():
+    tables = [PlaceImages.of(Numbered(count)) for count in (2, 3, 1)]
+    assert not tables[0].parts.any()
+    joined = PlaceImages.joined(tables)
+    assert joined.parts.tolist() == [0, 0, 1, 1, 1, 2]
+    assert joined.select([5, 0, 4]).parts.tolist() == [2, 0, 1]
+    assert PlaceImages.joined([tables[2], joined]).parts.tolist() == [0, 1, 1, 2, 2, 2, 3]
+    drives = replace(joined, traverses=joined.parts)
+    assert drives.sequences(2).parts.tolist() == [0, 1, 1]
+    cut = windowed(replace(joined, places=joined.regions), 2)
+    assert cut.parts.tolist() == np.repeat(joined.parts, 4).tolist()
+
+
 def test_names_of_regions_follow_their_numbers():
     named = PlaceImages.of(Numbered(2), regions=[0, 2], region_names=('a', 'b', 'c'))
     unnamed = PlaceImages.of(Numbered(2), regions=[0, 1])
@@ -333,7 +349,8 @@ def test_a_digest_changes_with_any_value_and_any_name():
     assert table.digest() == some_table(np.random.default_rng(0)).digest()
     others = [replace(table, source=Named(40)), replace(table, unit='frames'),
               replace(table, region_names=('a', 'b')), table.select(np.arange(39))]
-    for name in ('frames', 'regions', 'traverses', 'places', 'positions', 'headings', 'boxes'):
+    for name in ('frames', 'regions', 'traverses', 'places', 'positions', 'headings', 'boxes',
+                 'parts'):
         values = getattr(table, name).copy()
         values[7] = 0.5 if values.dtype == np.float64 else 3
         others.append(replace(table, **{name: values}))

@@ -59,6 +59,7 @@ class PlaceImages:
     :param places: (N,) int64: one number, one place; -1 where positions tell.
     :param positions: (N, 2) float64, in ``unit``; NaN where unknown.
     :param headings: (N,) float64 radians, anticlockwise from the first axis; NaN where unknown.
+    :param parts: (N,) int64 from 0: which of the tables that were joined; 0 for one alone.
     :param boxes: (N, 4) float64, the part of the image that is the example: left, top, width and
         height as fractions of the image.
     :param unit: of positions: metres, or frames where traverses are aligned frame by frame.
@@ -73,6 +74,7 @@ class PlaceImages:
     positions: Array
     headings: Array
     boxes: Array
+    parts: Array
     unit: str = 'm'
     region_names: tuple[str, ...] = ()
 
@@ -82,7 +84,8 @@ class PlaceImages:
             'frames': ((n, self.frames.shape[-1] if self.frames.ndim == 2 else 1), np.int64),
             'regions': ((n,), np.int64), 'traverses': ((n,), np.int64),
             'places': ((n,), np.int64), 'positions': ((n, 2), np.float64),
-            'headings': ((n,), np.float64), 'boxes': ((n, 4), np.float64)}
+            'headings': ((n,), np.float64), 'boxes': ((n, 4), np.float64),
+            'parts': ((n,), np.int64)}
         for name, (shape, kind) in shapes.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != kind:
@@ -99,10 +102,11 @@ class PlaceImages:
         if self.region_names and self.regions.max(initial=-1) >= len(self.region_names):
             raise ValueError(f'there are names of {len(self.region_names)} regions, but one has '
                              f'the number {self.regions.max()}')
-        if n and (min(self.regions.min(), self.traverses.min()) < 0 or max(
-                self.regions.max(), self.traverses.max(), self.places.max()) >= _NUMBERS):
-            raise ValueError(f'regions and traverses have numbers from 0 to {_NUMBERS - 1}, as '
-                             'have places that are known')
+        if n and (min(self.regions.min(), self.traverses.min(), self.parts.min()) < 0 or max(
+                self.regions.max(), self.traverses.max(), self.parts.max(),
+                self.places.max()) >= _NUMBERS):
+            raise ValueError('regions, traverses and parts have numbers from 0 to '
+                             f'{_NUMBERS - 1}, as have places that are known')
         corners = self.boxes[:, :2]
         if not ((corners >= 0.0) & (self.boxes[:, 2:] > 0.0)
                 & (corners + self.boxes[:, 2:] <= 1.0 + 1e-9)).all():
@@ -112,8 +116,9 @@ class PlaceImages:
     @classmethod
     def of(cls, source: ImageSource, *, regions: ArrayLike = 0, traverses: ArrayLike = 0,
            places: ArrayLike = -1, positions: ArrayLike = np.nan, headings: ArrayLike = np.nan,
-           boxes: ArrayLike = (0.0, 0.0, 1.0, 1.0), frames: ArrayLike | None = None,
-           unit: str = 'm', region_names: Sequence[str] = ()) -> PlaceImages:
+           boxes: ArrayLike = (0.0, 0.0, 1.0, 1.0), parts: ArrayLike = 0,
+           frames: ArrayLike | None = None, unit: str = 'm',
+           region_names: Sequence[str] = ()) -> PlaceImages:
         """
         Make the table; what is one value holds for all examples.
 
@@ -132,7 +137,7 @@ class PlaceImages:
             traverses=full(traverses, (n,), np.int64), places=full(places, (n,), np.int64),
             positions=full(positions, (n, 2), np.float64),
             headings=full(headings, (n,), np.float64), boxes=full(boxes, (n, 4), np.float64),
-            unit=unit, region_names=tuple(region_names))
+            parts=full(parts, (n,), np.int64), unit=unit, region_names=tuple(region_names))
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -225,6 +230,8 @@ class PlaceImages:
         """
         Return the examples of several tables; none of two tables show one place.
 
+        The first is part 0, and so on; a table that was joined before keeps its parts apart.
+
         :raises VprError: unless all have one length and, where there are positions, one unit.
         """
         if not tables:
@@ -242,9 +249,9 @@ class PlaceImages:
                            f'example, got {" and ".join(map(str, lengths))}; make sequences of '
                            'one length of all')
         source = JoinedImages([table.source for table in tables])
-        first = {'regions': 0, 'traverses': 0, 'places': 0}
+        first = {'regions': 0, 'traverses': 0, 'places': 0, 'parts': 0}
         names: list[str] = []
-        parts: list[dict[str, Array]] = []
+        joined: list[dict[str, Array]] = []
         for table, image in zip(tables, source.starts[:-1], strict=True):
             columns = {f.name: getattr(table, f.name) for f in fields(table)
                        if f.name not in _WHOLE}
@@ -254,11 +261,12 @@ class PlaceImages:
             for name, number in first.items():
                 columns[name], count = _renumbered(columns[name], number)
                 first[name] += count
-            parts.append(columns)
+            joined.append(columns)
         return PlaceImages(
             source=source, unit=min(units, default='m'),
             region_names=tuple(names) if any(names) else (),
-            **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+            **{name: np.concatenate([columns[name] for columns in joined])
+               for name in joined[0]})
 
 
 class JoinedImages:

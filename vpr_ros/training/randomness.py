@@ -31,12 +31,16 @@ def generator(*numbers: int) -> np.random.Generator:
     return np.random.default_rng(numbers)
 
 
-def shuffled_stream(items: Array, start: int, count: int, seed: int) -> Array:
-    """Return ``count`` items from ``start`` on of an endless row of shuffled epochs."""
+def shuffled_stream(items: Array, start: int, count: int, seed: int, *stream: int) -> Array:
+    """
+    Return ``count`` items from ``start`` on of an endless row of shuffled epochs.
+
+    :param stream: numbers from 1 on that tell several rows of one seed apart.
+    """
     found: list[Array] = []
     while count > 0:
         epoch, within = divmod(start, len(items))
-        order = items[generator(seed, 1, epoch).permutation(len(items))]
+        order = items[generator(seed, 1, epoch, *stream).permutation(len(items))]
         found.append(order[within:within + count])
         start, count = start + len(found[-1]), count - len(found[-1])
     return np.concatenate([np.zeros(0, np.int64), *found])

@@ -53,6 +53,9 @@ class PlaceSettings(Settings):
     across: bool = setting(
         True, 'Match positions of different traverses only: a drive beside itself teaches '
         'nothing about change.')
+    shares: str = setting(
+        '', 'Of the places per step, how many are of each source of data, in their order, joined '
+        'by "+"; empty for any of all, of which a large source has the most.')
     held_out: float = setting(
         0.2, 'Share of the places that only tell how well the network learns, where no other '
         'data is given in validation.', gt=0.0, lt=1.0)

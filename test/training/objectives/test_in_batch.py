@@ -15,9 +15,12 @@
 
 import numpy as np
 import pytest
+from vpr_ros.errors import VprError
 from vpr_ros.training.objectives.in_batch import InBatch
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
+
+_RULE = PlaceRule(positive=10.0, negative=25.0)
 
 
 class Blank:
@@ -51,3 +54,93 @@ def test_no_place_is_twice_in_a_batch_in_any_epoch(places, per_batch):
         assert len(np.unique(numbers[batch])) == per_batch
     # Over epochs none is forgotten.
     assert seen.min() >= epochs // 2
+
+
+def labelled(counts):
+    numbers = np.repeat(np.arange(len(counts)), counts)
+    return PlaceImages.of(Blank(len(numbers)), places=numbers)
+
+
+def street(metres=900.0):
+    """Return three drives along one street, a few metres beside each other."""
+    x = np.tile(np.arange(0.0, metres, 10.0), 3)
+    drives = np.repeat(np.arange(3), len(x) // 3)
+    return PlaceImages.of(Blank(len(x)), traverses=drives,
+                          positions=np.stack([x, 2.0 * drives], axis=1))
+
+
+def shared(tables, shares, *, per_place=2, seed=0, rule=_RULE):
+    images = PlaceImages.joined(tables)
+    return images, InBatch(images, rule, lambda d, labels: d.sum(), name='x', places=sum(shares),
+                           per_place=per_place, seed=seed, shares=shares)
+
+
+def test_every_source_has_its_share_of_every_batch():
+    """Cameras, a street and many more cameras; each in its own way."""
+    images, objective = shared([labelled([3, 1, 4] + [3] * 7), street(), labelled([2] * 41)],
+                               (2, 3, 4), per_place=3)
+    # 9 cameras with two images or more, 270 images of a street, 41 places.
+    assert objective.steps_per_epoch == max(9 // 2, 270 // 9, 41 // 4) == 30
+    assert objective.steps_per_cycle == 60
+    plans = [objective.plan(cycle, None) for cycle in range(3)]
+    examples = np.concatenate([plan.examples for plan in plans]).reshape(180, 9, 3)
+    assert (images.parts[examples] == np.repeat([0, 1, 2], [2, 3, 4])[:, None]).all()
+    for plan in plans:
+        assert np.array_equal(plan.targets['labels'], np.tile(np.repeat(np.arange(9), 3), (60, 1)))
+    for slots, steps, places in ((slice(0, 2), 4, 9), (slice(5, 9), 10, 41)):
+        found = images.places[examples[:, slots]]
+        assert (found == found[:, :, :1]).all()
+        assert len(np.unique(found)) == places  # over epochs none is forgotten
+        # Its own epochs, of 4 and of 10 steps, go on from one cycle to the next.
+        for epoch in found[:180 // steps * steps, :, 0].reshape(-1, steps * found.shape[1]):
+            assert len(np.unique(epoch)) == len(epoch)
+    for batch in examples[:, 2:5]:
+        for i, group in enumerate(batch):
+            assert len(set(group)) == 3
+            apart = np.linalg.norm(images.positions[group] - images.positions[group][:, None],
+                                   axis=2)
+            assert apart.max() <= 2 * _RULE.positive
+            for other in np.delete(batch, i, axis=0).ravel():
+                assert _RULE.negatives(images, int(other), group).all()
+    assert len(np.unique(examples[:, 2:5])) > 250
+
+
+def test_an_epoch_lasts_until_the_longest_part_was_seen_once():
+    _, objective = shared([labelled([2] * 9), labelled([2] * 60)], (3, 4))
+    assert objective.steps_per_epoch == 15
+    _, objective = shared([labelled([2] * 9), labelled([2] * 60)], (3, 40))
+    assert objective.steps_per_epoch == 3
+    _, objective = shared([street(), labelled([2] * 4)], (1, 3), per_place=2)
+    assert objective.steps_per_epoch == 135
+
+
+def test_sources_are_drawn_apart_from_each_other():
+    """Sources of one size: else the first of one would always come beside that of the other."""
+    images, objective = shared([labelled([2] * 30), labelled([2] * 30)], (3, 3))
+    found = images.places[objective.plan(0, None).examples].reshape(-1, 6, 2)[:, :, 0]
+    beside = [set(batch[:3]) == set(batch[3:] - 30) for batch in found]
+    assert not any(beside)
+
+
+def test_shares_are_a_function_of_seed_and_cycle():
+    tables = [labelled([3] * 8), street()]
+    _, objective = shared(tables, (2, 2))
+    first = objective.plan(1, None).examples
+    objective.plan(0, None)
+    assert np.array_equal(objective.plan(1, None).examples, first)
+    assert np.array_equal(shared(tables, (2, 2))[1].plan(1, None).examples, first)
+    for other in (objective.plan(2, None), shared(tables, (2, 2), seed=1)[1].plan(1, None)):
+        for part in (slice(0, 4), slice(4, 8)):
+            assert not np.array_equal(other.examples[:, part], first[:, part])
+
+
+def test_a_source_that_has_too_little():
+    with pytest.raises(VprError, match=r'takes 5 places of source 2 of data, but only 4 have two '
+                       r'images .* a smaller share in places\.shares'):
+        shared([street(), labelled([2, 2, 1, 2, 2])], (2, 5))
+    with pytest.raises(VprError, match=r'found only \d places that lie apart .* step takes 6: .* '
+                       r'share in places\.shares'):
+        shared([street(100.0), labelled([2] * 4)], (6, 4))[1].plan(0, None)
+    with pytest.raises(ValueError, match='come to the 3 places'):
+        InBatch(labelled([2] * 9), PlaceRule(), lambda d, labels: d.sum(), name='x', places=3,
+                per_place=2, seed=0, shares=(4,))

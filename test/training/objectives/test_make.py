@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 from vpr_ros.config import make_settings
+from vpr_ros.errors import VprError
 from vpr_ros.training.graded_similarity import graded_similarity
 from vpr_ros.training.losses.generalised_contrastive import generalised_contrastive
 from vpr_ros.training.losses.mk_mmd import mk_mmd
@@ -60,7 +61,8 @@ def street():
 def made(objective, table, /, *, rule=_RULE, target=None, seed=0, **settings):
     """Return the objective of a recipe; a name such as adaptation__weight is of that group."""
     flat = {name.replace('__', '.') if '__' in name else f'{objective}.{name}': value
-            for name, value in settings.items()}
+            for name, value in settings.items() if name != 'data'}
+    flat['data'] = settings.get('data', '')
     recipe = make_settings(RecipeSettings, {'objective': objective, 'seed': seed, **flat})
     return make_objective(recipe, table, rule, target=target)
 
@@ -124,6 +126,22 @@ def test_a_batch_has_so_many_images_of_so_many_places(name):
     along = street().positions[posed.plan(0, undescribed).examples, 0].reshape(-1, 3, 2)
     assert (along[:, :, 0] == along[:, :, 1]).all()
     assert (np.abs(np.diff(np.sort(along[:, :, 0]))) > 99.0).all()
+
+
+@pytest.mark.parametrize('name', ['triplet', 'multi_similarity', 'contrastive'])
+def test_shares_reach_the_plan(name):
+    both = PlaceImages.joined([folders(), street()])
+    settings = {'data': 'folders,street', 'places__shares': '3+2', 'places': 5, 'images': 2}
+    plan = made(name, both, **settings).plan(0, undescribed)
+    assert (both.parts[plan.examples] == [0] * 6 + [1] * 4).all()
+    with pytest.raises(VprError, match='come to the 6 places of a step, got 5'):
+        made(name, both, **{**settings, 'places': 6})
+
+
+@pytest.mark.parametrize('name', ['classification', 'graded', 'ranking'])
+def test_objectives_that_share_nothing_out(name):
+    with pytest.raises(VprError, match=f'{name!r} .*one of triplet, multi_similarity, contrast'):
+        made(name, street(), places__shares='3+2')
 
 
 @pytest.mark.parametrize(('name', 'images', 'settings'), [

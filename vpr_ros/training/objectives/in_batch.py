@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
@@ -27,15 +28,14 @@ from vpr_ros.training.objectives.base import Describe
 from vpr_ros.training.objectives.base import epochs_of_a_cycle
 from vpr_ros.training.objectives.base import Outputs
 from vpr_ros.training.objectives.base import Plan
+from vpr_ros.training.objectives.drawing import Drawer
+from vpr_ros.training.objectives.drawing import NumberedPlaces
+from vpr_ros.training.objectives.drawing import PlacesApart
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
 from vpr_ros.training.randomness import generator
-from vpr_ros.training.randomness import shuffled_stream
 
 __all__ = ['InBatch']
-
-# How many images are tried, for each place of a batch, as the middle of another place.
-_TRIES = 200
 
 
 class InBatch:
@@ -46,74 +46,52 @@ class InBatch:
     it by the rule, and the places of one batch are surely different ones.
 
     :param loss: from descriptors (B, D) and labels (B,) to a scalar.
+    :param shares: how many of the places of each batch are of part 0, 1, ... of ``images``, which
+        are then drawn each in its own way, numbered or by positions; an epoch lasts until the
+        part that takes longest was seen once. Empty for any of all.
     """
 
     def __init__(self, images: PlaceImages, rule: PlaceRule, loss: Callable[[Tensor, Tensor],
-                 Tensor], *, name: str, places: int, per_place: int, seed: int) -> None:
-        self._images, self._rule, self._loss, self._name = images, rule, loss, name
+                 Tensor], *, name: str, places: int, per_place: int, seed: int,
+                 shares: Sequence[int] = ()) -> None:
+        if shares and sum(shares) != places:
+            raise ValueError(f'shares come to the {places} places of a batch, got {shares}')
+        self._loss, self._name = loss, name
         self._places, self._per_place, self._seed = places, per_place, seed
-        self._members: list[Array] = []
-        self._positives: list[Array] = []
-        if images.labelled:
-            grouped = (np.flatnonzero(images.places == p) for p in np.unique(images.places))
-            self._members = [members for members in grouped if len(members) > 1]
-            self._centres = np.arange(len(self._members))
-            self.steps_per_epoch = max(1, len(self._members) // places)
-        else:
-            self._positives = rule.positives(images)
-            self._centres = np.flatnonzero([len(p) > 0 for p in self._positives])
-            self.steps_per_epoch = max(1, len(self._centres) // (places * per_place))
-        self._epochs = epochs_of_a_cycle(self.steps_per_epoch)
-        self.steps_per_cycle = self._epochs * self.steps_per_epoch
-        if len(self._centres) < places:
-            raise VprError(f'a step takes {places} places, but only {len(self._centres)} have two '
-                           f'images or more: give more data, a smaller {name}.places, or windows '
-                           'of fixed cameras as places (places.windows=3)')
+        self._drawers: list[Drawer] = []
+        fewer = 'a smaller share in places.shares' if shares else f'a smaller {name}.places'
+        for part, count in enumerate(shares or [places]):
+            rows = np.flatnonzero(images.parts == part) if shares else np.arange(len(images))
+            drawer: Drawer
+            if images.select(rows).labelled:
+                drawer = NumberedPlaces(images, rows, places=count, seed=seed,
+                                        stream=(part + 1,) if shares else ())
+            else:
+                drawer = PlacesApart(images, rows, rule, places=count, per_place=per_place,
+                                     fewer=fewer)
+            if len(drawer) < count:
+                source = f' of source {part + 1} of data' if shares else ''
+                raise VprError(f'a step takes {count} places{source}, but only {len(drawer)} have '
+                               f'two images or more: give more data, {fewer}, or windows of fixed '
+                               'cameras as places (places.windows=3)')
+            self._drawers.append(drawer)
+        self.steps_per_epoch = max(drawer.steps_per_epoch for drawer in self._drawers)
+        self.steps_per_cycle = epochs_of_a_cycle(self.steps_per_epoch) * self.steps_per_epoch
 
     def plan(self, cycle: int, describe: Describe) -> Plan:
         """Return the batches of some epochs."""
         rng = generator(self._seed, 2, cycle)
         count = self.steps_per_cycle
-        if self._members:
-            first = cycle * self._epochs
-            batches = [batch for epoch in range(first, first + self._epochs)
-                       for batch in self._epoch(epoch)]
-        else:
-            batches = [self._apart(rng) for _ in range(count)]
-        examples = [self._draw(batch, rng) for batch in batches]
+        parts = [drawer.batches(cycle * count, count, rng) for drawer in self._drawers]
+        examples = [self._draw([place for places in batch for place in places], rng)
+                    for batch in zip(*parts, strict=True)]
         labels = np.tile(np.repeat(np.arange(self._places), self._per_place), (count, 1))
         return Plan(np.stack(examples), {'labels': labels})
-
-    def _epoch(self, epoch: int) -> list[list[Array]]:
-        """
-        Return the members of the places of each batch of an epoch.
-
-        The beginning of a shuffled epoch, other places being left out of the next: two epochs in
-        one batch might hold a place twice, under two labels.
-        """
-        chosen = shuffled_stream(self._centres, epoch * len(self._centres),
-                                 self.steps_per_epoch * self._places, self._seed)
-        return [[self._members[place] for place in batch]
-                for batch in chosen.reshape(self.steps_per_epoch, -1)]
 
     def _draw(self, batch: list[Array], rng: np.random.Generator) -> Array:
         k = self._per_place
         return np.concatenate([rng.choice(members, k, replace=len(members) < k)
                                for members in batch])
-
-    def _apart(self, rng: np.random.Generator) -> list[Array]:
-        """Return the members of places no image of which may show another of them."""
-        chosen: list[Array] = []
-        taken = np.zeros(0, np.int64)
-        for centre in rng.choice(self._centres, self._places * _TRIES):
-            members = np.concatenate([[centre], self._positives[centre]])
-            if all(self._rule.negatives(self._images, int(m), taken).all() for m in members):
-                chosen.append(members)
-                taken = np.concatenate([taken, members])
-            if len(chosen) == self._places:
-                return chosen
-        raise VprError(f'found only {len(chosen)} places that lie apart by the rule, and a step '
-                       f'takes {self._places}: give more data, or a smaller {self._name}.places')
 
     def loss(self, outputs: Outputs, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the loss of descriptors (B, D) under the labels of the batch."""

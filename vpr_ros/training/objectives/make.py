@@ -20,6 +20,7 @@ from functools import partial
 
 import numpy as np
 from torch import Tensor
+from vpr_ros.errors import VprError
 from vpr_ros.training.graded_similarity import GradedPairs
 from vpr_ros.training.losses.multi_similarity import multi_similarity
 from vpr_ros.training.losses.supervised_contrastive import supervised_contrastive
@@ -32,9 +33,11 @@ from vpr_ros.training.objectives.graded import Graded
 from vpr_ros.training.objectives.in_batch import InBatch
 from vpr_ros.training.objectives.ranking import Ranking
 from vpr_ros.training.objectives.ranking import Target
+from vpr_ros.training.objectives.shares import read_shares
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
 from vpr_ros.training.settings import ContrastiveSettings
+from vpr_ros.training.settings import IN_BATCH
 from vpr_ros.training.settings import InBatchSettings
 from vpr_ros.training.settings import MultiSimilaritySettings
 from vpr_ros.training.settings import RecipeSettings
@@ -53,6 +56,9 @@ def make_objective(recipe: RecipeSettings, images: PlaceImages, rule: PlaceRule,
     :param images: what is trained on.
     :param target: the numbers of those examples that are of the domain to adapt to.
     """
+    if recipe.places.shares and recipe.objective not in IN_BATCH:
+        raise VprError(f'objective {recipe.objective!r} draws no places that could be shared out: '
+                       f'leave places.shares out, or choose one of {", ".join(IN_BATCH)}')
     rows = np.setdiff1d(np.arange(len(images)), [] if target is None else target)
     if recipe.objective == 'ranking':
         return Ranking(images, rows, rule, recipe.ranking, seed=recipe.seed,
@@ -67,7 +73,9 @@ def make_objective(recipe: RecipeSettings, images: PlaceImages, rule: PlaceRule,
                       seed=recipe.seed)
     settings: InBatchSettings = getattr(recipe, recipe.objective)
     return InBatch(images, rule, _pair_loss(settings), name=recipe.objective,
-                   places=settings.places, per_place=settings.images, seed=recipe.seed)
+                   places=settings.places, per_place=settings.images, seed=recipe.seed,
+                   shares=read_shares(recipe.places.shares, data=recipe.data, parts=images.parts,
+                                      places=settings.places))
 
 
 def _pair_loss(settings: InBatchSettings) -> PairLoss:

@@ -339,7 +339,7 @@ class _Reader:
         real = np.array(values, np.float64)
         return {'frames': chosen, 'regions': whole[:, 0], 'traverses': whole[:, 1],
                 'places': whole[:, 2], 'positions': real[:, :2], 'headings': real[:, 2],
-                'boxes': real[:, 3:]}
+                'boxes': real[:, 3:], 'parts': np.zeros(len(real), np.int64)}
 
     def _labels(self, text: str, head: _Head) -> tuple[list[str], Array]:
         labels: list[str] = []
