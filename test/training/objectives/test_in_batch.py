@@ -77,23 +77,25 @@ def shared(tables, shares, *, per_place=2, seed=0, rule=_RULE):
 
 def test_every_source_has_its_share_of_every_batch():
     """Cameras, a street and many more cameras; each in its own way."""
-    images, objective = shared([labelled([3, 1, 4] + [3] * 7), street(), labelled([2] * 41)],
+    images, objective = shared([labelled([3, 1, 4] + [3] * 13), street(), labelled([2] * 33)],
                                (2, 3, 4), per_place=3)
-    # 9 cameras with two images or more, 270 images of a street, 41 places.
-    assert objective.steps_per_epoch == max(9 // 2, 270 // 9, 41 // 4) == 30
+    # 15 cameras with two images or more, 270 images of a street, 33 places.
+    assert objective.steps_per_epoch == max(15 // 2, 270 // 9, 33 // 4) == 30
     assert objective.steps_per_cycle == 60
     plans = [objective.plan(cycle, None) for cycle in range(3)]
     examples = np.concatenate([plan.examples for plan in plans]).reshape(180, 9, 3)
     assert (images.parts[examples] == np.repeat([0, 1, 2], [2, 3, 4])[:, None]).all()
     for plan in plans:
         assert np.array_equal(plan.targets['labels'], np.tile(np.repeat(np.arange(9), 3), (60, 1)))
-    for slots, steps, places in ((slice(0, 2), 4, 9), (slice(5, 9), 10, 41)):
+    for slots, steps, places in ((slice(0, 2), 7, 15), (slice(5, 9), 8, 33)):
         found = images.places[examples[:, slots]]
         assert (found == found[:, :, :1]).all()
         assert len(np.unique(found)) == places  # over epochs none is forgotten
-        # Its own epochs, of 4 and of 10 steps, go on from one cycle to the next.
-        for epoch in found[:180 // steps * steps, :, 0].reshape(-1, steps * found.shape[1]):
+        # Its own epochs, of 7 and of 8 steps, go on from one cycle to the next.
+        epochs = found[:180 // steps * steps, :, 0].reshape(-1, steps * found.shape[1])
+        for epoch in epochs:
             assert len(np.unique(epoch)) == len(epoch)
+        assert len(np.unique(epochs, axis=0)) == len(epochs)
     for batch in examples[:, 2:5]:
         for i, group in enumerate(batch):
             assert len(set(group)) == 3

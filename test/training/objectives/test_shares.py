@@ -23,8 +23,8 @@ _PARTS = np.array([0, 0, 1, 2, 2])
 
 
 def test_a_number_for_each_source():
-    assert read_shares('12+10+4', data='a, b?windows=3,town', parts=_PARTS, places=26) == (12, 10,
-                                                                                          4)
+    shares = read_shares('12+10+4', data='a, b?windows=3,town', parts=_PARTS, places=26)
+    assert shares == (12, 10, 4)
     assert read_shares(' 1 + 2 ', data='a,b', parts=_PARTS, places=3) == (1, 2)
     assert read_shares('', data='a,b', parts=_PARTS, places=3) == ()
 
