@@ -42,6 +42,9 @@ _SEQUENCES = ('spatiotemporal', 'options={weights: random, sequence_length: 2, h
               '32, window: 2, stride: 1, clusters: 4}', 'clusters=200', 'ranking.queries=1',
               'ranking.negatives=2', 'ranking.refresh=3', 'ranking.pool=12', 'run.chunk=3',
               'places.positive=5.0', 'places.negative=15.0', 'places.held_out=0.3')
+_COMPACT = ('compact', 'options={weights: random, dimension: 16, height: 32, width: 32}',
+            'discriminants=40', 'contrastive.places=4', 'contrastive.images=3',
+            'schedule.warm_up=0', 'places.held_out=0.4', 'run.precision=32-true')
 _RUN = ('run.workers=0', 'run.tensorboard=false', 'run.accelerator=cpu',
         'run.validate_every=1000')
 
@@ -124,7 +127,8 @@ def test_the_weights_make_the_network_that_was_best(places, tmp_path):
      'street', ('run.chunk=4',)),
     (('saane', *_GEM, 'triplet.places=3', 'triplet.images=2',
       'freeze.parameters=trunk.body.conv1.*', 'places.held_out=0.4'), 'places', ()),
-], ids=['in_batch', 'tuples', 'sequences', 'classes', 'graded', 'triplets'])
+    (_COMPACT, 'places', ()),
+], ids=['in_batch', 'tuples', 'sequences', 'classes', 'graded', 'triplets', 'discriminants'])
 def test_a_broken_run_ends_in_the_weights_of_an_unbroken_one(
         request, tmp_path, recipe, kind, settings):
     """The plan, the optimiser, dropout, augmentation and schedules all go on as they were."""
@@ -244,6 +248,29 @@ def test_mixed_precision_is_close_to_single(places, tmp_path):
     name = 'network:network.trunk.body.layer1.0.conv1.weight'
     assert not torch.equal(one[name], other[name])
     torch.testing.assert_close(other[name], one[name], rtol=0.1, atol=2e-3)
+
+
+def test_training_starts_from_discriminants(places, tmp_path):
+    """Before the first step the network tells places apart better than by chance alone."""
+    recalls = {}
+    for images in (0, 72):
+        folder = tmp_path / str(images)
+        trained = run(folder, _COMPACT, f'discriminants={images}', 'schedule.steps=1',
+                      'augmentation.enabled=false', data=places)
+        recalls[images] = trained.recalls[0]
+    assert recalls[72] > recalls[0]
+
+
+def test_weights_in_half_precision(places, tmp_path):
+    run(tmp_path, _COMPACT, 'schedule.steps=1', 'optimiser.rate=1e-12',
+        'optimiser.slow_rate=1e-12', data=places)
+    half = load_file(tmp_path / 'weights.safetensors')
+    assert {tensor.dtype for tensor in half.values()} == {torch.float16}
+    exact = {name.removeprefix('network:network.'): tensor
+             for name, tensor in weights(tmp_path).items()}
+    assert {tensor.dtype for tensor in exact.values()} == {torch.float32}
+    for name, tensor in half.items():
+        torch.testing.assert_close(tensor.float(), exact[name], rtol=1e-3, atol=1e-4)
 
 
 def test_adaptation_to_images_without_poses(street, places, tmp_path):

@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING
 import typer
 from typer.core import TyperGroup
 from vpr_ros.cli.console import say
-from vpr_ros.cli.train_compact import compact
 from vpr_ros.cli.train_pack import pack
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
@@ -70,7 +69,6 @@ class _Recipes(TyperGroup):
 app = typer.Typer(cls=_Recipes, no_args_is_help=True, help='Train networks by recipes, and pack '
                   'images to train on. A recipe is one below, or a YAML file of yours.')
 app.command('pack')(pack)
-app.command('compact')(compact)
 
 
 def _recipe(

@@ -15,9 +15,9 @@
 """
 The network that ships inside the package.
 
-A small trunk, context-flexible attention on three of its layers, a pyramid of attended averages
-and a learned projection: 512-d from one pass, with a feature map for geometric verification. Its
-weights are this project's own training result (:mod:`vpr_ros.training.compact`).
+A small trunk, context-flexible attention on three of its layers, attended averages over cells of
+the image and a learned projection: 512-d from one pass, with a feature map for geometric
+verification. Its weights are this project's own training result (``vpr_ros train compact``).
 """
 
 from __future__ import annotations
@@ -30,21 +30,23 @@ import torch
 from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
+from vpr_ros.networks.assembly import part_weights
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.context_attention import LayerAttention
 from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.networks.initialisation import initialise
+from vpr_ros.networks.initialisation import seeded
 from vpr_ros.networks.mobile_trunk import MobileTrunk
 from vpr_ros.networks.pooling import attentive_pyramid_pool
 from vpr_ros.networks.precision import precise
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
 
-__all__ = ['Compact', 'compact', 'GRIDS', 'PositiveAttention']
+__all__ = ['Compact', 'compact', 'evened', 'GRID', 'PositiveAttention']
 
-_TAPS = (6, 13, 16)
-GRIDS = (4, 2, 1)
-_CELLS = sum(g * g for g in GRIDS)
+_TAPS = (6, 10, 13)
+GRID = 4
 
 
 class PositiveAttention(nn.Module):
@@ -78,48 +80,79 @@ class PositiveAttention(nn.Module):
 
 
 class Compact(PlaceNetwork):
-    """Small trunk, context-flexible attention, attended pyramid, projection to 512-d."""
+    """Small trunk, context-flexible attention, attended cells, projection to 512-d."""
 
-    def __init__(self, *, dimension: int = 512, features: int = 128) -> None:
+    def __init__(self, *, dimension: int = 512, features: int = 64, height: int = 240,
+                 width: int = 320) -> None:
         super().__init__(
             name='compact', dimension=dimension,
-            preprocessing=Preprocessing(160, 224, mean=(0.5,) * 3, std=(0.5,) * 3))
+            preprocessing=Preprocessing(height, width, mean=(0.5,) * 3, std=(0.5,) * 3))
         self.trunk = MobileTrunk(_TAPS)
         _, middle, deep = self.trunk.channels
         self.attention = PositiveAttention(self.trunk.channels)
-        self.fuse = nn.Conv2d(middle + deep, features, 1)
-        self.project = nn.Linear(features * _CELLS, dimension)
+        self.fuse = nn.Conv2d(middle + deep, features, 1, bias=False)
+        self.project = nn.Linear(features * GRID * GRID, dimension)
 
-    def feature_maps(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """
-        Return the two deeper maps side by side, and all tapped maps.
+        Return the features of the two deeper layers side by side, and the attention.
 
         :param images: (B, 3, H, W) normalised.
-        :returns: (B, C, H / 16, W / 16), and the maps that attention reads.
+        :returns: (B, C, H / 16, W / 16), and (B, H / 16, W / 16) that sums to 1.
         """
         maps = self.trunk(images)
-        deep = F.interpolate(maps[2], size=maps[1].shape[2:], mode='bilinear',
-                             align_corners=False)
-        return torch.cat([maps[1], deep], dim=1), maps
+        attention = self.attention(maps, (maps[1].shape[2], maps[1].shape[3]))
+        return torch.cat([evened(m) for m in maps[1:]], dim=1), attention
 
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W) of at least 32 x 32 pixels."""
         if min(images.shape[2:]) < 32:
             raise ValueError(
                 f'compact needs images of at least 32 x 32 pixels, got {tuple(images.shape)}')
-        joined, maps = self.feature_maps(images)
-        features = self.fuse(joined)
-        attention = self.attention(maps, (features.shape[2], features.shape[3]))
-        pooled = attentive_pyramid_pool(features, attention, GRIDS)
+        layers, attention = self.encode(images)
+        features = self.fuse(layers)
+        pooled = attentive_pyramid_pool(features, attention, (GRID,))
         return NetworkOutput(F.normalize(self.project(pooled)), attention, features)
 
 
-def compact(*, weights: str = '') -> Compact:
+def evened(features: Tensor) -> Tensor:
+    """
+    Bring the features of every image to one size: their squares get mean 1.
+
+    Features of the night are small. Without this the projection, which takes the mean of all
+    places away, would leave little more of them than that mean.
+
+    :param features: (B, C, h, w).
+    """
+    power = precise(features).square().mean(dim=(1, 2, 3), keepdim=True)
+    return (precise(features) * (power + 1e-6).rsqrt()).to(features.dtype)
+
+
+def compact(*, weights: str = '', trunk_weights: str = '', dimension: int = 512,
+            height: int = 240, width: int = 320, seed: int = 0) -> Compact:
     """
     Make the embedded network.
 
-    :param weights: a .safetensors file of the same network; empty for the embedded ones.
+    :param weights: a .safetensors file of the same network; empty for the embedded ones; 'random'
+        for training and trials.
+    :param trunk_weights: a .safetensors file of a MobileNetV2 (1.0) with ImageNet weights, batch
+        norm folded, to train the rest upon.
+    :param dimension: of descriptors, to train; trained weights have theirs.
+    :param height: pixels that an image is brought to, 32 at least; smaller is faster.
+    :param width: see height.
+    :param seed: of random weights.
     """
+    if trunk_weights:
+        part_weights('compact', weights, trunk_weights=trunk_weights)
+    if trunk_weights or weights == 'random':
+        with seeded(seed):
+            network = Compact(dimension=dimension, height=height, width=width)
+            initialise(network.trunk)
+        if trunk_weights:
+            public, _ = read_weights(Path(trunk_weights))
+            load_weights(network.trunk, {name: public[name] for name in network.trunk.state_dict()
+                                         if name in public}, trunk_weights)
+        return network
     if weights:
         tensors, _ = read_weights(Path(weights))
         source = weights
@@ -129,7 +162,7 @@ def compact(*, weights: str = '') -> Compact:
         with resources.as_file(embedded) as path:
             tensors, _ = read_weights(path)
     network = Compact(dimension=_outputs(tensors, 'project.weight', 512),
-                      features=_outputs(tensors, 'fuse.weight', 128))
+                      features=_outputs(tensors, 'fuse.weight', 64), height=height, width=width)
     load_weights(network, tensors, source)
     return network
 

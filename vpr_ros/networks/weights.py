@@ -37,7 +37,7 @@ from torch import nn
 from torch import Tensor
 from vpr_ros.errors import VprError
 
-__all__ = ['load_weights', 'read_weights', 'weights_hash', 'write_weights']
+__all__ = ['cast_weights', 'load_weights', 'read_weights', 'weights_hash', 'write_weights']
 
 _CHECKPOINT_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt')
 # Where training programs put the tensors of the network beside those of the optimiser.
@@ -142,6 +142,14 @@ def _refuse_larger_than_its_bytes(name: str, tensor: Tensor, path: Path) -> None
 def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *,
                   dtype: torch.dtype = torch.float16) -> None:
     """Write tensors as ``dtype``; floating point values that it cannot hold are refused."""
+    converted = cast_weights(tensors, dtype)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(converted, str(path), metadata=dict(metadata))
+
+
+def cast_weights(tensors: Mapping[str, Tensor],
+                 dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
+    """Return tensors as ``dtype``, whole numbers as they are; VprError for what it cannot hold."""
     converted = {}
     for name, tensor in tensors.items():
         value = tensor.detach().cpu()
@@ -150,8 +158,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
             if not torch.isfinite(value).all():
                 raise VprError(f'{name} has values that {dtype} cannot hold: keep it in float32')
         converted[name] = value.contiguous()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(converted, str(path), metadata=dict(metadata))
+    return converted
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], source: object) -> None:

@@ -92,7 +92,7 @@ def start_discriminants(network: PlaceNetwork, batches: Iterable[tuple[Tensor, T
 
 
 def _cells(network: Compact, images: Tensor) -> Tensor:
-    """Return the standardised features of each cell, (B, cells, C)."""
+    """Return the features of each cell, (B, cells, C)."""
     features, attention = network.encode(network.normalise(images))
     pooled = attentive_pyramid_pool(precise(features), precise(attention), (GRID,))
     return pooled.unflatten(1, (features.shape[1], GRID * GRID)).transpose(1, 2)

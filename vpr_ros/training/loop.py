@@ -37,6 +37,7 @@ import torch
 from torch import Tensor
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.metrics import Recall
+from vpr_ros.networks.weights import cast_weights
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.training.checkpoint import Checkpoint
 from vpr_ros.training.checkpoint import save_whole
@@ -275,7 +276,10 @@ class _Training:
         better = all(recall.value >= before for before in self._recalls.values())
         self._recalls[self._step], self._queries = recall.value, recall.queries
         if better and self._fabric.is_global_zero:
-            save_whole(self._folder / WEIGHTS, self._experiment.network.state_dict(), {
+            tensors = self._experiment.network.state_dict()
+            if self._recipe.run.half_weights:
+                tensors = cast_weights(tensors)
+            save_whole(self._folder / WEIGHTS, tensors, {
                 'network': self._experiment.network.name, 'step': str(self._step),
                 'recall_at_1': f'{recall.value:.6f}', 'recipe': dump_recipe(self._recipe)})
         if log is not None:

@@ -14,7 +14,6 @@
 """Views of a place under other light, in other weather and from elsewhere."""
 
 from vpr_ros.training.augmentation.augment import augment
-from vpr_ros.training.augmentation.conditions import change_conditions
 from vpr_ros.training.augmentation.settings import AugmentationSettings
 
-__all__ = ['augment', 'AugmentationSettings', 'change_conditions']
+__all__ = ['augment', 'AugmentationSettings']
