@@ -64,7 +64,7 @@ def test_features_become_fishers_discriminants(network):
     for image, label in zip(samples, labels.tolist(), strict=True):
         for cell in image - means[label]:
             within += np.outer(cell, cell)
-    within += 0.3 * np.trace(within) / len(within) * np.eye(len(within))
+    within += 1.0 * np.trace(within) / len(within) * np.eye(len(within))
     offset = (means - means.mean(axis=(0, 1))).reshape(-1, samples.shape[2])
     values, directions = eigh(offset.T @ offset, within)
     ours = network.fuse.weight[:, :, 0, 0].detach().double().numpy()

@@ -45,7 +45,7 @@ from vpr_ros.networks.weights import read_weights
 
 __all__ = ['Compact', 'compact', 'evened', 'GRID', 'PositiveAttention']
 
-_TAPS = (6, 10, 13)
+_TAPS = (10, 13, 16)
 GRID = 4
 
 
@@ -82,27 +82,27 @@ class PositiveAttention(nn.Module):
 class Compact(PlaceNetwork):
     """Small trunk, context-flexible attention, attended cells, projection to 512-d."""
 
-    def __init__(self, *, dimension: int = 512, features: int = 64, height: int = 240,
+    def __init__(self, *, dimension: int = 512, features: int = 128, height: int = 240,
                  width: int = 320) -> None:
         super().__init__(
             name='compact', dimension=dimension,
             preprocessing=Preprocessing(height, width, mean=(0.5,) * 3, std=(0.5,) * 3))
         self.trunk = MobileTrunk(_TAPS)
-        _, middle, deep = self.trunk.channels
         self.attention = PositiveAttention(self.trunk.channels)
-        self.fuse = nn.Conv2d(middle + deep, features, 1, bias=False)
+        self.fuse = nn.Conv2d(sum(self.trunk.channels), features, 1, bias=False)
         self.project = nn.Linear(features * GRID * GRID, dimension)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """
-        Return the features of the two deeper layers side by side, and the attention.
+        Return the features of the three layers side by side, and the attention.
 
         :param images: (B, 3, H, W) normalised.
         :returns: (B, C, H / 16, W / 16), and (B, H / 16, W / 16) that sums to 1.
         """
         maps = self.trunk(images)
-        attention = self.attention(maps, (maps[1].shape[2], maps[1].shape[3]))
-        return torch.cat([evened(m) for m in maps[1:]], dim=1), attention
+        size = (maps[0].shape[2], maps[0].shape[3])
+        attention = self.attention(maps, size)
+        return torch.cat([_resized(evened(m), size) for m in maps], dim=1), attention
 
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W) of at least 32 x 32 pixels."""
@@ -113,6 +113,12 @@ class Compact(PlaceNetwork):
         features = self.fuse(layers)
         pooled = attentive_pyramid_pool(features, attention, (GRID,))
         return NetworkOutput(F.normalize(self.project(pooled)), attention, features)
+
+
+def _resized(features: Tensor, size: tuple[int, int]) -> Tensor:
+    if features.shape[2:] == size:
+        return features
+    return F.interpolate(features, size=size, mode='bilinear', align_corners=False)
 
 
 def evened(features: Tensor) -> Tensor:
@@ -162,7 +168,7 @@ def compact(*, weights: str = '', trunk_weights: str = '', dimension: int = 512,
         with resources.as_file(embedded) as path:
             tensors, _ = read_weights(path)
     network = Compact(dimension=_outputs(tensors, 'project.weight', 512),
-                      features=_outputs(tensors, 'fuse.weight', 64), height=height, width=width)
+                      features=_outputs(tensors, 'fuse.weight', 128), height=height, width=width)
     load_weights(network, tensors, source)
     return network
 

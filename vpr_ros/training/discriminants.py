@@ -43,7 +43,7 @@ from vpr_ros.training.freezing import evaluating
 __all__ = ['has_discriminants', 'start_discriminants']
 
 # Added to the variances within places, as a share of their mean.
-_RIDGE = 0.3
+_RIDGE = 1.0
 # How far each map whitens: 0 leaves variances as they are, 1 makes them equal.
 _FUSE_WHITENING = 0.5
 _PROJECT_WHITENING = 0.25
