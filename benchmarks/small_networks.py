@@ -119,14 +119,20 @@ class Cost:
     seconds: float
 
 
-def candidates(weights: Path) -> list[Candidate]:
-    """Return what is compared; the embedded network comes first."""
+def candidates(weights: Path, trained: Sequence[Path]) -> list[Candidate]:
+    """
+    Return what is compared; the embedded network comes first.
+
+    :param trained: other weights of the embedded network, told apart by their folders.
+    """
     register_network('resnet18', 'untrained:resnet18')
     register_network('mobilenet_v2', 'untrained:mobilenet_v2')
     embedded = Path(str(resources.files('vpr_ros') / 'weights' / 'compact.safetensors'))
     calc = weights / 'calc_model.onnx'
     return [
         Candidate('`compact`', 'compact', file=embedded),
+        *(Candidate(f'`compact`, {path.parent.name}', 'compact', {'weights': str(path)}, file=path)
+          for path in trained),
         Candidate('ResNet-18 layer3 4 x 4', 'resnet18', {'weights': str(
             weights / 'resnet18_imagenet_bnfolded_to_layer3.safetensors')}, projected=True),
         Candidate('MobileNetV2 block 13 4 x 4', 'mobilenet_v2', {'weights': str(
@@ -143,11 +149,13 @@ def main() -> None:
     parser.add_argument('--data', type=Path, metavar='FOLDER', help='real images and weights; '
                         'else $VPR_ROS_DATA, else ../shared/data',
                         default=Path(os.environ.get('VPR_ROS_DATA', '../shared/data')))
+    parser.add_argument('--trained', type=Path, nargs='*', default=[], metavar='FILE', help='other '
+                        'weights of compact, such as those of other seeds, named by their folders')
     parser.add_argument('--out', '-o', type=Path, help='the page to write into')
     given = parser.parse_args()
     page = None if given.out is None else MarkedPart(given.out, 'table')
     torch.set_num_threads(1)
-    networks = candidates(given.data / 'weights')
+    networks = candidates(given.data / 'weights', given.trained)
     extractors = [_extractor(network) for network in networks]
     with tempfile.TemporaryDirectory() as folder:
         fitted, about = _fit(networks, extractors, given.data, Path(folder))

@@ -265,7 +265,8 @@ def test_weights_in_half_precision(places, tmp_path):
     run(tmp_path, _COMPACT, 'schedule.steps=1', 'optimiser.rate=1e-12',
         'optimiser.slow_rate=1e-12', data=places)
     half = load_file(tmp_path / 'weights.safetensors')
-    assert {tensor.dtype for tensor in half.values()} == {torch.float16}
+    assert {tensor.dtype for tensor in half.values() if tensor.ndim > 1} == {torch.float16}
+    assert {tensor.dtype for tensor in half.values() if tensor.ndim < 2} == {torch.float32}
     exact = {name.removeprefix('network:network.'): tensor
              for name, tensor in weights(tmp_path).items()}
     assert {tensor.dtype for tensor in exact.values()} == {torch.float32}

@@ -278,7 +278,9 @@ class _Training:
         if better and self._fabric.is_global_zero:
             tensors = self._experiment.network.state_dict()
             if self._recipe.run.half_weights:
-                tensors = cast_weights(tensors)
+                # Biases are few, and half precision would round away what a little training adds.
+                tensors = {**tensors, **cast_weights(
+                    {name: tensor for name, tensor in tensors.items() if tensor.ndim > 1})}
             save_whole(self._folder / WEIGHTS, tensors, {
                 'network': self._experiment.network.name, 'step': str(self._step),
                 'recall_at_1': f'{recall.value:.6f}', 'recipe': dump_recipe(self._recipe)})

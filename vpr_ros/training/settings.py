@@ -196,8 +196,8 @@ class RunSettings(Settings):
     validate_every: int = setting(100, 'Steps between validations.', ge=1)
     validation_times: int = setting(8, 'Images of each held-out place that are compared.', ge=2)
     log_every: int = setting(10, 'Steps between lines of the logs.', ge=1)
-    half_weights: bool = setting(False, 'Keep the trained weights in half precision, at half the '
-                                 'size; the checkpoint stays as exact as training is.')
+    half_weights: bool = setting(False, 'Keep trained weights, but for vectors such as biases, in '
+                                 'half precision, at half the size; the checkpoint stays exact.')
     tensorboard: bool = setting(True, 'Also write logs for TensorBoard.')
 
 
