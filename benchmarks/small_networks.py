@@ -149,8 +149,9 @@ def main() -> None:
     parser.add_argument('--data', type=Path, metavar='FOLDER', help='real images and weights; '
                         'else $VPR_ROS_DATA, else ../shared/data',
                         default=Path(os.environ.get('VPR_ROS_DATA', '../shared/data')))
-    parser.add_argument('--trained', type=Path, nargs='*', default=[], metavar='FILE', help='other '
-                        'weights of compact, such as those of other seeds, named by their folders')
+    parser.add_argument('--trained', type=Path, nargs='*', default=[], metavar='FILE',
+                        help='other weights of compact, such as those of other seeds, named by '
+                        'their folders')
     parser.add_argument('--out', '-o', type=Path, help='the page to write into')
     given = parser.parse_args()
     page = None if given.out is None else MarkedPart(given.out, 'table')

@@ -97,7 +97,7 @@ def test_features_of_all_images_have_one_size():
 
 def test_evened_in_half_precision():
     # Sums of squares leave the range of half precision.
-    features = (60.0 * torch.rand(2, 64, 15, 20)).half()
+    features = (2000.0 * torch.rand(2, 64, 15, 20)).half()
     found = evened(features)
     assert found.dtype == torch.float16
     assert (found.float() - evened(features.float())).abs().max() < 5e-3
@@ -223,6 +223,17 @@ def test_a_trunk_of_another_kind(tmp_path):
     save_file({'conv1.weight': torch.zeros(3)}, str(tmp_path / 'other.safetensors'))
     with pytest.raises(VprError, match=r'other\.safetensors do not fit this network: .*missing'):
         compact(trunk_weights=str(tmp_path / 'other.safetensors'))
+
+
+def test_a_trunk_of_torchvision_is_refused():
+    with pytest.raises(VprError, match='MobileNetV2 .* whose batch norms are folded'):
+        compact(trunk_weights='imagenet')
+
+
+@pytest.mark.parametrize('size', [{'height': 31}, {'width': 16}])
+def test_a_size_that_is_too_small(size):
+    with pytest.raises(VprError, match='at least 32 x 32 pixels, got height'):
+        compact(**size)
 
 
 def test_a_trunk_and_a_whole_network(weights_file):

@@ -464,6 +464,15 @@ def test_chance_in_the_loss_is_the_same_however_a_batch_is_divided(places, tmp_p
     assert parts == pytest.approx(whole, rel=1e-4) and len(set(whole)) == 3
 
 
+def test_discriminants_replace_nothing_that_was_trained(places):
+    """Without a trunk to train upon, training goes on with the embedded network."""
+    for options, expected in (('{height: 32, width: 32}', 0),
+                              ('{weights: random, height: 32, width: 32}', 600)):
+        experiment = prepared(('compact', f'options={options}', 'places.held_out=0.4'),
+                              f'data={places}', 'discriminants=600', 'contrastive.places=4')
+        assert experiment.discriminants == expected
+
+
 def test_clusters_start_from_what_the_network_sees(street, tmp_path):
     base = ('attention_vlad', 'options={trunk: resnet18, layer: layer1, weights: random, clusters:'
             ' 4, height: 32, width: 32}', 'freeze.parameters=', 'ranking.positives=2',

@@ -30,6 +30,7 @@ import torch
 from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
+from vpr_ros.errors import VprError
 from vpr_ros.networks.assembly import part_weights
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
@@ -47,6 +48,8 @@ __all__ = ['Compact', 'compact', 'evened', 'GRID', 'PositiveAttention']
 
 _TAPS = (10, 13, 16)
 GRID = 4
+# Pixels; block 16 has one location for 32 x 32.
+_SMALLEST = 32
 
 
 class PositiveAttention(nn.Module):
@@ -106,7 +109,7 @@ class Compact(PlaceNetwork):
 
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W) of at least 32 x 32 pixels."""
-        if min(images.shape[2:]) < 32:
+        if min(images.shape[2:]) < _SMALLEST:
             raise ValueError(
                 f'compact needs images of at least 32 x 32 pixels, got {tuple(images.shape)}')
         layers, attention = self.encode(images)
@@ -148,6 +151,13 @@ def compact(*, weights: str = '', trunk_weights: str = '', dimension: int = 512,
     :param width: see height.
     :param seed: of random weights.
     """
+    if min(height, width) < _SMALLEST:
+        raise VprError(f'compact takes images of at least {_SMALLEST} x {_SMALLEST} pixels, got '
+                       f'height {height} and width {width}')
+    if trunk_weights == 'imagenet':
+        raise VprError("compact does not read torchvision's trunks: give in trunk_weights a "
+                       '.safetensors file of a MobileNetV2 (1.0) whose batch norms are folded, '
+                       'or leave it out to go on from the embedded weights')
     if trunk_weights:
         part_weights('compact', weights, trunk_weights=trunk_weights)
     if trunk_weights or weights == 'random':

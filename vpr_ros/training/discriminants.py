@@ -80,7 +80,8 @@ def start_discriminants(network: PlaceNetwork, batches: Iterable[tuple[Tensor, T
             places += int(numbers.max()) + 1
     if sum(map(len, cells)) < network.dimension:
         raise VprError(f'discriminants need at least {network.dimension} images, one for each '
-                       f'dimension of a descriptor, got {sum(map(len, cells))}')
+                       f'dimension of a descriptor, got {sum(map(len, cells))}: give a larger '
+                       'discriminants, or a smaller options.dimension')
     samples, place = torch.cat(cells).double(), torch.cat(labels)
     fuse = _discriminants(samples, place, network.fuse.out_channels)
     pooled = (samples @ fuse.T).transpose(1, 2).flatten(1)
@@ -107,7 +108,8 @@ def _discriminants(samples: Tensor, place: Tensor, count: int) -> Tensor:
     """
     seen = torch.bincount(place)
     if not (seen > 1).any():
-        raise VprError('discriminants need places that are seen twice at least')
+        raise VprError('discriminants need places that are seen twice at least, but all of these '
+                       'images show places of their own: give discriminants=0')
     means = torch.zeros(len(seen), *samples.shape[1:], dtype=samples.dtype, device=samples.device)
     means = means.index_add(0, place, samples) / seen[:, None, None]
     # Bessel's correction: images lie nearer to their own mean than to that of their place.

@@ -115,16 +115,16 @@ class Experiment:
     @property
     def clusters(self) -> int:
         """Return how many features VLAD starts from; none where a file gave it clusters."""
-        return self.recipe.clusters if self._untrained else 0
+        given = recipe_options(self.recipe.options).get('weights', 'random')
+        return self.recipe.clusters if given == 'random' else 0
 
     @property
     def discriminants(self) -> int:
-        """Return how many images linear maps start from; none where a file gave them."""
-        return self.recipe.discriminants if self._untrained else 0
-
-    @property
-    def _untrained(self) -> bool:
-        return recipe_options(self.recipe.options).get('weights', 'random') == 'random'
+        """Return how many images linear maps start from; none where they are trained ones."""
+        options = recipe_options(self.recipe.options)
+        # Without either of them it is the embedded network that training goes on with.
+        untrained = options.get('weights') == 'random' or options.get('trunk_weights')
+        return self.recipe.discriminants if untrained else 0
 
     @cached_property
     def data(self) -> list[str]:

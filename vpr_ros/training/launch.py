@@ -63,8 +63,9 @@ def gathered(fabric: Fabric, rows: Tensor) -> Tensor:
     """Return the rows of all processes, in the order of these; each gives as many."""
     if fabric.world_size == 1:
         return rows
+    rows = rows.contiguous()
     parts = [torch.empty_like(rows) for _ in range(fabric.world_size)]
-    distributed.all_gather(parts, rows.contiguous())
+    distributed.all_gather(parts, rows)
     return torch.cat(parts)
 
 

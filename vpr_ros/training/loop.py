@@ -318,6 +318,7 @@ class _Training:
             cycle += 1
         images = (network_input(self._fabric, batch)
                   for batch in batches(self._images, keys, workers=self._workers))
+        _log.info('linear maps start from discriminants of %d images', sum(map(len, keys)))
         start_discriminants(self._experiment.network, zip(images, labels, strict=True))
 
     def _freeze_unused(self) -> None:

@@ -218,8 +218,8 @@ class RecipeSettings(Settings):
     clusters: int = setting(0, 'Start VLAD from clusters of so many local features, unless '
                             'options.weights names a trained network; 0 not to.', ge=0)
     discriminants: int = setting(0, 'Start the linear maps of compact from the discriminants of '
-                                 'so many training images, unless options.weights names a trained '
-                                 'network; 0 not to.', ge=0)
+                                 'so many training images, where options.trunk_weights gives a '
+                                 'trunk to train it upon; 0 not to.', ge=0)
     places: PlaceSettings = PlaceSettings()
     classification: ClassificationSettings = ClassificationSettings()
     triplet: TripletSettings = TripletSettings()
