@@ -16,7 +16,7 @@
 Features that nobody trained for places: what a trained network has to beat.
 
 The last maps of classifiers of ImageNet, averaged over a grid of 4 x 4 cells and L2-normalised.
-All of them take images of 160 x 224 pixels, as "compact" does.
+All of them take images of 160 x 224 pixels.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def test_every_network_is_listed_with_what_it_costs(listed):
     lines, said = listed()
     cost = measure_network('compact')
     told = lines['compact'].split()
-    assert told[1:] == ['vpr_ros', '160', 'x', '224', '512', f'{cost.parameters:,}',
+    assert told[1:] == ['vpr_ros', '240', 'x', '320', '512', f'{cost.parameters:,}',
                         f'{cost.flops / 1e9:.2f}']
     assert network_entry('thumbnail').paper in lines['thumbnail']
     assert lines['thumbnail'].split()[-6:] == ['32', 'x', '64', '2,048', '0', '0.00']

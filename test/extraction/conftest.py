@@ -33,7 +33,8 @@ def make_compact():
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight)
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
         for layer in network.attention.layers:
             # Sharper than trained attention ever is, it would magnify rounding a hundredfold.
             layer.conv.weight.data.mul_(0.1)

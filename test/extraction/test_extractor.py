@@ -61,7 +61,7 @@ def test_description(extractor):
     assert description.descriptor.shape == (extractor.identity.dimension,) == (32,)
     assert description.descriptor.dtype == np.float32
     assert np.linalg.norm(description.descriptor) == pytest.approx(1.0, abs=1e-5)
-    assert description.attention.shape == (10, 14)
+    assert description.attention.shape == (15, 20)
     assert description.attention.min() >= 0
     assert description.attention.sum() == pytest.approx(1.0, abs=1e-5)
 
