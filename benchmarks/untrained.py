@@ -21,18 +21,16 @@ All of them take images of 160 x 224 pixels.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
 from vpr_ros.networks.base import NetworkOutput
 from vpr_ros.networks.base import PlaceNetwork
 from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.networks.mobile_trunk import load_public_trunk
 from vpr_ros.networks.mobile_trunk import MobileTrunk
 from vpr_ros.networks.trunks import imagenet_preprocessing
 from vpr_ros.networks.trunks import trunk
-from vpr_ros.networks.weights import read_weights
 
 __all__ = ['mobilenet_v2', 'resnet18']
 
@@ -70,8 +68,7 @@ def mobilenet_v2(*, weights: str) -> Untrained:
     :param weights: ImageNet weights, batch norm folded, as safetensors.
     """
     body = MobileTrunk((_TAP,))
-    public, _ = read_weights(Path(weights))
-    body.load_state_dict({name: public[name].float() for name in body.state_dict()})
+    load_public_trunk(body, weights)
     return Untrained('imagenet', body, body.channels[-1],
                      Preprocessing(_HEIGHT, _WIDTH, mean=(0.5,) * 3, std=(0.5,) * 3))
 

@@ -38,6 +38,7 @@ from vpr_ros.networks.context_attention import LayerAttention
 from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.networks.initialisation import initialise
 from vpr_ros.networks.initialisation import seeded
+from vpr_ros.networks.mobile_trunk import load_public_trunk
 from vpr_ros.networks.mobile_trunk import MobileTrunk
 from vpr_ros.networks.pooling import attentive_pyramid_pool
 from vpr_ros.networks.precision import precise
@@ -110,8 +111,8 @@ class Compact(PlaceNetwork):
     def describe(self, images: Tensor) -> NetworkOutput:
         """Describe normalised images (B, 3, H, W) of at least 32 x 32 pixels."""
         if min(images.shape[2:]) < _SMALLEST:
-            raise ValueError(
-                f'compact needs images of at least 32 x 32 pixels, got {tuple(images.shape)}')
+            raise ValueError(f'compact needs images of at least {_SMALLEST} x {_SMALLEST} pixels, '
+                             f'got {tuple(images.shape)}')
         layers, attention = self.encode(images)
         features = self.fuse(layers)
         pooled = attentive_pyramid_pool(features, attention, (GRID,))
@@ -165,9 +166,7 @@ def compact(*, weights: str = '', trunk_weights: str = '', dimension: int = 512,
             network = Compact(dimension=dimension, height=height, width=width)
             initialise(network.trunk)
         if trunk_weights:
-            public, _ = read_weights(Path(trunk_weights))
-            load_weights(network.trunk, {name: public[name] for name in network.trunk.state_dict()
-                                         if name in public}, trunk_weights)
+            load_public_trunk(network.trunk, trunk_weights)
         return network
     if weights:
         tensors, _ = read_weights(Path(weights))

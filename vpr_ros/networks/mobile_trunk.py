@@ -22,12 +22,15 @@ and its parameter names are torchvision's ``mobilenet_v2`` names.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from torch import nn
 from torch import Tensor
 from torch.nn import functional as F
+from vpr_ros.networks.weights import load_weights
+from vpr_ros.networks.weights import read_weights
 
-__all__ = ['MobileTrunk']
+__all__ = ['load_public_trunk', 'MobileTrunk']
 
 # (expansion, channels, repeats, first stride), Table 2 of the paper.
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1),
@@ -106,3 +109,14 @@ class MobileTrunk(nn.Module):
             if number in self.taps:
                 tapped.append(x)
         return tapped
+
+
+def load_public_trunk(trunk: MobileTrunk, weights: str) -> None:
+    """
+    Load what a trunk needs of a whole MobileNetV2 (1.0); what follows it is left.
+
+    :param weights: a file with torchvision's names of tensors, batch norm folded.
+    """
+    public, _ = read_weights(Path(weights))
+    load_weights(trunk, {name: public[name] for name in trunk.state_dict() if name in public},
+                 weights)

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
 from dataclasses import replace
+from functools import cached_property
 from hashlib import sha256
 from itertools import chain
 from typing import Any
@@ -158,7 +159,7 @@ class PlaceImages:
         """Return whether every example has the number of its place."""
         return bool(len(self)) and bool((self.places >= 0).all())
 
-    @property
+    @cached_property
     def single(self) -> Array:
         """Return (N,) bool: which examples show a place twice, but in one image alone."""
         found = np.zeros(len(self), bool)
