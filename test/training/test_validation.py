@@ -91,3 +91,14 @@ def test_single_images_tell_nothing():
     with pytest.raises(VprError, match=r'1 images stand for .*leave them out of validation'):
         Validation(images, PlaceRule(), times=8)
     Validation(images.select(np.arange(4)), PlaceRule(), times=8)
+
+
+def test_hits_tell_which_query_was_right():
+    places = np.repeat([4, 7, 9], 5)
+    validation = Validation(PlaceImages.of(Numbered(15), places=places), PlaceRule(), times=3)
+    # Place 9 looks like place 4, which is before it in the map.
+    alike = np.array([0, 1, 0])
+    asked, right = validation.hits(
+        lambda rows: directions(alike[np.searchsorted([4, 7, 9], places[rows])], 2))
+    assert right.tolist() == [bool(places[row] != 9) for row in asked]
+    assert sorted(set(places[asked].tolist())) == [4, 7, 9] and len(asked) == 18

@@ -51,6 +51,7 @@ from vpr_ros.training.places import PlaceRule
 from vpr_ros.training.recipe import recipe_options
 from vpr_ros.training.settings import IN_BATCH
 from vpr_ros.training.settings import RecipeSettings
+from vpr_ros.training.sources.places import moved
 from vpr_ros.training.sources.registry import open_images
 from vpr_ros.training.splits import hold_out
 from vpr_ros.training.splits import hold_out_regions
@@ -179,7 +180,8 @@ def prepare_experiment(recipe: RecipeSettings, *, in_turn: Callable[
     experiment = Experiment(
         recipe=recipe, images=images, own=len(images) - (0 if target is None else len(target)),
         network=network, module=module, objective=objective,
-        validation=Validation(held_out, rule, times=recipe.run.validation_times),
+        validation=Validation(moved(held_out, recipe.run.validation_moves), rule,
+                              times=recipe.run.validation_times),
         held=_freeze(recipe, network))
     experiment.rate_factor(0)  # refuses a schedule that cannot be
     return experiment

@@ -24,7 +24,6 @@ from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.metrics import rank
 from vpr_ros.evaluation.metrics import Recall
-from vpr_ros.evaluation.metrics import recall_at_n
 from vpr_ros.training.objectives.base import Describe
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
@@ -61,14 +60,19 @@ class Validation:
 
     def __call__(self, describe: Describe) -> Recall:
         """Return the recall at 1 of all rounds together."""
+        _, right = self.hits(describe)
+        return Recall(1, int(right.sum()), len(right), 0)
+
+    def hits(self, describe: Describe) -> tuple[Array, NDArray[np.bool_]]:
+        """Return the example (Q,) that each query of all rounds is, and whether it is right."""
         descriptors = describe(self._examples)
-        correct = queries = 0
+        right = []
         for asked, references, truth in self._rounds:
             similarity = (descriptors[np.searchsorted(self._examples, asked)]
                           @ descriptors[np.searchsorted(self._examples, references)].T)
-            recall = recall_at_n(rank(similarity, 1), truth, 1)
-            correct, queries = correct + recall.hits, queries + recall.queries
-        return Recall(1, correct, queries, 0)
+            best = rank(similarity, 1)[:, 0]
+            right.append(truth.are_matches(np.arange(len(best)), best))
+        return np.concatenate([asked for asked, _, _ in self._rounds]), np.concatenate(right)
 
 
 _Round = tuple[Array, Array, GroundTruth]

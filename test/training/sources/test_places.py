@@ -22,6 +22,7 @@ from vpr_ros.errors import VprError
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
 from vpr_ros.training.sources.places import is_fixed
+from vpr_ros.training.sources.places import moved
 from vpr_ros.training.sources.places import open_pairs
 from vpr_ros.training.sources.places import open_places
 from vpr_ros.training.sources.places import pairs_recognised
@@ -182,6 +183,34 @@ def test_windows_reach_every_border_and_none_goes_beyond(count):
     y, x = np.divmod(np.arange(count * count), count)
     assert np.array_equal(side_by_side[:, :2], np.stack([x, y], axis=1) / count)  # to the bit
     assert (side_by_side[:, 2:] == 1.0 / count).all()
+
+
+def test_fixed_cameras_move(tmp_path, write):
+    for camera in 'ab':
+        for n in range(12):
+            write(tmp_path / camera / f'{n}.png')
+    still = windowed(open_places(tmp_path), 2)
+    images = moved(still, 0.25)
+    # Each part lies within its window, so that no two windows share more than before.
+    assert (images.boxes[:, :2] >= still.boxes[:, :2]).all()
+    assert (images.boxes[:, :2] + images.boxes[:, 2:]
+            <= still.boxes[:, :2] + still.boxes[:, 2:] + 1e-12).all()
+    assert images.boxes[:, 2:] == pytest.approx(0.375)
+    for place in np.unique(images.places):
+        left = images.boxes[images.places == place, 0] - still.boxes[images.places == place, 0]
+        assert len(np.unique(left)) == 12 and left.max() - left.min() > 0.8 * 0.125
+        # From one image to the next, which are of one time of the day, it is far.
+        assert np.abs(np.diff(left)).min() > 0.3 * 0.125
+    assert np.array_equal(moved(still, 0.0).boxes, still.boxes)
+
+
+def test_what_has_positions_moves_by_itself():
+    images = PlaceImages.of(Blank(4), places=[3, 3, -1, -1], positions=np.zeros((4, 2)))
+    boxes = moved(images, 0.5).boxes
+    assert boxes[:2, 2:].tolist() == [[0.5, 0.5]] * 2
+    assert boxes[2:].tolist() == [[0.0, 0.0, 1.0, 1.0]] * 2
+    with pytest.raises(ValueError, match='below 1, got 1'):
+        moved(images, 1.0)
 
 
 def test_sequences_of_windows_stay_in_their_window(tmp_path, write):

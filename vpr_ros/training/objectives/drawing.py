@@ -23,6 +23,7 @@ from vpr_ros.errors import VprError
 from vpr_ros.training.objectives.base import Array
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
+from vpr_ros.training.randomness import generator
 from vpr_ros.training.randomness import shuffled_stream
 
 __all__ = ['Drawer', 'NumberedPlaces', 'PlacesApart']
@@ -58,15 +59,20 @@ class NumberedPlaces:
 
     :param rows: (n,) the examples to draw from.
     :param places: for each batch.
+    :param neighbours: how many of them, one region's and next to each other in number, are drawn
+        together where there are as many: windows of one camera, images along one drive.
     :param stream: numbers that tell several drawers of one seed apart.
     """
 
     def __init__(self, images: PlaceImages, rows: Array, *, places: int, seed: int,
-                 stream: tuple[int, ...] = ()) -> None:
+                 neighbours: int = 1, stream: tuple[int, ...] = ()) -> None:
         order = rows[np.argsort(images.places[rows], kind='stable')]
         grouped = np.split(order, np.flatnonzero(np.diff(images.places[order])) + 1)
         self._members = [members for members in grouped if len(members) > 1]
-        self._places, self._seed, self._stream = places, seed, stream
+        regions = images.regions[[members[0] for members in self._members]]
+        self._regions = [np.flatnonzero(regions == region) for region in np.unique(regions)]
+        self._places, self._neighbours = places, neighbours
+        self._seed, self._stream = seed, stream
         self.steps_per_epoch = max(1, len(self._members) // places)
 
     def __len__(self) -> int:
@@ -89,10 +95,23 @@ class NumberedPlaces:
         The beginning of a shuffled epoch, other places being left out of the next: two epochs in
         one batch might hold a place twice, under two labels.
         """
-        chosen = shuffled_stream(np.arange(len(self)), epoch * len(self),
-                                 self.steps_per_epoch * self._places, self._seed, *self._stream)
+        count = self.steps_per_epoch * self._places
+        if self._neighbours == 1:
+            chosen = shuffled_stream(np.arange(len(self)), epoch * len(self), count, self._seed,
+                                     *self._stream)
+        else:
+            chosen = self._in_groups(generator(self._seed, 1, epoch, *self._stream))[:count]
         return [[self._members[place] for place in batch]
                 for batch in chosen.reshape(self.steps_per_epoch, -1)]
+
+    def _in_groups(self, rng: np.random.Generator) -> Array:
+        """Return all places once: neighbours side by side, the groups of them shuffled."""
+        groups = []
+        for places in self._regions:
+            # Another first one each time, so that all who are neighbours meet.
+            turned = np.roll(places, rng.integers(len(places)))
+            groups += np.split(turned, range(self._neighbours, len(places), self._neighbours))
+        return np.concatenate([groups[number] for number in rng.permutation(len(groups))])
 
 
 class PlacesApart:
@@ -102,13 +121,15 @@ class PlacesApart:
     :param rows: (n,) the examples to draw from.
     :param places: for each batch.
     :param per_place: examples that are taken of each, for the length of an epoch.
+    :param neighbours: how many of the places lie together, within three times the distance
+        beyond which they are apart, where there are as many.
     :param fewer: what could be smaller where there is no room for so many, for messages.
     """
 
     def __init__(self, images: PlaceImages, rows: Array, rule: PlaceRule, *, places: int,
-                 per_place: int, fewer: str) -> None:
+                 per_place: int, fewer: str, neighbours: int = 1) -> None:
         self._rows, self._rule, self._images = rows, rule, images.select(rows)
-        self._places, self._fewer = places, fewer
+        self._places, self._neighbours, self._fewer = places, neighbours, fewer
         self._positives = rule.positives(self._images)
         self._centres = np.flatnonzero([len(p) > 0 for p in self._positives])
         self.steps_per_epoch = max(1, len(self._centres) // (places * per_place))
@@ -126,11 +147,28 @@ class PlacesApart:
         chosen: list[Array] = []
         taken = np.zeros(0, np.int64)
         for centre in rng.choice(self._centres, self._places * _TRIES):
-            members = np.concatenate([[centre], self._positives[centre]])
-            if all(self._rule.negatives(self._images, int(m), taken).all() for m in members):
-                chosen.append(self._rows[members])
-                taken = np.concatenate([taken, members])
+            room = min(len(chosen) + self._neighbours, self._places)
+            for candidate in self._around(centre, rng):
+                members = np.concatenate([[candidate], self._positives[candidate]])
+                if all(self._rule.negatives(self._images, int(m), taken).all() for m in members):
+                    chosen.append(self._rows[members])
+                    taken = np.concatenate([taken, members])
+                elif candidate == centre:
+                    break
+                if len(chosen) == room:
+                    break
             if len(chosen) == self._places:
                 return chosen
         raise VprError(f'found only {len(chosen)} places that lie apart by the rule, and a step '
                        f'takes {self._places}: give more data, or {self._fewer}')
+
+    def _around(self, centre: int, rng: np.random.Generator) -> Array:
+        """Return the middle of a place, and then those of others near it in any order."""
+        if self._neighbours == 1:
+            return np.array([centre])
+        images, others = self._images, self._centres
+        offsets = images.positions[others] - images.positions[centre]
+        near = others[(images.regions[others] == images.regions[centre])
+                      & (np.hypot(offsets[:, 0], offsets[:, 1]) <= 3.0 * self._rule.negative)]
+        near = near[self._rule.negatives(images, centre, near)]
+        return np.concatenate([[centre], rng.permutation(near)])

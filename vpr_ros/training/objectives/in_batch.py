@@ -46,6 +46,7 @@ class InBatch:
     it by the rule, and the places of one batch are surely different ones.
 
     :param loss: from descriptors (B, D) and labels (B,) to a scalar.
+    :param neighbours: how many places that are beside each other are drawn together.
     :param shares: how many of the places of each batch are of part 0, 1, ... of ``images``, which
         are then drawn each in its own way, numbered or by positions; an epoch lasts until the
         part that takes longest was seen once. Empty for any of all.
@@ -53,7 +54,7 @@ class InBatch:
 
     def __init__(self, images: PlaceImages, rule: PlaceRule, loss: Callable[[Tensor, Tensor],
                  Tensor], *, name: str, places: int, per_place: int, seed: int,
-                 shares: Sequence[int] = ()) -> None:
+                 neighbours: int = 1, shares: Sequence[int] = ()) -> None:
         if shares and sum(shares) != places:
             raise ValueError(f'shares come to the {places} places of a batch, got {shares}')
         self._loss, self._name = loss, name
@@ -65,10 +66,11 @@ class InBatch:
             drawer: Drawer
             if images.select(rows).labelled:
                 drawer = NumberedPlaces(images, rows, places=count, seed=seed,
+                                        neighbours=neighbours,
                                         stream=(part + 1,) if shares else ())
             else:
                 drawer = PlacesApart(images, rows, rule, places=count, per_place=per_place,
-                                     fewer=fewer)
+                                     neighbours=neighbours, fewer=fewer)
             if len(drawer) < count:
                 source = f' of source {part + 1} of data' if shares else ''
                 raise VprError(f'a step takes {count} places{source}, but only {len(drawer)} have '

@@ -73,7 +73,8 @@ def make_objective(recipe: RecipeSettings, images: PlaceImages, rule: PlaceRule,
                       seed=recipe.seed)
     settings: InBatchSettings = getattr(recipe, recipe.objective)
     return InBatch(images, rule, _pair_loss(settings), name=recipe.objective,
-                   places=settings.places, per_place=settings.images, seed=recipe.seed,
+                   places=settings.places, per_place=settings.images,
+                   neighbours=settings.neighbours, seed=recipe.seed,
                    shares=read_shares(recipe.places.shares, data=recipe.data, parts=images.parts,
                                       places=settings.places))
 

@@ -45,10 +45,12 @@ from vpr_ros.training.sources.files import subfolders
 from vpr_ros.training.sources.names import chosen_names
 from vpr_ros.training.sources.names import keep_regions
 
-__all__ = ['is_fixed', 'open_pairs', 'open_places', 'pairs_recognised', 'places_recognised',
-           'windowed']
+__all__ = ['is_fixed', 'moved', 'open_pairs', 'open_places', 'pairs_recognised',
+           'places_recognised', 'windowed']
 
 Array = NDArray[Any]
+# Multiples of it, without their whole parts, spread evenly however many there are.
+_GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 _QUERY, _REFERENCE = 'query', 'reference'
 _log = logging.getLogger(__name__)
 
@@ -184,3 +186,25 @@ def windowed(images: PlaceImages, count: int, *, overlap: float = 0.0) -> PlaceI
         images.select(rows), boxes=boxes[window],
         # The images of one window follow each other, those of two do not.
         traverses=images.traverses[rows] * n + window, places=images.places[rows] * n + window)
+
+
+def moved(images: PlaceImages, share: float) -> PlaceImages:
+    """
+    Show of each labelled place a part that lies farther left or right from image to image.
+
+    So two images of a fixed camera differ as if the camera had moved sideways, as a robot does.
+    Windows that share nothing share nothing afterwards either.
+
+    :param share: how much of its width (and height) an example loses, in [0, 1): that far its
+        parts lie from each other at most.
+    """
+    if not 0.0 <= share < 1.0:
+        raise ValueError(f'an example moves by a share of itself from 0 to below 1, got {share}')
+    order = np.argsort(images.places, kind='stable')
+    _, firsts, counts = np.unique(images.places[order], return_index=True, return_counts=True)
+    turn = np.empty(len(images), np.int64)
+    turn[order] = np.arange(len(images)) - np.repeat(firsts, counts)
+    left, top, width, height = images.boxes.T
+    boxes = np.stack([left + width * share * (turn * _GOLDEN % 1.0), top + height * share / 2.0,
+                      width * (1.0 - share), height * (1.0 - share)], axis=1)
+    return replace(images, boxes=np.where((images.places >= 0)[:, None], boxes, images.boxes))

@@ -1,0 +1,263 @@
+"""
+Choose how ``compact`` is made by cameras that it never saw, and never by a benchmark.
+
+Example::
+
+    python benchmarks/leave_one_out.py --data ../shared/data --work choice --out docs/training.md
+
+Every variant of the recipe is trained shortly, in two ways:
+
+- *town to real*: in the generated town alone, judged on all webcams;
+- *left out*: on all data but a group of webcams, judged on that group, until each webcam has been
+  left out once. ``--groups 0`` leaves out one at a time, in as many trainings as there are.
+
+Compared are parts of images that lie farther left or right from image to image
+(``run.validation_moves``), for a robot never stands on one spot twice. The trainings of all
+variants have one seed: they see the same images in the same order.
+
+Every outcome is kept in the folder of ``--work``; a second run goes on where the first one ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+import json
+import multiprocessing
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+from typing import TypeAlias
+
+import numpy as np
+from pages import MarkedPart
+import torch
+from vpr_ros.evaluation.intervals import block_bootstrap_interval
+from vpr_ros.evaluation.metrics import Recall
+from vpr_ros.networks.weights import load_weights
+from vpr_ros.networks.weights import read_weights
+from vpr_ros.training.describing import describe_examples
+from vpr_ros.training.experiment import prepare_experiment
+from vpr_ros.training.launch import launch
+from vpr_ros.training.recipe import read_recipe
+from vpr_ros.training.run import train_recipe
+from vpr_ros.training.sources.registry import open_images
+
+TOWN = 'town?seed=7&only=day+other_lane+night+snow+rain+dusk'
+# "mexico" is also a camera of the other folder.
+WEBCAMS = ('{data}/train/amos_webcams?least_contrast=8,'
+           '{data}/train/tilde_webcams?leave_out=mexico')
+OTHERS = '{data}/train/sped_thumb,singles:{data}/train/camvid/train?every=2,{work}/town7.tar'
+# Short, and on as few images as will do: the same for all.
+COMMON = ('options.trunk_weights={data}/weights/mobilenet_v2_imagenet_bnfolded.safetensors',
+          'places.held_out=0.5', 'run.validation_moves=0.25', 'run.tensorboard=false')
+
+
+WAYS = ('town to real', 'left out')
+
+Hits: TypeAlias = Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """
+    A way to train.
+
+    :param about: what is different from the recipe.
+    :param settings: as on the command line.
+    """
+
+    label: str
+    about: str
+    settings: tuple[str, ...] = ()
+
+
+VARIANTS = (
+    Variant('recipe', 'as it is'),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: of a variant, with a group of webcams held out, or in the town alone."""
+
+    variant: Variant
+    held_out: tuple[str, ...]
+    settings: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    What came of one training.
+
+    :param start: R@1 before the first step.
+    :param hits: of the trained network by webcam: how many queries, and how many were right.
+    """
+
+    start: float
+    hits: Hits
+
+
+class Quiet:
+    """Who is told how a training goes, and tells nobody."""
+
+    def begins(self, step: int, steps: int) -> None:
+        """Hear where it begins."""
+
+    def describes(self, done: int, total: int) -> None:
+        """Hear of examples that are described."""
+
+    def steps(self, step: int, terms: Mapping[str, float]) -> None:
+        """Hear of a step."""
+
+    def validates(self, step: int, recall: Recall) -> None:
+        """Hear of a validation."""
+
+
+def main() -> None:
+    """Train all variants, and write what they know of webcams never seen."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').strip().partition('\n')[0])
+    parser.add_argument('--data', type=Path, metavar='FOLDER', help='real images and weights; '
+                        'else $VPR_ROS_DATA, else ../shared/data',
+                        default=Path(os.environ.get('VPR_ROS_DATA', '../shared/data')))
+    parser.add_argument('--work', type=Path, default=Path('choice'), metavar='FOLDER',
+                        help='for the packed town and for outcomes')
+    parser.add_argument('--only', default=','.join(v.label for v in VARIANTS), metavar='A,B')
+    parser.add_argument('--groups', type=int, default=3, metavar='N',
+                        help='of webcams that are left out together; 0 for one at a time')
+    parser.add_argument('--steps', type=int, default=60, metavar='N', help='of each training')
+    parser.add_argument('--discriminants', type=int, default=1500, metavar='N',
+                        help='images that linear maps start from')
+    parser.add_argument('--at-once', type=int, default=1, metavar='N',
+                        help='trainings side by side, of a thread each')
+    parser.add_argument('--out', '-o', type=Path, help='the page to write into')
+    given = parser.parse_args()
+    page = None if given.out is None else MarkedPart(given.out, 'choice')
+    known = {variant.label: variant for variant in VARIANTS}
+    unknown = [label for label in given.only.split(',') if label not in known]
+    if unknown:
+        raise SystemExit(f'no variant {", ".join(unknown)}; there are {", ".join(known)}')
+    given.work.mkdir(parents=True, exist_ok=True)
+    town = given.work / 'town7.tar'
+    if not town.exists():
+        subprocess.run([sys.executable, '-m', 'vpr_ros', 'train', 'pack', TOWN, '-o', str(town)],
+                       check=True)
+    groups = [(), *_groups(WEBCAMS.format(data=given.data), given.groups)]
+    trials = [_trial(known[label], group, given)
+              for label in given.only.split(',') for group in groups]
+    with ProcessPoolExecutor(given.at_once, multiprocessing.get_context('spawn')) as pool:
+        outcomes = list(pool.map(_outcome, trials))
+    text = _page(trials, outcomes)
+    if page is None:
+        print(text)
+    else:
+        page.write(text)
+
+
+def _groups(webcams: str, count: int) -> list[tuple[str, ...]]:
+    names = open_images(webcams).region_names
+    return [names[k::count or len(names)] for k in range(count or len(names))]
+
+
+def _trial(variant: Variant, held_out: tuple[str, ...], given: argparse.Namespace) -> Trial:
+    folders = {'data': given.data, 'work': given.work}
+    webcams = WEBCAMS.format(**folders)
+    images: tuple[str, ...]
+    if held_out:
+        images = (f'data={webcams},{OTHERS.format(**folders)}', 'places.shares=9+2+7+3+6',
+                  f'places.held_out_regions={"+".join(held_out)}')
+    else:
+        images = (f'data={given.work}/town7.tar', f'validation={webcams}')
+    name = '+'.join(held_out) or 'town'
+    return Trial(variant, held_out, (
+        *images, *(text.format(**folders) for text in COMMON), f'schedule.steps={given.steps}',
+        f'run.validate_every={given.steps}', f'discriminants={given.discriminants}',
+        *variant.settings), given.work / f'{variant.label}-{given.steps}' / name)
+
+
+def _outcome(trial: Trial) -> Outcome:
+    """Return what came of a trial before, or train."""
+    record = trial.folder / 'outcome.json'
+    if not record.exists():
+        if trial.folder.exists():
+            shutil.rmtree(trial.folder)  # of a run that was interrupted
+        told = _train(trial)
+        record.write_text(json.dumps(told), encoding='utf-8')
+    told = json.loads(record.read_text(encoding='utf-8'))
+    outcome = Outcome(told['start'], {name: (queries, right) for name, (queries, right)
+                                      in told['hits'].items()})
+    queries, right = np.sum(list(outcome.hits.values()), axis=0)
+    print(f'{trial.folder}: {outcome.start:.3f} -> {right / queries:.3f}', flush=True)
+    return outcome
+
+
+def _train(trial: Trial) -> dict[str, object]:
+    torch.set_num_threads(1)
+    recipe = read_recipe('compact', trial.settings)
+    trained = train_recipe(recipe, trial.folder, Quiet(), resume=False)
+    experiment = prepare_experiment(recipe)
+    load_weights(experiment.network, read_weights(trained.weights)[0], str(trained.weights))
+    images, fabric = experiment.validation.images, launch(recipe.run)
+    fabric.to_device(experiment.network)
+    asked, right = experiment.validation.hits(lambda numbers: describe_examples(
+        fabric, experiment.network, experiment.prepared(images), numbers, workers=1,
+        told=lambda done, total: None))
+    names = np.array(images.region_names)[images.regions[asked]]
+    return {'start': trained.recalls[0],
+            'hits': {str(name): (int((names == name).sum()), int(right[names == name].sum()))
+                     for name in np.unique(names)}}
+
+
+def _page(trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> str:
+    """Return a table with a line for each variant; the first is what others are compared with."""
+    found: dict[Variant, dict[bool, list[Outcome]]] = {}
+    for trial, outcome in zip(trials, outcomes, strict=True):
+        of_variant = found.setdefault(trial.variant, {False: [], True: []})
+        of_variant[bool(trial.held_out)].append(outcome)
+    base = next(iter(found.values()))
+    header = ['what is different', 'settings', *(f'{way}: {what}' for way in WAYS for what in (
+        'start', 'end', 'to the first line'))]
+    lines = [header, ['---', '---', *['--:', '--:', '---'] * len(WAYS)]]
+    for variant, ways in found.items():
+        settings = ' '.join(f'`{setting}`' for setting in variant.settings)
+        lines.append([variant.about, settings, *(cell for way, trained in ways.items()
+                                                 for cell in _cells(trained, base[way]))])
+    table = '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+    webcams = len(_by_webcam(base[True]))
+    queries = sum(asked for asked, _ in _by_webcam(base[True]).values())
+    return (f'{table}\n\nR@1 on {queries} queries of {webcams} webcams, which were left out in '
+            f'{len(base[True])} groups. In brackets the interval of 95 % of the difference, from '
+            'webcams drawn anew 2,000 times.')
+
+
+def _cells(trained: Sequence[Outcome], base: Sequence[Outcome]) -> list[str]:
+    hits = _by_webcam(trained)
+    asked, right = np.sum(list(hits.values()), axis=0)
+    before = np.average([outcome.start for outcome in trained], weights=[
+        sum(asked for asked, _ in outcome.hits.values()) for outcome in trained])
+    return [f'{before:.3f}', f'{right / asked:.3f}', _difference(hits, _by_webcam(base))]
+
+
+def _difference(hits: Hits, base: Hits) -> str:
+    if hits == base:
+        return ''
+    values = [right / asked - base[name][1] / base[name][0]
+              for name, (asked, right) in hits.items()]
+    # Webcams are independent of each other, their queries are not.
+    interval = block_bootstrap_interval(values, block=1)
+    return f'{np.mean(values):+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]'
+
+
+def _by_webcam(trained: Sequence[Outcome]) -> Hits:
+    return {name: counts for outcome in trained for name, counts in outcome.hits.items()}
+
+
+if __name__ == '__main__':
+    main()
