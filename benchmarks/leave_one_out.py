@@ -37,15 +37,17 @@ from typing import TypeAlias
 import numpy as np
 from pages import MarkedPart
 import torch
+from vpr_ros.cli.train_progress import TrainingProgress
 from vpr_ros.evaluation.intervals import block_bootstrap_interval
-from vpr_ros.evaluation.metrics import Recall
 from vpr_ros.networks.weights import load_weights
 from vpr_ros.networks.weights import read_weights
 from vpr_ros.training.describing import describe_examples
 from vpr_ros.training.experiment import prepare_experiment
 from vpr_ros.training.launch import launch
+from vpr_ros.training.recipe import differing
 from vpr_ros.training.recipe import read_recipe
 from vpr_ros.training.run import train_recipe
+from vpr_ros.training.settings import RecipeSettings
 from vpr_ros.training.sources.registry import open_images
 
 TOWN = 'town?seed=7&only=day+other_lane+night+snow+rain+dusk'
@@ -53,11 +55,9 @@ TOWN = 'town?seed=7&only=day+other_lane+night+snow+rain+dusk'
 WEBCAMS = ('{data}/train/amos_webcams?least_contrast=8,'
            '{data}/train/tilde_webcams?leave_out=mexico')
 OTHERS = '{data}/train/sped_thumb,singles:{data}/train/camvid/train?every=2,{work}/town7.tar'
-# Short, and on as few images as will do: the same for all.
+SHARES = '9+2+7+3+6'
 COMMON = ('options.trunk_weights={data}/weights/mobilenet_v2_imagenet_bnfolded.safetensors',
-          'places.held_out=0.5', 'run.validation_moves=0.25', 'run.tensorboard=false')
-
-
+          'run.validation_moves=0.25', 'run.tensorboard=false')
 WAYS = ('town to real', 'left out')
 
 Hits: TypeAlias = Mapping[str, tuple[int, int]]
@@ -78,7 +78,9 @@ class Variant:
 
 
 VARIANTS = (
-    Variant('recipe', 'as it is'),
+    Variant('recipe', 'nothing'),
+    Variant('before', 'a slower trunk, and places of a step from anywhere',
+            ('optimiser.slow_rate=3e-5', 'contrastive.neighbours=1')),
 )
 
 
@@ -103,22 +105,6 @@ class Outcome:
 
     start: float
     hits: Hits
-
-
-class Quiet:
-    """Who is told how a training goes, and tells nobody."""
-
-    def begins(self, step: int, steps: int) -> None:
-        """Hear where it begins."""
-
-    def describes(self, done: int, total: int) -> None:
-        """Hear of examples that are described."""
-
-    def steps(self, step: int, terms: Mapping[str, float]) -> None:
-        """Hear of a step."""
-
-    def validates(self, step: int, recall: Recall) -> None:
-        """Hear of a validation."""
 
 
 def main() -> None:
@@ -149,7 +135,7 @@ def main() -> None:
     if not town.exists():
         subprocess.run([sys.executable, '-m', 'vpr_ros', 'train', 'pack', TOWN, '-o', str(town)],
                        check=True)
-    groups = [(), *_groups(WEBCAMS.format(data=given.data), given.groups)]
+    groups = [*_groups(WEBCAMS.format(data=given.data), given.groups), ()]
     trials = [_trial(known[label], group, given)
               for label in given.only.split(',') for group in groups]
     with ProcessPoolExecutor(given.at_once, multiprocessing.get_context('spawn')) as pool:
@@ -171,25 +157,24 @@ def _trial(variant: Variant, held_out: tuple[str, ...], given: argparse.Namespac
     webcams = WEBCAMS.format(**folders)
     images: tuple[str, ...]
     if held_out:
-        images = (f'data={webcams},{OTHERS.format(**folders)}', 'places.shares=9+2+7+3+6',
+        images = (f'data={webcams},{OTHERS.format(**folders)}', f'places.shares={SHARES}',
                   f'places.held_out_regions={"+".join(held_out)}')
     else:
         images = (f'data={given.work}/town7.tar', f'validation={webcams}')
-    name = '+'.join(held_out) or 'town'
+    folder = given.work / f'{variant.label}_{given.steps}' / ('+'.join(held_out) or 'town')
     return Trial(variant, held_out, (
         *images, *(text.format(**folders) for text in COMMON), f'schedule.steps={given.steps}',
         f'run.validate_every={given.steps}', f'discriminants={given.discriminants}',
-        *variant.settings), given.work / f'{variant.label}-{given.steps}' / name)
+        *variant.settings, f'out={folder}'), folder)
 
 
 def _outcome(trial: Trial) -> Outcome:
-    """Return what came of a trial before, or train."""
-    record = trial.folder / 'outcome.json'
-    if not record.exists():
+    """Return what came of the same training before, or train."""
+    record, recipe = trial.folder / 'outcome.json', read_recipe('compact', trial.settings)
+    if not record.exists() or differing(read_recipe(str(trial.folder / 'recipe.yaml')), recipe):
         if trial.folder.exists():
-            shutil.rmtree(trial.folder)  # of a run that was interrupted
-        told = _train(trial)
-        record.write_text(json.dumps(told), encoding='utf-8')
+            shutil.rmtree(trial.folder)  # of another recipe, or interrupted
+        record.write_text(json.dumps(_train(recipe, trial.folder)), encoding='utf-8')
     told = json.loads(record.read_text(encoding='utf-8'))
     outcome = Outcome(told['start'], {name: (queries, right) for name, (queries, right)
                                       in told['hits'].items()})
@@ -198,10 +183,9 @@ def _outcome(trial: Trial) -> Outcome:
     return outcome
 
 
-def _train(trial: Trial) -> dict[str, object]:
+def _train(recipe: RecipeSettings, folder: Path) -> dict[str, object]:
     torch.set_num_threads(1)
-    recipe = read_recipe('compact', trial.settings)
-    trained = train_recipe(recipe, trial.folder, Quiet(), resume=False)
+    trained = train_recipe(recipe, folder, TrainingProgress(visible=False))
     experiment = prepare_experiment(recipe)
     load_weights(experiment.network, read_weights(trained.weights)[0], str(trained.weights))
     images, fabric = experiment.validation.images, launch(recipe.run)

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Compare the embedded network with what nobody trained for places, in one table.
+Compare the embedded network with what can be had ready-made, in one table.
 
 Example::
 

@@ -102,3 +102,19 @@ def test_hits_tell_which_query_was_right():
         lambda rows: directions(alike[np.searchsorted([4, 7, 9], places[rows])], 2))
     assert right.tolist() == [bool(places[row] != 9) for row in asked]
     assert sorted(set(places[asked].tolist())) == [4, 7, 9] and len(asked) == 18
+
+
+def test_cameras_and_drives_are_both_validated():
+    places = np.concatenate([np.repeat([0, 1, 2], 4), np.full(20, -1)])
+    x = np.concatenate([np.full(12, np.nan), np.tile(np.arange(10) * 20.0, 2)])
+    images = PlaceImages.of(
+        Numbered(32), places=places, positions=np.stack([x, 0.0 * x], axis=1),
+        regions=np.where(places >= 0, places, 3),
+        traverses=np.concatenate([places[:12], np.repeat([3, 4], 10)]))
+    validation = Validation(images, PlaceRule(positive=5.0), times=4)
+    true = np.where(places >= 0, places, 3 + np.nan_to_num(x) / 20).astype(int)
+    perfect = validation(lambda rows: directions(true[rows], 13))
+    assert (perfect.hits, perfect.queries) == (4 * 3 * 3 + 10, 46)
+    # Who knows no place along the drive finds the first for all.
+    cameras = validation(lambda rows: directions(np.minimum(true, 3)[rows], 4))
+    assert cameras.hits == 36 + 1

@@ -40,7 +40,8 @@ class Validation:
     Of labelled places so many images each, evenly over time, are compared: in turn the first, the
     second and so on of every place are the map, and all others are queries. So images of one
     night do not find each other. Where positions tell, the first half of the traverses of each
-    region are the map and the others the queries; queries without a match in it do not count.
+    region are the map and the others the queries; queries without a match in it do not count. Of
+    examples of both kinds each is compared with its own.
 
     :param times: images of each labelled place.
     """
@@ -51,7 +52,7 @@ class Validation:
                            '(singles) and would always find themselves, which tells nothing: '
                            'leave them out of validation and of places.held_out_regions')
         self.images = images
-        self._rounds = _labelled(images, times) if images.labelled else _posed(images, rule)
+        self._rounds = [*_labelled(images, times), *_posed(images, rule)]
         if not self._rounds:
             raise VprError('no held-out place was seen twice, so nothing can be validated: give '
                            'validation=<images>, or hold out more by places.held_out')
@@ -80,7 +81,7 @@ _Round = tuple[Array, Array, GroundTruth]
 
 def _labelled(images: PlaceImages, times: int) -> list[_Round]:
     chosen = []
-    for place in np.unique(images.places):
+    for place in np.unique(images.places[images.places >= 0]):
         members = np.flatnonzero(images.places == place)
         if len(members) > 1:
             evenly = np.linspace(0, len(members) - 1, min(times, len(members)))
@@ -97,13 +98,15 @@ def _labelled(images: PlaceImages, times: int) -> list[_Round]:
 
 
 def _posed(images: PlaceImages, rule: PlaceRule) -> list[_Round]:
+    posed = images.places < 0
     maps: list[int] = []
-    for region in np.unique(images.regions):
-        traverses = np.unique(images.traverses[images.regions == region])
+    for region in np.unique(images.regions[posed]):
+        traverses = np.unique(images.traverses[posed & (images.regions == region)])
         maps += traverses[:len(traverses) // 2].tolist()
-    references = np.flatnonzero(np.isin(images.traverses, maps))
+    in_map = np.isin(images.traverses, maps)
+    references = np.flatnonzero(posed & in_map)
     positives = rule.positives(images)
-    queries = np.array([q for q in np.flatnonzero(~np.isin(images.traverses, maps))
+    queries = np.array([q for q in np.flatnonzero(posed & ~in_map)
                         if np.isin(positives[q], references).any()], np.int64)
     if not len(queries):
         return []
