@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from vpr_ros.datasets.traverse import ImageSource
 from vpr_ros.errors import VprError
 
-__all__ = ['JoinedImages', 'PlaceImages', 'PlaceRule']
+__all__ = ['groups_by_number', 'JoinedImages', 'PlaceImages', 'PlaceRule']
 
 Array = NDArray[Any]
 UNITS = ('m', 'frames')
@@ -163,7 +163,7 @@ class PlaceImages:
     def single(self) -> Array:
         """Return (N,) bool: which examples show a place twice, but in one image alone."""
         found = np.zeros(len(self), bool)
-        for rows in _groups(self.places):
+        for rows in groups_by_number(self.places):
             first, others = rows[0], rows[1:]
             found[rows] = self.places[first] >= 0 and len(others) and (
                 (self.frames[others] == self.frames[first]).all()
@@ -214,7 +214,7 @@ class PlaceImages:
         if self.length != 1:
             raise ValueError(f'these are sequences already, of {self.length} images')
         starts = []
-        for rows in _groups(self.traverses):
+        for rows in groups_by_number(self.traverses):
             starts += [rows[s:s + length] for s in range(0, len(rows) - length + 1, stride)]
         if not starts:
             raise VprError(f'no traverse has {length} images: a sequence needs as many')
@@ -343,9 +343,9 @@ class PlaceRule:
     def positives(self, images: PlaceImages) -> list[Array]:
         """Return for each example the others, in order, that show its place."""
         found: list[Array] = [np.zeros(0, np.int64)] * len(images)
-        for rows in _groups(images.regions):
+        for rows in groups_by_number(images.regions):
             labelled = rows[images.places[rows] >= 0]
-            for same in _groups(images.places[labelled]):
+            for same in groups_by_number(images.places[labelled]):
                 same = labelled[same]
                 for row in same:
                     found[row] = same[same != row]
@@ -393,7 +393,7 @@ class PlaceRule:
         return np.asarray(elsewhere | np.where(both, places != place, far))
 
 
-def _groups(numbers: Array) -> list[Array]:
+def groups_by_number(numbers: Array) -> list[Array]:
     """Return the indices that hold each number, in the order of numbers."""
     order = np.argsort(numbers, kind='stable')
     return np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1) if len(order) else []

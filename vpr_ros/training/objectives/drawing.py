@@ -21,6 +21,7 @@ from typing import Protocol
 import numpy as np
 from vpr_ros.errors import VprError
 from vpr_ros.training.objectives.base import Array
+from vpr_ros.training.places import groups_by_number
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
 from vpr_ros.training.randomness import generator
@@ -66,11 +67,9 @@ class NumberedPlaces:
 
     def __init__(self, images: PlaceImages, rows: Array, *, places: int, seed: int,
                  neighbours: int = 1, stream: tuple[int, ...] = ()) -> None:
-        order = rows[np.argsort(images.places[rows], kind='stable')]
-        grouped = np.split(order, np.flatnonzero(np.diff(images.places[order])) + 1)
-        self._members = [members for members in grouped if len(members) > 1]
-        regions = images.regions[[members[0] for members in self._members]]
-        self._regions = [np.flatnonzero(regions == region) for region in np.unique(regions)]
+        self._members = [rows[same] for same in groups_by_number(images.places[rows])
+                         if len(same) > 1]
+        self._regions = groups_by_number(images.regions[[same[0] for same in self._members]])
         self._places, self._neighbours = places, neighbours
         self._seed, self._stream = seed, stream
         self.steps_per_epoch = max(1, len(self._members) // places)
