@@ -203,7 +203,8 @@ def _open(text: str, windows: int, overlap: float) -> PlaceImages:
                        'windows=3 as well, or leave overlap out')
     table = kind.open(path, **options)
     _log.info('%s (%s): %d images', where, kind.name, len(table))
-    if windows == 1 or not asked and not is_fixed(table):
+    insists = 'windows' in asked or 'overlap' in asked and overlap > 0.0
+    if windows == 1 or not insists and not is_fixed(table):
         return table
     return windowed(table, windows, overlap=overlap)
 
