@@ -1,3 +1,17 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 Choose how ``compact`` is made by cameras that it never saw, and never by a benchmark.
 
@@ -15,7 +29,9 @@ Compared are parts of images that lie farther left or right from image to image
 (``run.validation_moves``), for a robot never stands on one spot twice. The trainings of all
 variants have one seed: they see the same images in the same order.
 
-Every outcome is kept in the folder of ``--work``; a second run goes on where the first one ended.
+Every outcome is kept in the folder of ``--work``: a second run trains what was not finished.
+Webcams that are left out are looked up among their own group, so that numbers of other
+``--groups`` are other numbers.
 """
 
 from __future__ import annotations
@@ -39,11 +55,11 @@ from pages import MarkedPart
 import torch
 from vpr_ros.cli.train_progress import TrainingProgress
 from vpr_ros.evaluation.intervals import block_bootstrap_interval
-from vpr_ros.networks.weights import load_weights
-from vpr_ros.networks.weights import read_weights
+from vpr_ros.training.checkpoint import read_checkpoint
 from vpr_ros.training.describing import describe_examples
 from vpr_ros.training.experiment import prepare_experiment
 from vpr_ros.training.launch import launch
+from vpr_ros.training.loop import CHECKPOINT
 from vpr_ros.training.recipe import differing
 from vpr_ros.training.recipe import read_recipe
 from vpr_ros.training.run import train_recipe
@@ -57,7 +73,7 @@ WEBCAMS = ('{data}/train/amos_webcams?least_contrast=8,'
 OTHERS = '{data}/train/sped_thumb,singles:{data}/train/camvid/train?every=2,{work}/town7.tar'
 SHARES = '9+2+7+3+6'
 COMMON = ('options.trunk_weights={data}/weights/mobilenet_v2_imagenet_bnfolded.safetensors',
-          'run.validation_moves=0.25', 'run.tensorboard=false')
+          'run.validation_moves=0.25', 'run.tensorboard=false', 'run.workers=1')
 WAYS = ('town to real', 'left out')
 
 Hits: TypeAlias = Mapping[str, tuple[int, int]]
@@ -125,7 +141,7 @@ def main() -> None:
     parser.add_argument('--discriminants', type=int, default=1500, metavar='N',
                         help='images that linear maps start from')
     parser.add_argument('--at-once', type=int, default=1, metavar='N',
-                        help='trainings side by side, of a thread each')
+                        help='trainings side by side, each with one thread and one reader')
     parser.add_argument('--out', '-o', type=Path, help='the page to write into')
     given = parser.parse_args()
     page = None if given.out is None else MarkedPart(given.out, 'choice')
@@ -152,6 +168,8 @@ def main() -> None:
 
 def _groups(webcams: str, count: int) -> list[tuple[str, ...]]:
     names = open_images(webcams).region_names
+    if count and not 2 <= count <= len(names):
+        raise SystemExit(f'--groups is 0, or from 2 to the {len(names)} webcams, got {count}')
     return [names[k::count or len(names)] for k in range(count or len(names))]
 
 
@@ -193,7 +211,9 @@ def _train(recipe: RecipeSettings, folder: Path) -> dict[str, object]:
     exact = recipe.model_copy(update={
         'run': recipe.run.model_copy(update={'precision': '32-true'})})
     experiment = prepare_experiment(exact)
-    load_weights(experiment.network, read_weights(trained.weights)[0], str(trained.weights))
+    # After the last step, also where it has become worse.
+    learnt = read_checkpoint(folder / CHECKPOINT).tensors['network']
+    experiment.module.load_state_dict(learnt)
     images, fabric = experiment.validation.images, launch(exact.run)
     fabric.to_device(experiment.network)
     asked, right = experiment.validation.hits(lambda numbers: describe_examples(
@@ -240,7 +260,7 @@ def _difference(hits: Hits, base: Hits) -> str:
         return ''
     values = [right / asked - base[name][1] / base[name][0]
               for name, (asked, right) in hits.items()]
-    # Webcams are independent of each other, their queries are not.
+    # Webcams are independent of each other, their queries are not; all have as many of them.
     interval = block_bootstrap_interval(values, block=1)
     return f'{np.mean(values):+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]'
 

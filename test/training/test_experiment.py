@@ -278,9 +278,31 @@ def test_shares_of_cameras_and_a_street(places, street, halves):
     cameras = ''.join(f'+camera_{number}' for number in range(10))
     with pytest.raises(VprError, match=f'3 places of each step from {places}, but nothing of it'):
         prepared(_PLACES, *settings, f'places.held_out_regions={cameras}')
-    with pytest.raises(VprError, match=r'8 images .*\(singles\).*held_out_regions'):
-        prepared(_PLACES, *settings, 'places.held_out_regions=camera_1+camera_2+held',
-                 'places.shares=')
+    for moves in (0.0, 0.25):
+        with pytest.raises(VprError, match=r'8 images .*\(singles\).*held_out_regions'):
+            prepared(_PLACES, *settings, 'places.held_out_regions=camera_1+camera_2+held',
+                     'places.shares=', f'run.validation_moves={moves}')
+
+
+def test_held_out_cameras_move_and_the_others_do_not(places):
+    settings = (f'data={places}', 'places.held_out_regions=camera_1+camera_2',
+                'run.validation_moves=0.25')
+    experiment = prepared(_PLACES, *settings)
+    assert (experiment.images.boxes == (0.0, 0.0, 1.0, 1.0)).all()
+    held = experiment.validation.images
+    assert (held.boxes[:, 2:] == 0.75).all() and len(np.unique(held.boxes[:, 0])) > 1
+
+
+def test_neighbours_reach_the_plan(halves):
+    """Windows of one image are drawn by twos."""
+    settings = (f'data={halves / "own"}', f'validation={halves / "held"}', 'places.windows=2')
+    together = []
+    for neighbours in (1, 2):
+        experiment = prepared(_PLACES, *settings, f'multi_similarity.neighbours={neighbours}')
+        plan = experiment.objective.plan(0, random_descriptions)
+        regions = experiment.images.regions[plan.examples[:, ::2]]
+        together.append((regions[:, ::2] == regions[:, 1::2]).mean())
+    assert together[1] == 1.0 > together[0]
 
 
 @pytest.mark.parametrize('weight', [1.0, 3.0])

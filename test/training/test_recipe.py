@@ -105,6 +105,9 @@ def test_what_changes_what_is_learnt():
     assert differing(one, read_recipe('saane', ['out=b'])) == []
     other = read_recipe('saane', ['triplet.margin=0.4', 'run.precision=bf16-mixed'])
     assert differing(one, other) == ['triplet.margin', 'run.precision']
+    # It shows other parts of images, which a run that goes on would not know again.
+    moving = read_recipe('saane', ['run.validation_moves=0.25'])
+    assert differing(one, moving) == ['run.validation_moves']
 
 
 def test_recipes_lie_beside_the_code():

@@ -114,7 +114,8 @@ def differing(one: RecipeSettings, other: RecipeSettings) -> list[str]:
     harmless = ('out', 'run.', 'teacher.cache', 'schedule.steps', 'schedule.epochs')
     return [name for name in told[0]
             if told[0][name] != told[1][name]
-            and (name == 'run.precision' or not name.startswith(harmless))]
+            and (name in ('run.precision', 'run.validation_moves')
+                 or not name.startswith(harmless))]
 
 
 def _read(path: Path) -> dict[str, Any]:

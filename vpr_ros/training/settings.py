@@ -76,7 +76,8 @@ class InBatchSettings(Settings):
     images: int = setting(4, 'Images of each.', ge=2)
     neighbours: int = setting(
         1, 'Draw places by so many that are beside each other, which are the hardest to tell '
-        'apart: windows of one camera, next numbers, or within 3 times places.negative.', ge=1)
+        'apart: windows of one camera, single images along one drive, positions not far beyond '
+        'places.negative.', ge=1)
 
 
 class TripletSettings(InBatchSettings):
@@ -199,8 +200,9 @@ class RunSettings(Settings):
     validate_every: int = setting(100, 'Steps between validations.', ge=1)
     validation_times: int = setting(8, 'Images of each held-out place that are compared.', ge=2)
     validation_moves: float = setting(
-        0.0, 'Let held-out fixed cameras move: of each image a part is compared that lies up to '
-        'this share of it farther left or right.', ge=0.0, lt=1.0)
+        0.0, 'Let held-out cameras move: of each image of a labelled place a part is compared '
+        'that is smaller by this share, and lies up to as far to the left or right.', ge=0.0,
+        lt=1.0)
     log_every: int = setting(10, 'Steps between lines of the logs.', ge=1)
     half_weights: bool = setting(False, 'Keep trained weights, but for vectors such as biases, in '
                                  'half precision, at half the size; the checkpoint stays exact.')

@@ -98,19 +98,20 @@ def _labelled(images: PlaceImages, times: int) -> list[_Round]:
 
 
 def _posed(images: PlaceImages, rule: PlaceRule) -> list[_Round]:
-    posed = images.places < 0
+    rows = np.flatnonzero(images.places < 0)
+    images = images.select(rows)
     maps: list[int] = []
-    for region in np.unique(images.regions[posed]):
-        traverses = np.unique(images.traverses[posed & (images.regions == region)])
+    for region in np.unique(images.regions):
+        traverses = np.unique(images.traverses[images.regions == region])
         maps += traverses[:len(traverses) // 2].tolist()
     in_map = np.isin(images.traverses, maps)
-    references = np.flatnonzero(posed & in_map)
+    references = np.flatnonzero(in_map)
     positives = rule.positives(images)
-    queries = np.array([q for q in np.flatnonzero(posed & ~in_map)
+    queries = np.array([q for q in np.flatnonzero(~in_map)
                         if np.isin(positives[q], references).any()], np.int64)
     if not len(queries):
         return []
     truth = GroundTruth.from_lists(
         [np.flatnonzero(np.isin(references, positives[q])) for q in queries], len(references),
         protocol=f'within {rule.positive:g} {images.unit}')
-    return [(queries, references, truth)]
+    return [(rows[queries], rows[references], truth)]

@@ -151,7 +151,8 @@ def test_windows_that_overlap(cameras, drives, tmp_path, write):
     assert lefts(f'{cameras}?overlap=0', windows=2, overlap=0.5) == [0.0, 0.5]
     assert lefts(f'{cameras}?windows=1', windows=2, overlap=0.5) == [0.0]
     assert lefts(str(drives), windows=3, overlap=0.5) == [0.0]  # drives stay whole
-    assert lefts(f'{drives}?overlap=0', windows=3, overlap=0.5) == [0.0]  # nothing is asked of them
+    # Nothing is asked of them.
+    assert lefts(f'{drives}?overlap=0', windows=3, overlap=0.5) == [0.0]
 
 
 def test_single_images(tmp_path, write):

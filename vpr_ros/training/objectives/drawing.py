@@ -61,7 +61,8 @@ class NumberedPlaces:
     :param rows: (n,) the examples to draw from.
     :param places: for each batch.
     :param neighbours: how many of them, one region's and next to each other in number, are drawn
-        together where there are as many: windows of one camera, images along one drive.
+        together where there are as many: windows of one camera, single images along one drive,
+        of which the next one then has to show another place.
     :param stream: numbers that tell several drawers of one seed apart.
     """
 
@@ -120,8 +121,8 @@ class PlacesApart:
     :param rows: (n,) the examples to draw from.
     :param places: for each batch.
     :param per_place: examples that are taken of each, for the length of an epoch.
-    :param neighbours: how many of the places lie together, within three times the distance
-        beyond which they are apart, where there are as many.
+    :param neighbours: how many of the places lie together, where there are as many: not much
+        farther from each other than they must be apart.
     :param fewer: what could be smaller where there is no room for so many, for messages.
     """
 
@@ -166,8 +167,10 @@ class PlacesApart:
         if self._neighbours == 1:
             return np.array([centre])
         images, others = self._images, self._centres
+        # Between two middles there is room for the images of both places, and for the gap.
+        reach = max(3.0 * self._rule.negative, 2.0 * (self._rule.positive + self._rule.negative))
         offsets = images.positions[others] - images.positions[centre]
         near = others[(images.regions[others] == images.regions[centre])
-                      & (np.hypot(offsets[:, 0], offsets[:, 1]) <= 3.0 * self._rule.negative)]
+                      & (np.hypot(offsets[:, 0], offsets[:, 1]) <= reach)]
         near = near[self._rule.negatives(images, centre, near)]
         return np.concatenate([[centre], rng.permutation(near)])

@@ -193,7 +193,8 @@ def moved(images: PlaceImages, share: float) -> PlaceImages:
     Show of each labelled place a part that lies farther left or right from image to image.
 
     So two images of a fixed camera differ as if the camera had moved sideways, as a robot does.
-    Windows that share nothing share nothing afterwards either.
+    Windows that share nothing share nothing afterwards either. Examples with positions have moved
+    by themselves; those of a single image show its place once, wherever one looks.
 
     :param share: how much of its width (and height) an example loses, in [0, 1): that far its
         parts lie from each other at most.
@@ -207,4 +208,5 @@ def moved(images: PlaceImages, share: float) -> PlaceImages:
     left, top, width, height = images.boxes.T
     boxes = np.stack([left + width * share * (turn * _GOLDEN % 1.0), top + height * share / 2.0,
                       width * (1.0 - share), height * (1.0 - share)], axis=1)
-    return replace(images, boxes=np.where((images.places >= 0)[:, None], boxes, images.boxes))
+    stays = (images.places < 0) | images.single
+    return replace(images, boxes=np.where(stays[:, None], images.boxes, boxes))
