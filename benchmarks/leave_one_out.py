@@ -95,11 +95,11 @@ class Variant:
 
 VARIANTS = (
     Variant('recipe', 'nothing'),
-    Variant('near', 'less change of view: no part smaller than half of an image',
-            ('augmentation.crop_smallest=0.5',)),
-    Variant('slow', 'that, a slower trunk, and the places of a step from anywhere',
-            ('augmentation.crop_smallest=0.5', 'optimiser.slow_rate=3e-5',
-             'contrastive.neighbours=1')),
+    Variant('beside', 'a trunk three times as fast, and places beside each other in a step',
+            ('optimiser.slow_rate=1e-4', 'contrastive.neighbours=3')),
+    Variant('wide', 'that, and parts of an image as small as a third',
+            ('optimiser.slow_rate=1e-4', 'contrastive.neighbours=3',
+             'augmentation.crop_smallest=0.35')),
 )
 
 
