@@ -42,7 +42,9 @@ import subprocess
 import sys
 import time
 
+from labels import labelled
 from pages import MarkedPart
+from pages import table
 from safetensors.torch import load_file
 from safetensors.torch import save_file
 import torch
@@ -176,7 +178,7 @@ def main() -> None:
     parser.add_argument('--out', '-o', type=Path, help='the page to write into')
     parser.add_argument('--prepare', action='store_true', help='train nothing')
     given = parser.parse_args()
-    chosen = _chosen(given.only.split(','))
+    chosen = labelled(given.only, RUNS, what='run')
     page = None if given.out is None else MarkedPart(given.out, 'learning')
     given.work.mkdir(parents=True, exist_ok=True)
     folders = {'$DATA': str(given.data), '$WORK': str(given.work)}
@@ -191,14 +193,6 @@ def main() -> None:
         print(text)
     else:
         page.write(text)
-
-
-def _chosen(labels: Sequence[str]) -> list[Run]:
-    runs = {run.label: run for run in RUNS}
-    unknown = [label for label in labels if label not in runs]
-    if unknown:
-        raise SystemExit(f'no run {", ".join(unknown)}; there are {", ".join(runs)}')
-    return [runs[label] for label in labels]
 
 
 def _prepare(runs: Sequence[Run], data: Path, work: Path) -> None:
@@ -276,9 +270,8 @@ def _page(outcomes: Mapping[Run, Sequence[Outcome]], seeds: Sequence[int]) -> st
               'minutes', 'what it is']
     rows = [header, ['---', *['--:'] * (len(header) - 2), '---'],
             *(row(run, found) for run, found in outcomes.items())]
-    lines = [f'| {" | ".join(cells)} |' for cells in rows]
     commands = [f'```\n{_shown(run.command(seeds[0]))}\n```' for run in outcomes]
-    return '\n\n'.join(['\n'.join(lines), NOTE, PREPARATION, *commands])
+    return '\n\n'.join([table(rows), NOTE, PREPARATION, *commands])
 
 
 NOTE = """\

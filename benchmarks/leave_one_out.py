@@ -50,8 +50,10 @@ import subprocess
 import sys
 from typing import TypeAlias
 
+from labels import labelled
 import numpy as np
 from pages import MarkedPart
+from pages import table
 import torch
 from vpr_ros.cli.train_progress import TrainingProgress
 from vpr_ros.evaluation.intervals import block_bootstrap_interval
@@ -66,11 +68,12 @@ from vpr_ros.training.run import train_recipe
 from vpr_ros.training.settings import RecipeSettings
 from vpr_ros.training.sources.registry import open_images
 
+PACKED = '{work}/town7.tar'
 TOWN = 'town?seed=7&only=day+other_lane+night+snow+rain+dusk'
 # "mexico" is also a camera of the other folder.
 WEBCAMS = ('{data}/train/amos_webcams?least_contrast=8,'
            '{data}/train/tilde_webcams?leave_out=mexico')
-OTHERS = '{data}/train/sped_thumb,singles:{data}/train/camvid/train?every=2,{work}/town7.tar'
+OTHERS = '{data}/train/sped_thumb,singles:{data}/train/camvid/train?every=2'
 SHARES = '9+2+7+3+6'
 COMMON = ('options.trunk_weights={data}/weights/mobilenet_v2_imagenet_bnfolded.safetensors',
           'run.validation_moves=0.25', 'run.tensorboard=false', 'run.workers=1')
@@ -145,18 +148,14 @@ def main() -> None:
     parser.add_argument('--out', '-o', type=Path, help='the page to write into')
     given = parser.parse_args()
     page = None if given.out is None else MarkedPart(given.out, 'choice')
-    known = {variant.label: variant for variant in VARIANTS}
-    unknown = [label for label in given.only.split(',') if label not in known]
-    if unknown:
-        raise SystemExit(f'no variant {", ".join(unknown)}; there are {", ".join(known)}')
+    variants = labelled(given.only, VARIANTS, what='variant')
     given.work.mkdir(parents=True, exist_ok=True)
-    town = given.work / 'town7.tar'
+    town = Path(PACKED.format(work=given.work))
     if not town.exists():
         subprocess.run([sys.executable, '-m', 'vpr_ros', 'train', 'pack', TOWN, '-o', str(town)],
                        check=True)
     groups = [*_groups(WEBCAMS.format(data=given.data), given.groups), ()]
-    trials = [_trial(known[label], group, given)
-              for label in given.only.split(',') for group in groups]
+    trials = [_trial(variant, group, given) for variant in variants for group in groups]
     with ProcessPoolExecutor(given.at_once, multiprocessing.get_context('spawn')) as pool:
         outcomes = list(pool.map(_outcome, trials))
     text = _page(trials, outcomes)
@@ -175,13 +174,13 @@ def _groups(webcams: str, count: int) -> list[tuple[str, ...]]:
 
 def _trial(variant: Variant, held_out: tuple[str, ...], given: argparse.Namespace) -> Trial:
     folders = {'data': given.data, 'work': given.work}
-    webcams = WEBCAMS.format(**folders)
+    webcams, town = WEBCAMS.format(**folders), PACKED.format(**folders)
     images: tuple[str, ...]
     if held_out:
-        images = (f'data={webcams},{OTHERS.format(**folders)}', f'places.shares={SHARES}',
+        images = (f'data={webcams},{OTHERS.format(**folders)},{town}', f'places.shares={SHARES}',
                   f'places.held_out_regions={"+".join(held_out)}')
     else:
-        images = (f'data={given.work}/town7.tar', f'validation={webcams}')
+        images = (f'data={town}', f'validation={webcams}')
     folder = given.work / f'{variant.label}_{given.steps}' / ('+'.join(held_out) or 'town')
     return Trial(variant, held_out, (
         *images, *(text.format(**folders) for text in COMMON), f'schedule.steps={given.steps}',
@@ -239,12 +238,11 @@ def _page(trials: Sequence[Trial], outcomes: Sequence[Outcome]) -> str:
         settings = ' '.join(f'`{setting}`' for setting in variant.settings)
         lines.append([variant.about, settings, *(cell for way, trained in ways.items()
                                                  for cell in _cells(trained, base[way]))])
-    table = '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
     webcams = len(_by_webcam(base[True]))
     queries = sum(asked for asked, _ in _by_webcam(base[True]).values())
-    return (f'{table}\n\nR@1 on {queries} queries of {webcams} webcams, which were left out in '
-            f'{len(base[True])} groups. In brackets the interval of 95 % of the difference, from '
-            'webcams drawn anew 2,000 times.')
+    return (f'{table(lines)}\n\nR@1 on {queries} queries of {webcams} webcams, which were left '
+            f'out in {len(base[True])} groups. In brackets the interval of 95 % of the '
+            'difference, from webcams drawn anew 2,000 times.')
 
 
 def _cells(trained: Sequence[Outcome], base: Sequence[Outcome]) -> list[str]:

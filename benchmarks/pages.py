@@ -12,13 +12,20 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Write what a benchmark found into a page, between marks; the rest of the page is a person's."""
+"""What a benchmark found: as a table, and between marks of a page that a person wrote."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ['MarkedPart']
+__all__ = ['MarkedPart', 'table']
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown; the second row says how columns are aligned."""
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in rows)
 
 
 class MarkedPart:

@@ -50,6 +50,7 @@ from numpy.typing import NDArray
 import onnx
 import onnxruntime
 from pages import MarkedPart
+from pages import table
 import torch
 from vpr_ros.datasets.registry import open_dataset
 from vpr_ros.evaluation.intervals import block_bootstrap_interval
@@ -331,7 +332,7 @@ def _table(rows: Sequence[Candidate], hits: Sequence[Sequence[Array]],
             _three_digits(cost.weights / 1e6), _three_digits(cost.flops / 1e9),
             _three_digits(cost.seconds * 1e3), _three_digits(cost.seconds / costs[0].seconds),
             *(_recall(of_pair[number], of_pair[0]) for of_pair in hits)])
-    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
+    return table(lines)
 
 
 def _recall(right: Array, embedded: Array) -> str:

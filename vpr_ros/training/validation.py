@@ -25,6 +25,7 @@ from vpr_ros.errors import VprError
 from vpr_ros.evaluation.metrics import rank
 from vpr_ros.evaluation.metrics import Recall
 from vpr_ros.training.objectives.base import Describe
+from vpr_ros.training.places import groups_by_number
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.places import PlaceRule
 
@@ -81,8 +82,9 @@ _Round = tuple[Array, Array, GroundTruth]
 
 def _labelled(images: PlaceImages, times: int) -> list[_Round]:
     chosen = []
-    for place in np.unique(images.places[images.places >= 0]):
-        members = np.flatnonzero(images.places == place)
+    rows = np.flatnonzero(images.places >= 0)
+    for same in groups_by_number(images.places[rows]):
+        members = rows[same]
         if len(members) > 1:
             evenly = np.linspace(0, len(members) - 1, min(times, len(members)))
             chosen.append(members[evenly.round().astype(np.int64)])

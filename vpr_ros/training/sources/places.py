@@ -38,6 +38,7 @@ from vpr_ros.datasets.images import list_images
 from vpr_ros.datasets.images import natural_key
 from vpr_ros.datasets.images import read_image
 from vpr_ros.errors import VprError
+from vpr_ros.training.places import groups_by_number
 from vpr_ros.training.places import JoinedImages
 from vpr_ros.training.places import PlaceImages
 from vpr_ros.training.sources.files import FilesIn
@@ -201,10 +202,9 @@ def moved(images: PlaceImages, share: float) -> PlaceImages:
     """
     if not 0.0 <= share < 1.0:
         raise ValueError(f'an example moves by a share of itself from 0 to below 1, got {share}')
-    order = np.argsort(images.places, kind='stable')
-    _, firsts, counts = np.unique(images.places[order], return_index=True, return_counts=True)
     turn = np.empty(len(images), np.int64)
-    turn[order] = np.arange(len(images)) - np.repeat(firsts, counts)
+    for same in groups_by_number(images.places):
+        turn[same] = np.arange(len(same))
     left, top, width, height = images.boxes.T
     boxes = np.stack([left + width * share * (turn * _GOLDEN % 1.0), top + height * share / 2.0,
                       width * (1.0 - share), height * (1.0 - share)], axis=1)
