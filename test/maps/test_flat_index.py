@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from vpr_ros.maps.flat_index import FlatIndex
+from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import Preprocessing
@@ -33,7 +34,7 @@ def snapshot_of(descriptors, view_rows, view_cameras=None):
         sessions=('a',), cameras=('front', 'rear', 'left', 'right'),
         place_ids=1000 - 7 * np.arange(places, dtype=np.int64),
         stamps_ns=np.arange(places, dtype=np.int64), session_of=np.zeros(places, np.int64),
-        poses=(None,) * places, view_rows=np.asarray(view_rows, np.int64),
+        poses=Poses.of((None,) * places), view_rows=np.asarray(view_rows, np.int64),
         view_cameras=np.asarray(view_cameras, np.int64), descriptors=descriptors)
 
 

@@ -82,7 +82,7 @@ def test_an_empty_map(path, identity):
     assert len(snapshot) == 0
     assert snapshot.network == identity
     assert snapshot.descriptors.shape == (0, identity.dimension)
-    assert snapshot.poses == ()
+    assert len(snapshot.poses) == 0
     assert snapshot.rows_of(np.zeros(0, np.int64)).tolist() == []
     with pytest.raises(KeyError):
         snapshot.rows_of(np.array([1]))

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.localizer import Localizer
 from vpr_ros.matching.settings import MatchingSettings
@@ -50,7 +51,7 @@ class World:
             sessions=tuple(f's{k}' for k in range(len(lengths))),
             cameras=cameras, place_ids=self.rng.permutation(n).astype(np.int64) * 3 + 2 ** 40,
             stamps_ns=stamps, session_of=session_of.astype(np.int64),
-            poses=tuple(poses) if posed else (None,) * n,
+            poses=Poses.of(poses if posed else [None] * n),
             view_rows=np.repeat(np.arange(n), c), view_cameras=np.tile(np.arange(c), n),
             descriptors=random_directions(self.rng, n * c))
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 import numpy as np
 import pytest
+from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.hypotheses import hypotheses
 from vpr_ros.matching.hypotheses import Neighbourhoods
@@ -35,7 +36,7 @@ def snapshot_of(session_of, positions=None):
         map_id='m', revision=1, network=NetworkIdentity('test', '00', 1, Preprocessing(1, 1)),
         sessions=('a', 'b', 'c'), cameras=('front',),
         place_ids=np.arange(n), stamps_ns=np.arange(n), session_of=np.asarray(session_of),
-        poses=poses, view_rows=np.arange(n), view_cameras=np.zeros(n, np.int64),
+        poses=Poses.of(poses), view_rows=np.arange(n), view_cameras=np.zeros(n, np.int64),
         descriptors=np.ones((n, 1), np.float32))
 
 

@@ -23,6 +23,7 @@ from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.builder import build_session
 from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.settings import MapSettings
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.localizer import Localizer
@@ -264,7 +265,7 @@ def test_candidates_are_what_the_map_holds(world):
             assert c.similarity == pytest.approx(similarities[best], abs=1e-5)
             assert c.stamp_ns == s.stamps_ns[found]
             assert c.session == s.sessions[s.session_of[found]]
-            assert c.T_map_base is s.poses[found]
+            assert c.T_map_base.distance_to(s.poses[found]) == 0.0
     assert here.row(answer) == 44
     assert answer.candidates[0].camera == cameras[14 % 3]
 
@@ -470,7 +471,7 @@ def test_in_a_large_map_nowhere_stays_unknown():
     snapshot = Snapshot(
         map_id='town', revision=1, network=extractor.identity, sessions=('s',),
         cameras=('front',), place_ids=np.arange(n) + 1, stamps_ns=np.arange(n) * SECOND,
-        session_of=np.zeros(n, np.int64), poses=(None,) * n, view_rows=np.arange(n),
+        session_of=np.zeros(n, np.int64), poses=Poses.of((None,) * n), view_rows=np.arange(n),
         view_cameras=np.zeros(n, np.int64), descriptors=directions(n))
     localizer = Localizer(snapshot, extractor, MatchingSettings())
     nowhere = []

@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from datetime import timezone
@@ -28,15 +27,12 @@ from typing import TYPE_CHECKING
 from vpr_ros import __version__
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from vpr_ros.cli.run import Run
     from vpr_ros.cli.sources import FrameSource
     from vpr_ros.datasets.ground_truth import GroundTruth
     from vpr_ros.evaluation.plan import Outline
     from vpr_ros.evaluation.plan import Plan
     from vpr_ros.evaluation.run import RunReport
-    from vpr_ros.types import Pose
 
 __all__ = ['make_run_report', 'write_run_report']
 
@@ -104,21 +100,12 @@ def make_run_report(run: Run, source: FrameSource, *,
 def _plan(run: Run, background: tuple[Outline, ...]) -> Plan | None:
     """Return the plan of a run; None when nobody knows where any of its frames was taken."""
     from vpr_ros.evaluation.plan import Plan
+    from vpr_ros.maps.poses import Poses
 
     if all(answer.T_map_base is None for answer in run.answers):
         return None
-    return Plan(_positions([answer.T_map_base for answer in run.answers]),
-                _positions(run.snapshot.poses), background)
-
-
-def _positions(poses: Sequence[Pose | None]) -> NDArray[np.float64]:
-    import numpy as np
-
-    positions = np.full((len(poses), 2), np.nan)
-    for row, pose in enumerate(poses):
-        if pose is not None:
-            positions[row] = pose.position[:2]
-    return positions
+    return Plan(Poses.of([answer.T_map_base for answer in run.answers]).positions[:, :2],
+                run.snapshot.poses.positions[:, :2], background)
 
 
 def _with_pictures(report: RunReport, run: Run, source: FrameSource,

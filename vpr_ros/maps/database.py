@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from importlib import resources
 import os
 from pathlib import Path
@@ -28,8 +29,9 @@ from vpr_ros.errors import VprError
 __all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'create', 'remove_journals']
 
 APPLICATION_ID = 0x56505231  # 'VPR1'
-SCHEMA_VERSION = 1
-_TABLES = {'map', 'session', 'camera', 'place', 'view', 'thumbnail'}
+SCHEMA_VERSION = 2
+_TABLES = {1: {'map', 'session', 'camera', 'place', 'view', 'thumbnail'}}
+_TABLES[2] = _TABLES[1] | {'calibration', 'local_features'}
 # No honest descriptor or picture comes near this; a hostile file must not make us allocate.
 _LARGEST_VALUE = 64 * 1024 * 1024
 
@@ -50,9 +52,7 @@ def create(path: Path, facts: Mapping[str, str | int]) -> sqlite3.Connection:
         raise VprError(f'cannot make {path}: {error}') from error
     try:
         connection.execute('BEGIN IMMEDIATE')
-        schema = (resources.files('vpr_ros.maps') / 'schema.sql').read_text(encoding='utf-8')
-        for statement in _statements(schema):
-            connection.execute(statement)
+        _execute(connection, 'schema.sql')
         connection.executemany('INSERT INTO map VALUES (?, ?)', facts.items())
         connection.execute(f'PRAGMA application_id = {APPLICATION_ID}')
         connection.execute(f'PRAGMA user_version = {SCHEMA_VERSION}')
@@ -67,9 +67,13 @@ def create(path: Path, facts: Mapping[str, str | int]) -> sqlite3.Connection:
     return connection
 
 
-def _statements(script: str) -> list[str]:
-    lines = [line.split('--')[0] for line in script.splitlines()]
-    return [s.strip() for s in '\n'.join(lines).split(';') if s.strip()]
+def _execute(connection: sqlite3.Connection, script: str) -> None:
+    """Run a script of the package; unlike ``executescript`` as part of a transaction."""
+    text = (resources.files('vpr_ros.maps') / script).read_text(encoding='utf-8')
+    lines = [line.split('--')[0] for line in text.splitlines()]
+    for statement in '\n'.join(lines).split(';'):
+        if statement.strip():
+            connection.execute(statement)
 
 
 def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
@@ -89,8 +93,12 @@ def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise VprError(f'cannot open the map {path}: {error}') from error
     try:
-        _check(connection, path)
+        _distrust(connection)
+        version = _check(connection, path)
+        if version < SCHEMA_VERSION and not writeable:
+            connection = _in_memory(connection)
         _prepare(connection, writeable=writeable)
+        _migrate(connection, version)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise VprError(f'{path} is no map of vpr_ros, or it is damaged: {error}') from error
@@ -98,6 +106,40 @@ def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _distrust(connection: sqlite3.Connection) -> None:
+    if sys.version_info >= (3, 11):
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+    connection.execute('PRAGMA trusted_schema = OFF')
+    connection.execute('PRAGMA cell_size_check = ON')
+
+
+def _in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a copy that may be changed, of a file that may not."""
+    copy = sqlite3.connect(':memory:', isolation_level=None)
+    with closing(connection):
+        connection.backup(copy)
+    _distrust(copy)
+    return copy
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a map to this version in one transaction: all of it, or it stays as it is."""
+    if version == SCHEMA_VERSION:
+        return
+    connection.execute('BEGIN IMMEDIATE')
+    try:
+        # Another process may have done it since.
+        version, = connection.execute('PRAGMA user_version').fetchone()
+        for old in range(version, SCHEMA_VERSION):
+            _execute(connection, f'migrate_{old}_to_{old + 1}.sql')
+            connection.execute(f'PRAGMA user_version = {old + 1}')
+        connection.execute('COMMIT')
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute('ROLLBACK')
+        raise
 
 
 def _log(path: Path) -> Path:
@@ -115,18 +157,15 @@ def remove_journals(path: Path) -> None:
         path.with_name(f'{path.name}{suffix}').unlink(missing_ok=True)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    if sys.version_info >= (3, 11):
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
-    connection.execute('PRAGMA trusted_schema = OFF')
-    connection.execute('PRAGMA cell_size_check = ON')
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a map's schema; VprError for what is no map, or a newer one."""
     application, = connection.execute('PRAGMA application_id').fetchone()
     if application != APPLICATION_ID:
         raise VprError(f'{path} is no map of vpr_ros: its SQLite application id is '
                        f'{application:#x}, not {APPLICATION_ID:#x}')
     version, = connection.execute('PRAGMA user_version').fetchone()
-    if version != SCHEMA_VERSION:
-        raise VprError(f'{path} has schema version {version}, this vpr_ros reads version '
+    if version not in _TABLES:
+        raise VprError(f'{path} has schema version {version}, this vpr_ros reads up to version '
                        f'{SCHEMA_VERSION}: use the vpr_ros that wrote it, or build it again')
     pages, = connection.execute('PRAGMA page_count').fetchone()
     page_size, = connection.execute('PRAGMA page_size').fetchone()
@@ -137,8 +176,9 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
                        f'{pages * page_size} bytes; copy it again')
     tables = {name for name, in connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")}
-    if not _TABLES <= tables:
-        raise VprError(f"{path} is damaged: tables missing: {', '.join(sorted(_TABLES - tables))}")
+    if missing := _TABLES[version] - tables:
+        raise VprError(f"{path} is damaged: tables missing: {', '.join(sorted(missing))}")
+    return int(version)
 
 
 def _prepare(connection: sqlite3.Connection, *, writeable: bool) -> None:

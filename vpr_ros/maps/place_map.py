@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,21 @@ from types import TracebackType
 from typing import Literal
 import uuid
 
-import numpy as np
-from numpy.typing import NDArray
 from vpr_ros import __version__
 from vpr_ros.errors import VprError
 from vpr_ros.maps import database
+from vpr_ros.maps.datum import Datum
+from vpr_ros.maps.reading import read_place
+from vpr_ros.maps.reading import read_snapshot
+from vpr_ros.maps.rows import calibration_from
+from vpr_ros.maps.rows import calibration_row
+from vpr_ros.maps.rows import DescriptorRows
+from vpr_ros.maps.rows import features_row
+from vpr_ros.maps.rows import pose_row
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.types import Camera
+from vpr_ros.types import Place
 from vpr_ros.types import Pose
 from vpr_ros.types import View
 
@@ -62,11 +71,16 @@ class SessionInfo:
     """
     One traverse of a map.
 
+    :param id_prefix: what ids of its places begin with, in whatever map they are.
+    :param made: how many places it was given, removed ones too.
     :param posed: how many of its places have a pose.
     """
 
     name: str
     source: str
+    id_prefix: int
+    created_ns: int
+    made: int
     places: int
     posed: int
     first_ns: int | None
@@ -77,14 +91,16 @@ class PlaceMap:
     """
     Places, what they look like and where they are, in one SQLite file (``.vprmap``).
 
-    The map names the network that described it. Every change is one transaction and raises the
-    revision. Use as a context manager, or call :meth:`close`.
+    The map names the network that described it. Every change is one transaction (several are
+    with :meth:`transaction`), raises the revision and renews the state. Use as a context manager,
+    or call :meth:`close`; in the thread that opened it.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, *, writeable: bool) -> None:
         self.path = path
         self._connection = connection
         self._writeable = writeable
+        self._changing = False
         try:
             facts = dict(connection.execute('SELECT key, value FROM map').fetchall())
             self.id = str(facts['uuid'])
@@ -92,7 +108,10 @@ class PlaceMap:
             self.created_ns = int(facts['created_ns'])
             self.software = str(facts['software'])
             self.descriptor_type = str(facts['descriptor_type'])
+            self.frame = str(facts['frame'])
+            self.datum = Datum.from_text(str(facts['datum']))
             int(facts['revision'])
+            str(facts['state'])
             if self.descriptor_type not in ('float16', 'float32'):
                 raise ValueError(f'descriptor type {self.descriptor_type!r}')
             dimension: object = self.network.dimension
@@ -102,23 +121,37 @@ class PlaceMap:
         except (KeyError, TypeError, ValueError, RecursionError, sqlite3.Error) as error:
             raise VprError(f'{path} is damaged: its description cannot be read '
                            f'({error})') from error
+        self._descriptors = DescriptorRows(self.network.dimension, self.descriptor_type)
 
     @classmethod
     def create(cls, path: Path, network: NetworkIdentity, *,
-               descriptor_type: Literal['float16', 'float32'] = 'float16') -> PlaceMap:
-        """Make an empty map for descriptors of a network; an existing path is refused."""
+               descriptor_type: Literal['float16', 'float32'] = 'float16', frame: str = 'map',
+               datum: Datum | None = None) -> PlaceMap:
+        """
+        Make an empty map for descriptors of a network; an existing path is refused.
+
+        :param frame: the name of the frame that poses are given in; x forward or east, z up.
+        :param datum: where on earth its origin is, when it is known: x is east then, y north.
+        """
         if descriptor_type not in ('float16', 'float32'):
             raise ValueError('descriptor_type must be float16 or float32, got '
                              f'{descriptor_type!r}')
         connection = database.create(path, {
             'uuid': str(uuid.uuid4()), 'network': network.to_json(),
             'created_ns': time.time_ns(), 'software': f'vpr_ros {__version__}',
-            'descriptor_type': descriptor_type, 'revision': 0})
+            'descriptor_type': descriptor_type, 'frame': frame,
+            'datum': '' if datum is None else datum.to_text(), 'revision': 0,
+            'state': secrets.token_hex(8)})
         return cls(path, connection, writeable=True)
 
     @classmethod
     def open(cls, path: Path, *, writeable: bool = False) -> PlaceMap:  # noqa: A003
-        """Open a map, to read unless asked otherwise."""
+        """
+        Open a map, to read unless asked otherwise.
+
+        A map of an older version is brought to this one: in the file if it may be changed, else
+        in memory.
+        """
         connection = database.connect(path, writeable=writeable)
         try:
             return cls(path, connection, writeable=writeable)
@@ -145,17 +178,26 @@ class PlaceMap:
     @property
     def revision(self) -> int:
         """Return the number of changes made to this map."""
+        return int(self._fact('revision'))
+
+    @property
+    def state(self) -> str:
+        """Return what no other content has: copies of a map that change apart differ in it."""
+        return str(self._fact('state'))
+
+    def _fact(self, key: str) -> str | int:
         with self._reading():
+            value: str | int
             value, = self._connection.execute(
-                "SELECT value FROM map WHERE key = 'revision'").fetchone()
-            return int(value)
+                'SELECT value FROM map WHERE key = ?', (key,)).fetchone()
+            return value
 
     def sessions(self) -> list[SessionInfo]:
         """Return the traverses in the order they were added."""
         with self._reading():
             rows = self._connection.execute(
-                'SELECT s.name, s.source, count(p.id), count(p.pose), min(p.stamp_ns), '
-                'max(p.stamp_ns) '
+                'SELECT s.name, s.source, s.id_prefix, s.created_ns, s.places_made, count(p.id), '
+                'count(p.pose), min(p.stamp_ns), max(p.stamp_ns) '
                 'FROM session s LEFT JOIN place p ON p.session = s.number '
                 'GROUP BY s.number ORDER BY s.number')
             return [SessionInfo(*row) for row in rows]
@@ -166,113 +208,32 @@ class PlaceMap:
             return [name for name, in self._connection.execute(
                 'SELECT name FROM camera ORDER BY number')]
 
-    def add_session(self, name: str, *, source: str) -> None:
-        """Begin a traverse; its name must be new to the map."""
-        if not name:
-            raise VprError('a session needs a name')
-        with self._change():
-            if self._connection.execute(
-                    'SELECT 1 FROM session WHERE name = ?', (name,)).fetchone():
-                raise VprError(f'{self.path} has a session {name!r} already: give this one '
-                               'another name')
-            self._connection.execute(
-                'INSERT INTO session (name, source, id_prefix, created_ns) VALUES (?, ?, ?, ?)',
-                (name, source, secrets.randbits(_PREFIX_BITS), time.time_ns()))
+    def calibrations(self, session: str) -> list[Camera]:
+        """Return what is known of the cameras of a traverse."""
+        with self._reading():
+            return [calibration_from(name, row) for name, *row in self._connection.execute(
+                'SELECT c.name, k.width, k.height, k.matrix, k.distortion_model, k.distortion, '
+                'k.rectified, k.mounting FROM calibration k JOIN camera c ON c.number = k.camera '
+                'JOIN session s ON s.number = k.session WHERE s.name = ? ORDER BY c.number',
+                (session,))]
 
-    def append(self, session: str, places: Iterable[NewPlace]) -> list[int]:
-        """
-        Add places to a session in one transaction, and return their ids.
+    def place_ids(self, session: str = '') -> list[int]:
+        """Return the ids of all places, or of those of one traverse, in driving order."""
+        with self._reading():
+            if session:
+                self._session(session)
+            return [number for number, in self._connection.execute(
+                'SELECT p.id FROM place p JOIN session s ON s.number = p.session '
+                "WHERE s.name = ? OR ? = '' ORDER BY s.number, p.stamp_ns, p.id",
+                (session, session))]
 
-        Once this returns, they survive a crash. If any place is refused, none is added.
-        """
-        places = list(places)  # before the map is locked: they may take long to come
-        ids = []
-        with self._change():
-            row = self._connection.execute(
-                'SELECT number, id_prefix, places_made FROM session WHERE name = ?',
-                (session,)).fetchone()
-            if row is None:
-                raise VprError(f'{self.path} has no session {session!r}: add it first')
-            number, prefix, made = row
-            if type(prefix) is not int or type(made) is not int or made < 0:
-                raise VprError(f'the map {self.path} is damaged: session {session!r} cannot tell '
-                               'which ids it has given')
-            for place in places:
-                made += 1
-                if made >= 1 << _COUNTER_BITS:
-                    raise VprError(f'session {session!r} is full: begin another one')
-                ids.append((prefix << _COUNTER_BITS) + made)
-                self._insert(ids[-1], number, place)
-            self._connection.execute(
-                'UPDATE session SET places_made = ? WHERE number = ?', (made, number))
-        return ids
-
-    @contextmanager
-    def _change(self) -> Iterator[None]:
-        """Run one transaction, which raises the revision or leaves the map as it was."""
-        self._require_writeable()
-        try:
-            self._connection.execute('BEGIN IMMEDIATE')
-            try:
-                yield
-                self._connection.execute(
-                    "UPDATE map SET value = value + 1 WHERE key = 'revision'")
-                self._connection.execute('COMMIT')
-            except BaseException:
-                # A full disk makes SQLite roll back by itself.
-                if self._connection.in_transaction:
-                    self._connection.execute('ROLLBACK')
-                raise
-        except (sqlite3.Error, OverflowError) as error:
-            raise VprError(f'cannot change the map {self.path}: {error}') from error
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, KeyError, TypeError, ValueError, OverflowError) as error:
-            raise VprError(f'the map {self.path} cannot be read, it may be damaged: '
-                           f'{error!r}') from error
-
-    def _insert(self, place_id: int, session: int, place: NewPlace) -> None:
-        if not place.views:
-            raise VprError('a place needs at least one view')
-        cameras = [view.camera for view in place.views]
-        if len(set(cameras)) < len(cameras):
-            raise VprError(f'a place has one view of each camera, got views of {cameras}')
-        pose = place.T_map_base
-        covariance = None if pose is None else pose.covariance
-        self._connection.execute(
-            'INSERT INTO place VALUES (?, ?, ?, ?, ?)',
-            (place_id, session, place.stamp_ns,
-             None if pose is None else _blob(np.concatenate([pose.position, pose.quaternion])),
-             None if covariance is None else _blob(covariance)))
-        for view in place.views:
-            camera = self._camera_number(view.camera)
-            self._connection.execute('INSERT INTO view VALUES (?, ?, ?)',
-                                     (place_id, camera, self._encode(view.descriptor)))
-            if view.thumbnail:
-                self._connection.execute('INSERT INTO thumbnail VALUES (?, ?, ?)',
-                                         (place_id, camera, view.thumbnail))
-
-    def _encode(self, descriptor: NDArray[np.float32]) -> bytes:
-        if descriptor.shape != (self.network.dimension,):
-            raise VprError(f'this map holds descriptors of {self.network.dimension} dimensions, '
-                           f'got shape {descriptor.shape}')
-        if not np.isfinite(descriptor).all() or abs(np.linalg.norm(descriptor) - 1.0) > 1e-2:
-            raise VprError('a descriptor must be finite and L2-normalised, got norm '
-                           f'{np.linalg.norm(descriptor):.3f}')
-        return descriptor.astype(f'<{np.dtype(self.descriptor_type).str[1:]}').tobytes()
-
-    def _camera_number(self, name: str) -> int:
-        self._connection.execute('INSERT OR IGNORE INTO camera (name) VALUES (?)', (name,))
-        number: int = self._connection.execute(
-            'SELECT number FROM camera WHERE name = ?', (name,)).fetchone()[0]
-        return number
-
-    def _require_writeable(self) -> None:
-        if not self._writeable:
-            raise VprError(f'{self.path} was opened to read: open it writeable to change it')
+    def place(self, place_id: int) -> Place:
+        """Return all that the map knows of a place; VprError where there is none of that id."""
+        with self._reading():
+            place = read_place(self._connection, place_id, self._descriptors)
+        if place is None:
+            raise VprError(f'{self.path} has no place {place_id}')
+        return place
 
     def thumbnail(self, place_id: int, camera: str | None = None) -> bytes | None:
         """Return a small JPEG of a place (of any camera when none is named), or None."""
@@ -293,60 +254,202 @@ class PlaceMap:
         with self._reading():
             self._connection.execute('BEGIN')  # one state for all reads, while others append
             try:
-                places = self._connection.execute(
-                    'SELECT id, session, stamp_ns, pose, covariance FROM place '
-                    'ORDER BY session, stamp_ns, id').fetchall()
-                sessions = dict(self._connection.execute(
-                    'SELECT number, name FROM session ORDER BY number'))
-                cameras = dict(self._connection.execute(
-                    'SELECT number, name FROM camera ORDER BY number'))
-                views = self._connection.execute(
-                    'SELECT place, camera, descriptor FROM view ORDER BY place, camera').fetchall()
-                revision = self.revision
+                return read_snapshot(
+                    self._connection, self._descriptors, map_id=self.id, network=self.network,
+                    revision=self.revision)
             finally:
                 self._connection.execute('COMMIT')
-            row_of = {place[0]: row for row, place in enumerate(places)}
-            if any(row[0] <= 0 for row in places):
-                raise ValueError('a place id is not positive')
-            session_index = {number: n for n, number in enumerate(sessions)}
-            camera_index = {number: n for n, number in enumerate(cameras)}
-            return Snapshot(
-                map_id=self.id, revision=revision, network=self.network,
-                sessions=tuple(sessions.values()), cameras=tuple(cameras.values()),
-                place_ids=np.array([p[0] for p in places], np.int64),
-                stamps_ns=np.array([p[2] for p in places], np.int64),
-                session_of=np.array([session_index[p[1]] for p in places], np.int64),
-                poses=tuple(_pose(p[3], p[4], self.path) for p in places),
-                view_rows=np.array([row_of[v[0]] for v in views], np.int64),
-                view_cameras=np.array([camera_index[v[1]] for v in views], np.int64),
-                descriptors=self._decode([v[2] for v in views]))
 
-    def _decode(self, blobs: list[bytes]) -> NDArray[np.float32]:
-        dimension = self.network.dimension
-        kind = np.dtype(self.descriptor_type).newbyteorder('<')
-        size = dimension * kind.itemsize
-        for blob in blobs:
-            if len(blob) != size:
-                raise ValueError(f'a descriptor has {len(blob)} bytes, not {size}')
-        descriptors = np.frombuffer(b''.join(blobs), kind).astype(np.float32)
-        descriptors = descriptors.reshape(len(blobs), dimension)
-        norms = np.linalg.norm(descriptors, axis=1)
-        if not (np.isfinite(norms) & (norms >= 0.5)).all():
-            raise ValueError('a descriptor is not L2-normalised')
-        descriptors /= norms[:, None]  # what rounding to float16 took away
-        return descriptors
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make several changes one: all of them, or none where an error leaves the block."""
+        with self._change():
+            yield
 
+    def add_session(self, name: str, *, source: str, id_prefix: int | None = None,
+                    created_ns: int | None = None) -> None:
+        """
+        Begin a traverse; its name must be new to the map.
 
-def _blob(values: NDArray[np.float64]) -> bytes:
-    return np.ascontiguousarray(values, '<f8').tobytes()
+        :param id_prefix: of a traverse that another map holds; a new one is drawn otherwise.
+        """
+        if not name:
+            raise VprError('a session needs a name')
+        prefix = secrets.randbits(_PREFIX_BITS) if id_prefix is None else id_prefix
+        with self._change():
+            if self._connection.execute(
+                    'SELECT 1 FROM session WHERE name = ?', (name,)).fetchone():
+                raise VprError(f'{self.path} has a session {name!r} already: give this one '
+                               'another name')
+            self._connection.execute(
+                'INSERT INTO session (name, source, id_prefix, created_ns) VALUES (?, ?, ?, ?)',
+                (name, source, prefix, time.time_ns() if created_ns is None else created_ns))
 
+    def calibrate(self, session: str, camera: Camera) -> None:
+        """Keep the calibration of a camera on a traverse, instead of an earlier one."""
+        with self._change():
+            number, _, _ = self._session(session)
+            self._connection.execute(
+                'INSERT OR REPLACE INTO calibration VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+                (number, self._camera_number(camera.name), *calibration_row(camera)))
 
-def _pose(pose: bytes | None, covariance: bytes | None, path: Path) -> Pose | None:
-    if pose is None:
-        return None
-    try:
-        values = np.frombuffer(pose, '<f8')
-        spread = None if covariance is None else np.frombuffer(covariance, '<f8').reshape(6, 6)
-        return Pose(values[:3], values[3:], spread)
-    except (TypeError, ValueError) as error:
-        raise VprError(f'the map {path} is damaged: a pose cannot be read ({error})') from error
+    def append(self, session: str, places: Iterable[NewPlace]) -> list[int]:
+        """
+        Add places to a session in one transaction, and return their ids.
+
+        Once this returns, they survive a crash. If any place is refused, none is added.
+        """
+        places = list(places)  # before the map is locked: they may take long to come
+        ids = []
+        with self._change():
+            number, prefix, made = self._session(session)
+            for place in places:
+                made += 1
+                if made >= 1 << _COUNTER_BITS:
+                    raise VprError(f'session {session!r} is full: begin another one')
+                ids.append((prefix << _COUNTER_BITS) + made)
+                self._insert(ids[-1], number, place.stamp_ns, place.T_map_base, place.views)
+            self._connection.execute(
+                'UPDATE session SET places_made = ? WHERE number = ?', (made, number))
+        return ids
+
+    def adopt(self, session: str, places: Iterable[Place]) -> int:
+        """
+        Add places of another map with the ids they have; returns how many.
+
+        The session has the prefix of their ids: it came from the same map (see merging).
+        """
+        count = 0
+        with self._change():
+            number, prefix, made = self._session(session)
+            for place in places:
+                if place.id >> _COUNTER_BITS != prefix:
+                    raise ValueError(f'place {place.id} is of another session than {session!r}')
+                self._insert(place.id, number, place.stamp_ns, place.T_map_base, place.views)
+                made = max(made, place.id & ((1 << _COUNTER_BITS) - 1))
+                count += 1
+            self._connection.execute(
+                'UPDATE session SET places_made = ? WHERE number = ?', (made, number))
+        return count
+
+    def remove(self, place_ids: Iterable[int]) -> int:
+        """Remove places, and return how many; an id that the map lacks is refused, and all."""
+        count = 0
+        with self._change():
+            for place_id in place_ids:
+                if not self._connection.execute(
+                        'DELETE FROM place WHERE id = ?', (place_id,)).rowcount:
+                    raise VprError(f'{self.path} has no place {place_id} to remove')
+                count += 1
+        return count
+
+    def remove_session(self, name: str) -> int:
+        """Remove a traverse with all of its places, and return how many these were."""
+        with self._change():
+            number, _, _ = self._session(name)
+            count = self._connection.execute(
+                'DELETE FROM place WHERE session = ?', (number,)).rowcount
+            self._connection.execute('DELETE FROM session WHERE number = ?', (number,))
+        return count
+
+    def update_poses(self, poses: Mapping[int, Pose | None]) -> None:
+        """
+        Move places, as after SLAM has optimised its trajectory; None forgets where one is.
+
+        :param poses: T_map_base by place id; an id that the map lacks is refused, and all.
+        """
+        with self._change():
+            for place_id, pose in poses.items():
+                if not self._connection.execute(
+                        'UPDATE place SET pose = ?, covariance = ? WHERE id = ?',
+                        (*pose_row(pose), place_id)).rowcount:
+                    raise VprError(f'{self.path} has no place {place_id} to move')
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Run one transaction, which raises the revision or leaves the map as it was."""
+        if self._changing:
+            with self._part_of_change():
+                yield
+            return
+        if not self._writeable:
+            raise VprError(f'{self.path} was opened to read: open it writeable to change it')
+        try:
+            self._connection.execute('BEGIN IMMEDIATE')
+            self._changing = True
+            try:
+                yield
+                self._connection.execute(
+                    "UPDATE map SET value = value + 1 WHERE key = 'revision'")
+                self._connection.execute(
+                    "UPDATE map SET value = ? WHERE key = 'state'", (secrets.token_hex(8),))
+                self._connection.execute('COMMIT')
+            except BaseException:
+                # A full disk makes SQLite roll back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute('ROLLBACK')
+                raise
+            finally:
+                self._changing = False
+        except (sqlite3.Error, OverflowError) as error:
+            raise VprError(f'cannot change the map {self.path}: {error}') from error
+
+    @contextmanager
+    def _part_of_change(self) -> Iterator[None]:
+        """Run a change inside a larger one, which may go on without it where it is refused."""
+        self._connection.execute('SAVEPOINT part')
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute('ROLLBACK TO part')
+                self._connection.execute('RELEASE part')
+            raise
+        self._connection.execute('RELEASE part')
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise VprError(f'the map {self.path} cannot be read, it may be damaged: '
+                           f'{error!r}') from error
+
+    def _session(self, name: str) -> tuple[int, int, int]:
+        """Return number, prefix of ids, and how many ids were given."""
+        row = self._connection.execute(
+            'SELECT number, id_prefix, places_made FROM session WHERE name = ?',
+            (name,)).fetchone()
+        if row is None:
+            raise VprError(f'{self.path} has no session {name!r}: add it first')
+        number, prefix, made = row
+        if type(prefix) is not int or type(made) is not int or made < 0:
+            raise VprError(f'the map {self.path} is damaged: session {name!r} cannot tell '
+                           'which ids it has given')
+        return number, prefix, made
+
+    def _insert(self, place_id: int, session: int, stamp_ns: int, pose: Pose | None,
+                views: tuple[View, ...]) -> None:
+        if not views:
+            raise VprError('a place needs at least one view')
+        cameras = [view.camera for view in views]
+        if len(set(cameras)) < len(cameras):
+            raise VprError(f'a place has one view of each camera, got views of {cameras}')
+        execute = self._connection.execute
+        execute('INSERT INTO place VALUES (?, ?, ?, ?, ?)',
+                (place_id, session, stamp_ns, *pose_row(pose)))
+        for view in views:
+            key = place_id, self._camera_number(view.camera)
+            execute('INSERT INTO view VALUES (?, ?, ?)',
+                    (*key, self._descriptors.encode(view.descriptor)))
+            if view.local_features is not None:
+                execute('INSERT INTO local_features VALUES (?, ?, ?, ?, ?, ?)',
+                        (*key, *features_row(view.local_features)))
+            if view.thumbnail:
+                execute('INSERT INTO thumbnail VALUES (?, ?, ?)', (*key, view.thumbnail))
+
+    def _camera_number(self, name: str) -> int:
+        self._connection.execute('INSERT OR IGNORE INTO camera (name) VALUES (?)', (name,))
+        number: int = self._connection.execute(
+            'SELECT number FROM camera WHERE name = ?', (name,)).fetchone()[0]
+        return number

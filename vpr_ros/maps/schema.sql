@@ -1,8 +1,8 @@
--- Version 1 of the map file. One row per fact; the file alone is the map.
+-- Version 2 of the map file. One row per fact; the file alone is the map.
 
 CREATE TABLE map (
-    key TEXT PRIMARY KEY,       -- uuid, network, created_ns, software, descriptor_type, revision
-    value NOT NULL
+    key TEXT PRIMARY KEY,       -- uuid, network, created_ns, software, descriptor_type, frame,
+    value NOT NULL              -- datum, revision, state
 ) WITHOUT ROWID;
 
 CREATE TABLE session (          -- one traverse
@@ -19,6 +19,19 @@ CREATE TABLE camera (
     name TEXT NOT NULL UNIQUE
 );
 
+CREATE TABLE calibration (      -- of a camera on a traverse: robots share names of cameras
+    session INTEGER NOT NULL REFERENCES session (number) ON DELETE CASCADE,
+    camera INTEGER NOT NULL REFERENCES camera (number),
+    width INTEGER NOT NULL,     -- pixels
+    height INTEGER NOT NULL,
+    matrix BLOB NOT NULL,       -- K: 9 float64 little endian
+    distortion_model TEXT NOT NULL,
+    distortion BLOB NOT NULL,   -- float64 little endian
+    rectified INTEGER NOT NULL, -- 0 or 1
+    mounting BLOB,              -- T_base_optical: 7 float64 like a pose
+    PRIMARY KEY (session, camera)
+) WITHOUT ROWID;
+
 CREATE TABLE place (
     id INTEGER PRIMARY KEY,     -- fleet-unique: the session's prefix and a counter
     session INTEGER NOT NULL REFERENCES session (number),
@@ -32,6 +45,17 @@ CREATE TABLE view (             -- what one camera saw of a place
     place INTEGER NOT NULL REFERENCES place (id) ON DELETE CASCADE,
     camera INTEGER NOT NULL REFERENCES camera (number),
     descriptor BLOB NOT NULL,   -- little endian, type as the map's descriptor_type says
+    PRIMARY KEY (place, camera)
+) WITHOUT ROWID;
+CREATE INDEX view_by_camera ON view (camera, place);  -- which views there are, without reading them
+
+CREATE TABLE local_features (   -- apart from view, like thumbnails: reading descriptors skips them
+    place INTEGER NOT NULL REFERENCES place (id) ON DELETE CASCADE,
+    camera INTEGER NOT NULL REFERENCES camera (number),
+    count INTEGER NOT NULL,
+    points BLOB NOT NULL,       -- count x 2 float32 little endian, x y in pixels
+    descriptors BLOB NOT NULL,  -- count x d float16 little endian
+    scores BLOB NOT NULL,       -- count float16 little endian
     PRIMARY KEY (place, camera)
 ) WITHOUT ROWID;
 

@@ -21,8 +21,8 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.maps.poses import Poses
 from vpr_ros.networks.identity import NetworkIdentity
-from vpr_ros.types import Pose
 
 __all__ = ['Snapshot']
 
@@ -38,7 +38,7 @@ class Snapshot:
     :param place_ids: (N,) int64.
     :param stamps_ns: (N,) int64.
     :param session_of: (N,) int64, index into ``sessions``.
-    :param poses: N poses or None.
+    :param poses: of the N places, where they are known.
     :param view_rows: (V,) int64, the row of the place that each view belongs to.
     :param view_cameras: (V,) int64, index into ``cameras``.
     :param descriptors: (V, D) float32, L2-normalised.
@@ -52,7 +52,7 @@ class Snapshot:
     place_ids: NDArray[np.int64]
     stamps_ns: NDArray[np.int64]
     session_of: NDArray[np.int64]
-    poses: tuple[Pose | None, ...]
+    poses: Poses
     view_rows: NDArray[np.int64]
     view_cameras: NDArray[np.int64]
     descriptors: NDArray[np.float32]

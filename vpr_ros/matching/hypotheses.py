@@ -49,8 +49,8 @@ class Neighbourhoods:
         self._radius_m = radius_m
         self._frames = frames
         self._positions: NDArray[np.float64] | None = None
-        if len(snapshot) and all(pose is not None for pose in snapshot.poses):
-            self._positions = np.stack([p.position for p in snapshot.poses if p is not None])
+        if len(snapshot) and snapshot.poses.known.all():
+            self._positions = snapshot.poses.positions
             # Sorted along x, so that a large map is not gone through for every question.
             self._by_x = np.argsort(self._positions[:, 0])
             self._xs = self._positions[self._by_x, 0]

@@ -1,0 +1,124 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How values of a map become the bytes of its rows, and what rows of strangers may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.errors import VprError
+from vpr_ros.types import Camera
+from vpr_ros.types import LocalFeatures
+from vpr_ros.types import Pose
+
+__all__ = ['calibration_from', 'calibration_row', 'DescriptorRows', 'features_from',
+           'features_row', 'pose_from', 'pose_row']
+
+Row = Sequence[Any]
+
+
+class DescriptorRows:
+    """
+    Descriptors as a map keeps them.
+
+    :param dimension: D.
+    :param kind: float16 or float32.
+    """
+
+    def __init__(self, dimension: int, kind: str) -> None:
+        self._dimension = dimension
+        self._type = np.dtype(kind).newbyteorder('<')
+
+    def encode(self, descriptor: NDArray[np.float32]) -> bytes:
+        """Return the bytes of a descriptor (D,); refused unless finite and L2-normalised."""
+        if descriptor.shape != (self._dimension,):
+            raise VprError(f'this map holds descriptors of {self._dimension} dimensions, '
+                           f'got shape {descriptor.shape}')
+        norm = np.linalg.norm(descriptor)
+        if not abs(norm - 1.0) <= 1e-2:  # NaN is not near 1 either
+            raise VprError(f'a descriptor must be finite and L2-normalised, got norm {norm:.3f}')
+        return descriptor.astype(self._type).tobytes()
+
+    def decode(self, blobs: Sequence[bytes]) -> NDArray[np.float32]:
+        """Return (n, D) of unit length again; ValueError for what is no descriptor."""
+        size = self._dimension * self._type.itemsize
+        for blob in blobs:
+            if len(blob) != size:
+                raise ValueError(f'a descriptor has {len(blob)} bytes, not {size}')
+        descriptors = np.frombuffer(b''.join(blobs), self._type).astype(np.float32)
+        descriptors = descriptors.reshape(len(blobs), self._dimension)
+        norms = np.linalg.norm(descriptors, axis=1)
+        if not (np.isfinite(norms) & (norms >= 0.5)).all():
+            raise ValueError('a descriptor is not L2-normalised')
+        descriptors /= norms[:, None]  # what rounding to float16 took away
+        return descriptors
+
+
+def pose_row(pose: Pose | None) -> tuple[bytes | None, bytes | None]:
+    """Return what the columns pose and covariance hold."""
+    if pose is None:
+        return None, None
+    covariance = None if pose.covariance is None else _blob(pose.covariance)
+    return _blob(np.concatenate([pose.position, pose.quaternion])), covariance
+
+
+def pose_from(pose: bytes | None, covariance: bytes | None = None) -> Pose | None:
+    """Read what :func:`pose_row` made; ValueError or TypeError for anything else."""
+    if pose is None:
+        return None
+    values = np.frombuffer(pose, '<f8')
+    spread = None if covariance is None else np.frombuffer(covariance, '<f8').reshape(6, 6)
+    return Pose(values[:3], values[3:], spread)
+
+
+def calibration_row(camera: Camera) -> tuple[Any, ...]:
+    """Return what the columns of a calibration hold, without session and camera."""
+    mounting, _ = pose_row(camera.T_base_optical)
+    return (camera.width, camera.height, _blob(camera.matrix), camera.distortion_model,
+            _blob(camera.distortion), int(camera.rectified), mounting)
+
+
+def calibration_from(name: str, row: Row) -> Camera:
+    """Read what :func:`calibration_row` made; ValueError or TypeError for anything else."""
+    width, height, matrix, model, distortion, rectified, mounting = row
+    if not isinstance(model, str):
+        raise ValueError(f'the distortion model of camera {name!r} is no text')
+    return Camera(name, width, height, np.frombuffer(matrix, '<f8').reshape(3, 3), model,
+                  np.frombuffer(distortion, '<f8'), bool(rectified), pose_from(mounting))
+
+
+def features_row(features: LocalFeatures) -> tuple[int, bytes, bytes, bytes]:
+    """Return what the columns of local features hold, without place and camera."""
+    return (len(features.points), np.ascontiguousarray(features.points, '<f4').tobytes(),
+            np.ascontiguousarray(features.descriptors, '<f2').tobytes(),
+            np.ascontiguousarray(features.scores, '<f2').tobytes())
+
+
+def features_from(row: Row) -> LocalFeatures:
+    """Read what :func:`features_row` made; ValueError or TypeError for anything else."""
+    count, points, descriptors, scores = row
+    if type(count) is not int or count < 0:
+        raise ValueError(f'{count!r} local features')
+    return LocalFeatures(
+        points=np.frombuffer(points, '<f4').reshape(count, 2),
+        descriptors=np.frombuffer(descriptors, '<f2').reshape(count, -1 if count else 0),
+        scores=np.frombuffer(scores, '<f2'))
+
+
+def _blob(values: NDArray[np.float64]) -> bytes:
+    return np.ascontiguousarray(values, '<f8').tobytes()
