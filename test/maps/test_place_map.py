@@ -311,3 +311,22 @@ def test_two_maps_have_two_ids(tmp_path, identity):
     with PlaceMap.create(tmp_path / 'a', identity) as a:
         with PlaceMap.create(tmp_path / 'b', identity) as b:
             assert a.id != b.id
+
+
+def test_places_without_their_views(path, identity, new_place):
+    pose = Pose([1.0, 2.0, 3.0], [0.1, 0.2, 0.3, 0.9], np.eye(6))
+    with PlaceMap.create(path, identity) as place_map:
+        for session in 'monday', 'tuesday':
+            place_map.add_session(session, source='')
+        late = place_map.append('tuesday', [new_place(5)])
+        early = place_map.append('monday', [new_place(20), new_place(10, T_map_base=pose)])
+        found = place_map.places()
+        assert [place.id for place in found] == [early[1], early[0], *late]
+        assert [(place.stamp_ns, place.session, place.views) for place in found] == [
+            (10, 'monday', ()), (20, 'monday', ()), (5, 'tuesday', ())]
+        assert np.array_equal(found[0].T_map_base.position, pose.position)
+        assert np.array_equal(found[0].T_map_base.covariance, np.eye(6))
+        assert found[1].T_map_base is None
+        assert [place.id for place in place_map.places('tuesday')] == late
+        with pytest.raises(VprError, match='sunday'):
+            place_map.places('sunday')

@@ -39,6 +39,7 @@ from vpr_ros.maps.rows import calibration_from
 from vpr_ros.maps.rows import calibration_row
 from vpr_ros.maps.rows import DescriptorRows
 from vpr_ros.maps.rows import features_row
+from vpr_ros.maps.rows import pose_from
 from vpr_ros.maps.rows import pose_row
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.networks.identity import NetworkIdentity
@@ -227,6 +228,26 @@ class PlaceMap:
                 "WHERE s.name = ? OR ? = '' ORDER BY s.number, p.stamp_ns, p.id",
                 (session, session))]
 
+    def stamps(self, session: str) -> dict[int, int]:
+        """Return the stamps of the places of a traverse by id, in driving order."""
+        with self._reading():
+            number, _, _ = self._session(session)
+            return dict(self._connection.execute(
+                'SELECT id, stamp_ns FROM place WHERE session = ? ORDER BY stamp_ns, id',
+                (number,)))
+
+    def places(self, session: str = '') -> list[Place]:
+        """Return all places, or those of one traverse, in driving order; without their views."""
+        with self._reading():
+            if session:
+                self._session(session)
+            return [Place(number, stamp_ns, name, pose_from(pose, covariance))
+                    for number, stamp_ns, name, pose, covariance in self._connection.execute(
+                        'SELECT p.id, p.stamp_ns, s.name, p.pose, p.covariance '
+                        'FROM place p JOIN session s ON s.number = p.session '
+                        "WHERE s.name = ? OR ? = '' ORDER BY s.number, p.stamp_ns, p.id",
+                        (session, session))]
+
     def place(self, place_id: int) -> Place:
         """Return all that the map knows of a place; VprError where there is none of that id."""
         with self._reading():
@@ -252,12 +273,23 @@ class PlaceMap:
     def snapshot(self) -> Snapshot:
         """Read one revision of the map into memory."""
         with self._reading():
-            self._connection.execute('BEGIN')  # one state for all reads, while others append
-            try:
+            with self.one_state():
                 return read_snapshot(
                     self._connection, self._descriptors, map_id=self.id, network=self.network,
                     revision=self.revision)
-            finally:
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Read one state of the map in several calls, while others change it."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._connection.execute('BEGIN')
+        try:
+            yield
+        finally:
+            # A damaged page makes SQLite end it by itself.
+            if self._connection.in_transaction:
                 self._connection.execute('COMMIT')
 
     @contextmanager
@@ -313,15 +345,18 @@ class PlaceMap:
                 'UPDATE session SET places_made = ? WHERE number = ?', (made, number))
         return ids
 
-    def adopt(self, session: str, places: Iterable[Place]) -> int:
+    def adopt(self, session: str, places: Iterable[Place], *, made: int = 0) -> int:
         """
         Add places of another map with the ids they have; returns how many.
 
         The session has the prefix of their ids: it came from the same map (see merging).
+
+        :param made: how many the other map gave the session, removed ones too.
         """
         count = 0
         with self._change():
-            number, prefix, made = self._session(session)
+            number, prefix, before = self._session(session)
+            made = max(before, made)
             for place in places:
                 if place.id >> _COUNTER_BITS != prefix:
                     raise ValueError(f'place {place.id} is of another session than {session!r}')
@@ -397,15 +432,22 @@ class PlaceMap:
     @contextmanager
     def _part_of_change(self) -> Iterator[None]:
         """Run a change inside a larger one, which may go on without it where it is refused."""
-        self._connection.execute('SAVEPOINT part')
+        if not self._connection.in_transaction:
+            # What came now would be a change of its own, and stay.
+            raise VprError(f'cannot change the map {self.path}: an earlier part of this change '
+                           'failed and took all of it back')
         try:
-            yield
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute('ROLLBACK TO part')
-                self._connection.execute('RELEASE part')
-            raise
-        self._connection.execute('RELEASE part')
+            self._connection.execute('SAVEPOINT part')
+            try:
+                yield
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute('ROLLBACK TO part')
+                    self._connection.execute('RELEASE part')
+                raise
+            self._connection.execute('RELEASE part')
+        except (sqlite3.Error, OverflowError) as error:
+            raise VprError(f'cannot change the map {self.path}: {error}') from error
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
