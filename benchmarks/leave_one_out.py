@@ -98,11 +98,10 @@ class Variant:
 
 VARIANTS = (
     Variant('recipe', 'nothing'),
-    Variant('beside', 'a trunk three times as fast, and places beside each other in a step',
-            ('optimiser.slow_rate=1e-4', 'contrastive.neighbours=3')),
+    Variant('slow', 'a trunk a third as fast', ('optimiser.slow_rate=3e-5',)),
+    Variant('beside', 'places beside each other in a step', ('contrastive.neighbours=3',)),
     Variant('wide', 'that, and parts of an image as small as a third',
-            ('optimiser.slow_rate=1e-4', 'contrastive.neighbours=3',
-             'augmentation.crop_smallest=0.35')),
+            ('contrastive.neighbours=3', 'augmentation.crop_smallest=0.35')),
 )
 
 
