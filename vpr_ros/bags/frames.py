@@ -22,20 +22,19 @@ import re
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import VprError
-from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
 from vpr_ros.messages.sensors import camera_from_info
 from vpr_ros.messages.stamps import ns_from_stamp
 from vpr_ros.runtime.pose_track import PoseTrack
+from vpr_ros.runtime.transform_tree import fixed_transform
 from vpr_ros.types import Camera
 from vpr_ros.types import Frame
-from vpr_ros.types import Pose
 
 if TYPE_CHECKING:
     from vpr_ros.bags.reader import BagReader
 
-__all__ = ['camera_info_topic_of', 'read_frames', 'static_transform']
+__all__ = ['camera_info_topic_of', 'read_frames']
 
 _log = logging.getLogger(__name__)
 _DECODERS = {
@@ -128,20 +127,6 @@ def _calibration(bag: BagReader, image_topic: str, info_topic: str | None, camer
     last_name = _uncompressed(image_topic).rpartition('/')[2]
     rectified = re.search(r'(^|_)rect(ified)?(_|$)', last_name) is not None
     optical_frame = first.message.header.frame_id.lstrip('/')
-    mounting = static_transform(bag.transforms('/tf_static'), base_frame, optical_frame)
+    mounting = fixed_transform(bag.transforms('/tf_static'), base_frame, optical_frame)
     return camera_from_info(first.message, name=camera, rectified=rectified,
                             T_base_optical=mounting)
-
-
-def static_transform(transforms: Iterator[StampedPose], parent: str, child: str) -> Pose | None:
-    """Return the pose of ``child`` in its ancestor ``parent``, or None when they do not meet."""
-    above = {edge.child: edge for edge in transforms}
-    pose = Pose.identity()
-    for _ in range(len(above) + 1):  # a loop in the tree must not hold us
-        if child == parent:
-            return pose
-        edge = above.get(child)
-        if edge is None:
-            return None
-        pose, child = edge.pose @ pose, edge.parent
-    return None

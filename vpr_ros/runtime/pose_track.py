@@ -19,13 +19,22 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.types import Pose
 
-__all__ = ['PoseTrack']
+__all__ = ['PoseTrack', 'Track']
+
+
+class Track(Protocol):
+    """What knows where one frame was in another."""
+
+    def at(self, stamp_ns: int) -> Pose | None:
+        """Return the pose at ``stamp_ns``, or None when it is not known."""
+        ...
 
 
 class PoseTrack:
@@ -46,17 +55,38 @@ class PoseTrack:
             stamps_ns.append(sample.stamp_ns)
             numbers.extend(sample.pose.position)
             numbers.extend(sample.pose.quaternion)
-        order = np.argsort(np.asarray(stamps_ns, dtype=np.int64), kind='stable')
-        ordered = np.asarray(stamps_ns, dtype=np.int64)[order]
-        last = np.append(ordered[1:] != ordered[:-1], np.ones(min(1, len(ordered)), dtype=bool))
-        self._stamps_ns = array('q', ordered[last].tobytes())
-        self._values: NDArray[np.float64] = (
-            np.asarray(numbers, dtype=np.float64).reshape(-1, 7)[order[last]])
+        self._arrange(np.asarray(stamps_ns, dtype=np.int64),
+                      np.asarray(numbers, dtype=np.float64).reshape(-1, 7))
         self._max_gap_ns = max_gap_ns
         self._tolerance_ns = tolerance_ns
 
+    @classmethod
+    def of_arrays(cls, stamps_ns: NDArray[np.int64], values: NDArray[np.float64], *,
+                  max_gap_ns: int = 2_000_000_000, tolerance_ns: int = 100_000_000) -> PoseTrack:
+        """
+        Make a track of samples that are no records.
+
+        :param stamps_ns: (N,).
+        :param values: (N, 7) x, y, z, qx, qy, qz, qw; quaternions of unit length.
+        """
+        track = cls((), max_gap_ns=max_gap_ns, tolerance_ns=tolerance_ns)
+        track._arrange(stamps_ns, values)
+        return track
+
+    def _arrange(self, stamps_ns: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        order = np.argsort(stamps_ns, kind='stable')
+        ordered = stamps_ns[order]
+        last = np.append(ordered[1:] != ordered[:-1], np.ones(min(1, len(ordered)), dtype=bool))
+        self._stamps_ns = array('q', ordered[last].tobytes())
+        self._values: NDArray[np.float64] = values[order[last]]
+
     def __len__(self) -> int:
         return len(self._stamps_ns)
+
+    @property
+    def span_ns(self) -> tuple[int, int] | None:
+        """Return the stamps of the first and the last sample, None where there are none."""
+        return (self._stamps_ns[0], self._stamps_ns[-1]) if self._stamps_ns else None
 
     def at(self, stamp_ns: int) -> Pose | None:
         """Return the pose at ``stamp_ns`` (without covariance), or None when it is not known."""
