@@ -14,6 +14,7 @@
 
 """Places move, leave and are adopted; sessions are calibrated; old files become new ones."""
 
+from dataclasses import replace
 import sqlite3
 import struct
 
@@ -483,3 +484,78 @@ def test_an_interrupted_migration_leaves_version_1(old, monkeypatch, at):
                       rows(old, 'SELECT name FROM sqlite_schema'))
     with PlaceMap.open(old, writeable=True) as place_map:
         assert_is_the_old_map(place_map)
+
+
+# Copies
+
+
+def test_a_copy_is_a_map_of_its_own(saved, new_place):
+    out, told = saved.with_name('copy.vprmap'), []
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        place_map.locate('zurich', Datum(47.0, 8.0))
+        place_map.copy(out, told=lambda left, total: told.append((left, total)))
+        place_map.append('monday', [new_place(40)])
+        with PlaceMap.open(out, writeable=True) as copy:
+            assert copy.id != place_map.id
+            assert copy.state != place_map.state
+            assert (copy.frame, copy.datum) == ('zurich', Datum(47.0, 8.0))
+            assert copy.network == place_map.network
+            assert copy.snapshot().stamps_ns.tolist() == [10, 20, 30]
+            assert copy.thumbnail(copy.place_ids()[0]) == b'picture'
+            # Both go on by themselves, with the same next id.
+            copy.append('monday', [new_place(50)])
+            assert copy.place_ids() == place_map.place_ids()
+    assert told[-1][0] == 0 < told[-1][1]
+    assert sorted(file.name for file in out.parent.iterdir()) == [out.name, saved.name]
+
+
+def test_a_copy_of_a_map_that_others_change(saved, new_place):
+    """What is in the log of another process comes along."""
+    out = saved.with_name('copy.vprmap')
+    with PlaceMap.open(saved, writeable=True) as writer, PlaceMap.open(saved) as reader:
+        writer.append('monday', [new_place(40)])
+        reader.copy(out)
+    with PlaceMap.open(out) as copy:
+        assert copy.snapshot().stamps_ns.tolist() == [10, 20, 30, 40]
+
+
+def test_a_copy_replaces_nothing(saved):
+    out = saved.with_name('copy.vprmap')
+    out.write_bytes(b'mine')
+    with PlaceMap.open(saved) as place_map:
+        with pytest.raises(VprError, match=r'copy\.vprmap exists already'):
+            place_map.copy(out)
+        with pytest.raises(VprError, match='cannot copy the map to .*none'):
+            place_map.copy(saved.parent / 'none' / 'copy.vprmap')
+    assert out.read_bytes() == b'mine'
+
+
+def test_an_old_map_is_copied_as_a_new_one(old):
+    out = old.with_name('copy.vprmap')
+    with PlaceMap.open(old) as place_map:
+        place_map.copy(out)
+    assert rows(old, 'PRAGMA user_version') == [(1,)]
+    assert rows(out, 'PRAGMA user_version') == [(2,)]
+
+
+@pytest.mark.parametrize('kind', ['float16', 'float32'])
+def test_what_was_read_can_be_written_again_bit_by_bit(tmp_path, identity, unit, kind):
+    wide = replace(identity, dimension=256)
+    with PlaceMap.create(tmp_path / 'a', wide, descriptor_type=kind) as first, \
+            PlaceMap.create(tmp_path / 'b', wide, descriptor_type=kind) as second:
+        descriptors = unit(200, 256)
+        for place_map in (first, second):
+            place_map.add_session('monday', source='')
+            place_map.append('monday', [
+                NewPlace(n, (View('front', d),)) for n, d in enumerate(descriptors)])
+            descriptors = place_map.snapshot().descriptors
+        assert (first.snapshot().descriptors == descriptors).all()
+
+
+def test_a_rolled_back_frame_is_the_old_one(saved):
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        with pytest.raises(RuntimeError), place_map.transaction():
+            place_map.locate('zurich', Datum(47.0, 8.0))
+            assert place_map.frame == 'zurich'
+            raise RuntimeError
+        assert (place_map.frame, place_map.datum) == ('map', None)

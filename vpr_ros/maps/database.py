@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from contextlib import closing
 from importlib import resources
@@ -26,7 +27,8 @@ import sys
 
 from vpr_ros.errors import VprError
 
-__all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'create', 'remove_journals']
+__all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'copy', 'create',
+           'remove_journals']
 
 APPLICATION_ID = 0x56505231  # 'VPR1'
 SCHEMA_VERSION = 2
@@ -34,6 +36,7 @@ _TABLES = {1: {'map', 'session', 'camera', 'place', 'view', 'thumbnail'}}
 _TABLES[2] = _TABLES[1] | {'calibration', 'local_features'}
 # No honest descriptor or picture comes near this; a hostile file must not make us allocate.
 _LARGEST_VALUE = 64 * 1024 * 1024
+_PAGES_AT_ONCE = 1024
 
 
 def create(path: Path, facts: Mapping[str, str | int]) -> sqlite3.Connection:
@@ -65,6 +68,34 @@ def create(path: Path, facts: Mapping[str, str | int]) -> sqlite3.Connection:
             raise VprError(f'cannot make {path}: {error}') from error
         raise
     return connection
+
+
+def copy(connection: sqlite3.Connection, path: Path, facts: Mapping[str, str | int],
+         told: Callable[[int, int], None] | None = None) -> None:
+    """
+    Write all of a map to a new file, whole or not at all; an existing path is refused.
+
+    :param facts: what differs in its table ``map``.
+    :param told: is called with how many pages are left, and of how many.
+    """
+    if path.exists():
+        raise VprError(f'{path} exists already: choose another name, or remove it')
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            connection.backup(
+                other, pages=_PAGES_AT_ONCE, progress=told and (
+                    lambda status, left, total: told(left, total)))
+            other.execute('BEGIN')
+            other.executemany('UPDATE map SET value = ? WHERE key = ?',
+                              [(value, key) for key, value in facts.items()])
+            other.execute('COMMIT')
+            other.execute('PRAGMA journal_mode = DELETE')  # whatever the other map had
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        remove_journals(path)
+        if isinstance(error, sqlite3.Error):
+            raise VprError(f'cannot copy the map to {path}: {error}') from error
+        raise
 
 
 def _execute(connection: sqlite3.Connection, script: str) -> None:

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -109,9 +110,9 @@ class PlaceMap:
             self.created_ns = int(facts['created_ns'])
             self.software = str(facts['software'])
             self.descriptor_type = str(facts['descriptor_type'])
-            self.frame = str(facts['frame'])
-            self.datum = Datum.from_text(str(facts['datum']))
+            Datum.from_text(str(facts['datum']))
             int(facts['revision'])
+            str(facts['frame'])
             str(facts['state'])
             if self.descriptor_type not in ('float16', 'float32'):
                 raise ValueError(f'descriptor type {self.descriptor_type!r}')
@@ -185,6 +186,17 @@ class PlaceMap:
     def state(self) -> str:
         """Return what no other content has: copies of a map that change apart differ in it."""
         return str(self._fact('state'))
+
+    @property
+    def frame(self) -> str:
+        """Return the name of the frame that poses are given in."""
+        return str(self._fact('frame'))
+
+    @property
+    def datum(self) -> Datum | None:
+        """Return where on earth the origin of that frame is, None where it is not known."""
+        with self._reading():
+            return Datum.from_text(str(self._fact('datum')))
 
     def _fact(self, key: str) -> str | int:
         with self._reading():
@@ -281,7 +293,8 @@ class PlaceMap:
     @contextmanager
     def one_state(self) -> Iterator[None]:
         """Read one state of the map in several calls, while others change it."""
-        if self._connection.in_transaction:
+        part = self._connection.in_transaction
+        if part:
             yield
             return
         self._connection.execute('BEGIN')
@@ -399,6 +412,24 @@ class PlaceMap:
                         'UPDATE place SET pose = ?, covariance = ? WHERE id = ?',
                         (*pose_row(pose), place_id)).rowcount:
                     raise VprError(f'{self.path} has no place {place_id} to move')
+
+    def locate(self, frame: str, datum: Datum | None) -> None:
+        """Say which frame poses are given in; those that the map holds stay as they are."""
+        with self._change():
+            for key, value in (('frame', frame),
+                               ('datum', '' if datum is None else datum.to_text())):
+                self._connection.execute('UPDATE map SET value = ? WHERE key = ?', (value, key))
+
+    def copy(self, path: Path, *, told: Callable[[int, int], None] | None = None) -> None:
+        """
+        Write what the map holds now to a new file, as a map of its own.
+
+        :param told: is called with how many pages are left, and of how many.
+        """
+        with self.one_state():
+            database.copy(self._connection, path, {
+                'uuid': str(uuid.uuid4()), 'created_ns': time.time_ns(),
+                'software': f'vpr_ros {__version__}', 'state': secrets.token_hex(8)}, told)
 
     @contextmanager
     def _change(self) -> Iterator[None]:

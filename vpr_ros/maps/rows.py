@@ -65,7 +65,9 @@ class DescriptorRows:
         norms = np.linalg.norm(descriptors, axis=1)
         if not (np.isfinite(norms) & (norms >= 0.5)).all():
             raise ValueError('a descriptor is not L2-normalised')
-        descriptors /= norms[:, None]  # what rounding to float16 took away
+        # What rounding to float16 took away; what has unit length keeps every bit.
+        norms[np.abs(norms - 1.0) < 1e-6] = 1.0
+        descriptors /= norms[:, None]
         return descriptors
 
 
