@@ -27,6 +27,7 @@ REQUIREMENTS = [
     'numpy >= 1.21',
     'opencv-python-headless >= 4.5.4',
     'pydantic >= 2',
+    'pymap3d >= 2.9',
     'pyyaml >= 5.4',
     'rich >= 12',
     'rosbags >= 0.10',

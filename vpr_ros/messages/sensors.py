@@ -88,6 +88,7 @@ class SatelliteFix:
 
     :param valid: False when the receiver says that it had no fix.
     :param covariance: (3, 3) square metres, east north up; None when unknown.
+    :param frame: of the antenna, where the message says it.
     """
 
     stamp_ns: int
@@ -96,6 +97,7 @@ class SatelliteFix:
     altitude_m: float
     valid: bool = True
     covariance: NDArray[np.float64] | None = None
+    frame: str = ''
 
 
 def fix_from_message(message: Any) -> SatelliteFix:
@@ -104,7 +106,8 @@ def fix_from_message(message: Any) -> SatelliteFix:
     return SatelliteFix(
         ns_from_stamp(message.header.stamp), float(message.latitude), float(message.longitude),
         float(message.altitude), valid=int(message.status.status) >= 0,
-        covariance=covariance if message.position_covariance_type else None)
+        covariance=covariance if message.position_covariance_type else None,
+        frame=str(message.header.frame_id).lstrip('/'))
 
 
 def fix_message(factory: MessageFactory, fix: SatelliteFix, *, frame_id: str) -> Any:
