@@ -101,3 +101,14 @@ def test_a_file_in_another_encoding_is_named(tmp_path):
         read_pose_table(path)
     with pytest.raises(VprError, match=r'gone\.csv'):
         read_pose_table(tmp_path / 'gone.csv')
+
+
+def test_places_are_named_by_their_ids(tmp_path):
+    path = tmp_path / 'places.csv'
+    path.write_text('id,x,y,yaw\n9223372036854775807,1,2,0.5\n17,3,4,0\n')
+    assert [(row.place_id, row.pose.position[0]) for row in read_pose_table(path)] == [
+        (2 ** 63 - 1, 1.0), (17, 3.0)]
+    for wrong in '-1', '0', '1.5', '9223372036854775808', '':
+        path.write_text(f'id,x,y\n{wrong},1,2\n')
+        with pytest.raises(VprError, match='line 2: id must be the id of a place'):
+            read_pose_table(path)

@@ -12,25 +12,29 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Stamps and poses of images, from a CSV table."""
+"""Stamps and poses of images or places, from a CSV table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import csv
 from dataclasses import dataclass
 from decimal import Decimal
 from decimal import ROUND_HALF_EVEN
 from pathlib import Path
 import re
+from typing import TextIO
 
 import numpy as np
 from vpr_ros.errors import nearest_name
 from vpr_ros.errors import VprError
 from vpr_ros.types import Pose
 
-__all__ = ['COLUMNS', 'PoseRow', 'read_pose_table']
+__all__ = ['COLUMNS', 'exact_ns', 'open_text', 'PoseRow', 'read_pose_table']
 
-COLUMNS = ('file', 'stamp_ns', 'stamp_s', 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'yaw')
+COLUMNS = ('id', 'file', 'stamp_ns', 'stamp_s', 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw',
+           'yaw')
 QUATERNION = ('qx', 'qy', 'qz', 'qw')
 MAX_STAMP_NS = 2 ** 63 - 1
 MAX_BYTES = 256 * 1024 * 1024
@@ -42,12 +46,14 @@ class PoseRow:
     What one line of the table says; None where the table has no such column.
 
     :param line: its number in the file, for messages.
+    :param place_id: of a place of a map.
     """
 
     line: int
     file: str | None
     stamp_ns: int | None
     pose: Pose | None
+    place_id: int | None = None
 
 
 def read_pose_table(path: Path) -> list[PoseRow]:
@@ -56,6 +62,7 @@ def read_pose_table(path: Path) -> list[PoseRow]:
 
     The first line names the columns, in any order:
 
+    * ``id``: of a place of a map; means nothing beside images,
     * ``file``: image file name (without it, lines and images pair up in order),
     * ``stamp_ns`` (integer) or ``stamp_s`` (decimal seconds, converted exactly and rounded to
       the nearest nanosecond),
@@ -64,22 +71,39 @@ def read_pose_table(path: Path) -> list[PoseRow]:
 
     Unknown columns, bad numbers and missing cells are VprErrors that name file and line.
     """
+    with open_text(path) as stream:
+        try:
+            return _read_rows(path, stream)
+        except csv.Error as error:
+            raise VprError(f'{path} is not a CSV table: {error}') from error
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Open a table of poses; VprError for what cannot be read, is no text, or is too large."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise VprError(f'{path} is too large for a table of poses (at most {MAX_BYTES} bytes)')
         # utf-8-sig: spreadsheets put a byte order mark in front of the first column name.
         with path.open(encoding='utf-8-sig', newline='') as stream:
-            return _read_rows(path, stream)
+            yield stream
     except OSError as error:
         raise VprError(f'cannot read {path}: {error.strerror or error}') from error
     except UnicodeDecodeError as error:
-        raise VprError(f'{path} is not UTF-8 text; save it as CSV in UTF-8') from error
-    except csv.Error as error:
-        raise VprError(f'{path} is not a CSV table: {error}') from error
+        raise VprError(f'{path} is not UTF-8 text; save it in UTF-8') from error
 
 
-def _read_rows(path: Path, stream: object) -> list[PoseRow]:
-    reader = csv.reader(stream, skipinitialspace=True)  # type: ignore[arg-type]
+def exact_ns(seconds: str) -> int | None:
+    """Return decimal seconds as nanoseconds, None for anything else or more than 64 bits hold."""
+    if not re.fullmatch(r'[0-9]{1,19}(\.[0-9]*)?([eE]\+?[0-9]{1,2})?', seconds):
+        return None
+    # Decimal, not float: a double holds today's time only to about 200 ns.
+    exact = Decimal(seconds).scaleb(9)
+    return None if exact > MAX_STAMP_NS else int(exact.to_integral_value(ROUND_HALF_EVEN))
+
+
+def _read_rows(path: Path, stream: TextIO) -> list[PoseRow]:
+    reader = csv.reader(stream, skipinitialspace=True)
     header: list[str] | None = None
     rows: list[PoseRow] = []
     for cells in reader:
@@ -129,16 +153,18 @@ def _row(path: Path, line: int, cells: dict[str, str]) -> PoseRow:
             raise _bad_cell(path, line, 'stamp_ns', cells, 'a whole number of nanoseconds')
         stamp = int(cells['stamp_ns'])
     elif 'stamp_s' in cells:
-        if not re.fullmatch(r'[0-9]{1,19}(\.[0-9]*)?([eE]\+?[0-9]{1,2})?', cells['stamp_s']):
-            raise _bad_cell(path, line, 'stamp_s', cells, 'a decimal number of seconds')
-        # Decimal, not float: a double holds today's time only to about 200 ns.
-        exact = Decimal(cells['stamp_s']).scaleb(9)
-        if exact > MAX_STAMP_NS:
-            raise _bad_cell(path, line, 'stamp_s', cells, 'seconds that fit 64-bit nanoseconds')
-        stamp = int(exact.to_integral_value(ROUND_HALF_EVEN))
+        stamp = exact_ns(cells['stamp_s'])
+        if stamp is None:
+            raise _bad_cell(path, line, 'stamp_s', cells,
+                            'seconds that fit 64-bit nanoseconds, as a decimal number')
     if stamp is not None and stamp > MAX_STAMP_NS:
         raise _bad_cell(path, line, 'stamp_ns', cells, 'nanoseconds that fit 64 bits')
-    return PoseRow(line, cells.get('file'), stamp, _pose(path, line, cells))
+    place_id = cells.get('id')
+    if place_id is not None and not (
+            re.fullmatch(r'[0-9]{1,19}', place_id) and 0 < int(place_id) <= MAX_STAMP_NS):
+        raise _bad_cell(path, line, 'id', cells, 'the id of a place')
+    return PoseRow(line, cells.get('file'), stamp, _pose(path, line, cells),
+                   None if place_id is None else int(place_id))
 
 
 def _pose(path: Path, line: int, cells: dict[str, str]) -> Pose | None:
