@@ -191,6 +191,13 @@ def test_two_sessions_have_two_prefixes(town):
         town.add_session('wednesday', source='', id_prefix=prefix)
 
 
+@pytest.mark.parametrize('prefix', [-1, 1 << 40, 'a', 1.0, True])
+def test_a_prefix_that_makes_no_ids(town, prefix):
+    with pytest.raises(VprError, match=f"of session 'b' cannot begin with {prefix!r}: .* 40 bits"):
+        town.add_session('b', source='', id_prefix=prefix)
+    town.add_session('b', source='', id_prefix=(1 << 40) - 1)
+
+
 # Calibration and local features
 
 

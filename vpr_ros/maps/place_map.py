@@ -34,6 +34,10 @@ from vpr_ros import __version__
 from vpr_ros.errors import VprError
 from vpr_ros.maps import database
 from vpr_ros.maps.datum import Datum
+from vpr_ros.maps.ids import LARGEST_COUNT
+from vpr_ros.maps.ids import make_id
+from vpr_ros.maps.ids import PREFIX_BITS
+from vpr_ros.maps.ids import split_id
 from vpr_ros.maps.reading import read_place
 from vpr_ros.maps.reading import read_snapshot
 from vpr_ros.maps.rows import calibration_from
@@ -51,10 +55,6 @@ from vpr_ros.types import View
 
 __all__ = ['NewPlace', 'PlaceMap', 'SessionInfo']
 
-# A place id is 40 random bits of its session and a 23-bit counter: positive int64, unique over a
-# fleet (100,000 sessions collide with probability 0.5 %, which adding a session then notices).
-_COUNTER_BITS = 23
-_PREFIX_BITS = 40
 # A map that asks for more than this is not honest.
 _LARGEST_DIMENSION = 1_000_000
 
@@ -320,7 +320,10 @@ class PlaceMap:
         """
         if not name:
             raise VprError('a session needs a name')
-        prefix = secrets.randbits(_PREFIX_BITS) if id_prefix is None else id_prefix
+        prefix = secrets.randbits(PREFIX_BITS) if id_prefix is None else id_prefix
+        if type(prefix) is not int or not 0 <= prefix < 1 << PREFIX_BITS:
+            raise VprError(f'the ids of session {name!r} cannot begin with {prefix!r}: they begin '
+                           f'with a number of {PREFIX_BITS} bits')
         with self._change():
             if self._connection.execute(
                     'SELECT 1 FROM session WHERE name = ?', (name,)).fetchone():
@@ -350,9 +353,9 @@ class PlaceMap:
             number, prefix, made = self._session(session)
             for place in places:
                 made += 1
-                if made >= 1 << _COUNTER_BITS:
+                if made > LARGEST_COUNT:
                     raise VprError(f'session {session!r} is full: begin another one')
-                ids.append((prefix << _COUNTER_BITS) + made)
+                ids.append(make_id(prefix, made))
                 self._insert(ids[-1], number, place.stamp_ns, place.T_map_base, place.views)
             self._connection.execute(
                 'UPDATE session SET places_made = ? WHERE number = ?', (made, number))
@@ -371,10 +374,11 @@ class PlaceMap:
             number, prefix, before = self._session(session)
             made = max(before, made)
             for place in places:
-                if place.id >> _COUNTER_BITS != prefix:
+                owner, nth = split_id(place.id)
+                if owner != prefix or nth == 0:
                     raise ValueError(f'place {place.id} is of another session than {session!r}')
                 self._insert(place.id, number, place.stamp_ns, place.T_map_base, place.views)
-                made = max(made, place.id & ((1 << _COUNTER_BITS) - 1))
+                made = max(made, nth)
                 count += 1
             self._connection.execute(
                 'UPDATE session SET places_made = ? WHERE number = ?', (made, number))
@@ -496,7 +500,7 @@ class PlaceMap:
         if row is None:
             raise VprError(f'{self.path} has no session {name!r}: add it first')
         number, prefix, made = row
-        if type(prefix) is not int or type(made) is not int or made < 0:
+        if type(prefix) is not int or type(made) is not int or not 0 <= made <= LARGEST_COUNT:
             raise VprError(f'the map {self.path} is damaged: session {name!r} cannot tell '
                            'which ids it has given')
         return number, prefix, made

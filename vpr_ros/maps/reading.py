@@ -42,6 +42,8 @@ def read_place(connection: sqlite3.Connection, place_id: int,
     if row is None:
         return None
     stamp_ns, session, pose, covariance = row
+    if type(stamp_ns) is not int:
+        raise ValueError(f'the stamp of place {place_id} is no number')
     features = {camera: features_from(values) for camera, *values in connection.execute(
         'SELECT camera, count, points, descriptors, scores FROM local_features WHERE place = ?',
         (place_id,))}

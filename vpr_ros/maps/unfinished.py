@@ -1,0 +1,53 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Making a file under another name until it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vpr_ros.errors import VprError
+from vpr_ros.maps import database
+
+__all__ = ['unfinished']
+
+
+@contextmanager
+def unfinished(out: Path) -> Iterator[Path]:
+    """
+    Yield a name beside ``out`` to make a map under; it becomes ``out`` when the block ends well.
+
+    Where the block fails nothing is left of it. An ``out`` that exists is refused.
+    """
+    if out.exists():
+        raise VprError(f'{out} exists already: choose another name, or remove it')
+    if not out.parent.is_dir():
+        raise VprError(f'cannot make {out}: its folder does not exist')
+    path = out.with_name(f'.{out.name}.unfinished')
+    _remove(path)
+    try:
+        yield path
+        # Of a map that was there once, and that a dying process left its log beside.
+        database.remove_journals(out)
+        path.replace(out)
+    finally:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    database.remove_journals(path)
