@@ -124,6 +124,10 @@ class ProgressLine:
         """Advance by one."""
         self._bar.advance(self._task)
 
+    def reach(self, done: int) -> None:
+        """Show that ``done`` of all are done."""
+        self._bar.update(self._task, completed=done)
+
     def note(self, text: str) -> None:
         """Show a text behind the line."""
         self._bar.update(self._task, note=text)

@@ -27,6 +27,7 @@ from vpr_ros.cli import bag
 from vpr_ros.cli import demo
 from vpr_ros.cli import localize
 from vpr_ros.cli import map as map_commands
+from vpr_ros.cli import map_care  # noqa: F401 (its commands join those of map)
 from vpr_ros.cli import networks
 from vpr_ros.cli import pca
 from vpr_ros.cli import train

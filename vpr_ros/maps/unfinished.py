@@ -23,7 +23,15 @@ from pathlib import Path
 from vpr_ros.errors import VprError
 from vpr_ros.maps import database
 
-__all__ = ['unfinished']
+__all__ = ['refuse', 'unfinished']
+
+
+def refuse(out: Path) -> None:
+    """Refuse a path that exists or has no folder: before the work, not after it."""
+    if out.exists():
+        raise VprError(f'{out} exists already: choose another name, or remove it')
+    if not out.parent.is_dir():
+        raise VprError(f'cannot make {out}: its folder does not exist')
 
 
 @contextmanager
@@ -33,10 +41,7 @@ def unfinished(out: Path) -> Iterator[Path]:
 
     Where the block fails nothing is left of it. An ``out`` that exists is refused.
     """
-    if out.exists():
-        raise VprError(f'{out} exists already: choose another name, or remove it')
-    if not out.parent.is_dir():
-        raise VprError(f'cannot make {out}: its folder does not exist')
+    refuse(out)
     path = out.with_name(f'.{out.name}.unfinished')
     _remove(path)
     try:

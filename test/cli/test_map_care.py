@@ -1,0 +1,165 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Commands that care for maps, as a user runs them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+from vpr_ros.cli.main import app
+from vpr_ros.errors import VprError
+from vpr_ros.maps.place_map import NewPlace
+from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.types import Pose
+from vpr_ros.types import View
+
+IDENTITY = NetworkIdentity('test', 'abc123', 8, Preprocessing(32, 64))
+
+
+@pytest.fixture
+def vpr(tmp_path, monkeypatch):
+    """Return a function that runs ``vpr_ros map`` in the folder of the maps."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('COLUMNS', '200')
+
+    def vpr(*arguments, exit_code=0):
+        result = CliRunner().invoke(app, ['map', *map(str, arguments)])
+        if isinstance(result.exception, VprError):
+            raise result.exception
+        assert result.exit_code == exit_code, (result.output, result.exception)
+        return result.output
+
+    return vpr
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that makes a map of sessions; places are a metre apart."""
+    rng = np.random.default_rng(0)
+
+    def make(name, sessions, *, posed=False):
+        with PlaceMap.create(tmp_path / name, IDENTITY) as place_map:
+            for session, count in sessions.items():
+                place_map.add_session(session, source='')
+                vectors = rng.standard_normal((count, 8)).astype(np.float32)
+                vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+                place_map.append(session, [
+                    NewPlace(n, (View('front', vector),),
+                             Pose(np.array([n, 0.0, 0.0])) if posed else None)
+                    for n, vector in enumerate(vectors)])
+        return Path(name)
+
+    return make
+
+
+def sessions(path):
+    with PlaceMap.open(Path(path)) as place_map:
+        return {session.name: session.places for session in place_map.sessions()}
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# vpr_ros map merge
+
+
+def test_merging_into_a_new_map(vpr, make, tmp_path):
+    a, b = make('a.vprmap', {'monday': 3}), make('b.vprmap', {'monday': 4, 'tuesday': 5})
+    before = a.read_bytes(), b.read_bytes()
+    output = vpr('merge', a, b, '-o', 'c.vprmap')
+    assert 'b.vprmap: 9 new places' in output
+    assert 'session monday as monday (2): 4 new\n' in output
+    assert output.endswith('12 places in all\n')
+    assert sessions('c.vprmap') == {'monday': 3, 'monday (2)': 4, 'tuesday': 5}
+    assert (a.read_bytes(), b.read_bytes()) == before
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap', 'c.vprmap']
+    ids = {PlaceMap.open(Path(name)).id for name in files(tmp_path)}
+    assert len(ids) == 3
+
+
+def test_merging_in_place_and_again(vpr, make, tmp_path):
+    a, b, c = (make(f'{name}.vprmap', {name: 3}) for name in 'abc')
+    assert '9 places in all' in vpr('merge', b, c, '--into', a)
+    output = vpr('merge', b, c, '--into', a)
+    assert 'session b: 0 new, 3 there already' in output
+    assert sessions(a) == {'a': 3, 'b': 3, 'c': 3}
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap', 'c.vprmap']
+
+
+@pytest.mark.parametrize('where', [('-o', 'c.vprmap'), ('--into', 'a.vprmap')])
+def test_a_dry_run_says_the_same_and_changes_nothing(vpr, make, tmp_path, where):
+    a, b = make('a.vprmap', {'monday': 3}), make('b.vprmap', {'monday': 4})
+    maps = [b] if where[0] == '--into' else [a, b]
+    before = a.read_bytes()
+    foretold = vpr('merge', *maps, b, *where, '--dry-run')
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap']
+    assert a.read_bytes() == before
+    done = vpr('merge', *maps, b, *where)
+    told = [line for line in done.splitlines() if 'new' in line]
+    assert told == [line for line in foretold.splitlines() if 'new' in line]
+    assert told[-1] == '  session monday as monday (2): 0 new, 4 there already'
+    assert '7 places would be in all' in foretold
+
+
+def test_frames_of_merged_maps(vpr, make):
+    a, b = (make(f'{name}.vprmap', {name: 2}, posed=True) for name in 'ab')
+    with pytest.raises(VprError, match='--same-frame .* --transform x,y,z,yaw_deg'):
+        vpr('merge', a, b, '-o', 'c.vprmap')
+    vpr('merge', a, b, '-o', 'c.vprmap', '--same-frame')
+    output = vpr('merge', a, b, '-o', 'd.vprmap', '--transform', '-10,20,0.5,90')
+    assert 'moved by -10.00, 20.00, 0.50 m' in output
+    for name, last in (('c', [1.0, 0.0, 0.0]), ('d', [-10.0, 21.0, 0.5])):
+        with PlaceMap.open(Path(f'{name}.vprmap')) as place_map:
+            pose = place_map.place(place_map.place_ids('b')[-1]).T_map_base
+            assert np.abs(pose.position - last).max() < 1e-12
+
+
+@pytest.mark.parametrize('arguments, text', [
+    (['a.vprmap', 'b.vprmap'], 'either --out'),
+    (['a.vprmap', 'b.vprmap', '-o', 'c.vprmap', '--into', 'a.vprmap'], 'either --out'),
+    (['a.vprmap', '-o', 'c.vprmap'], 'nothing to merge'),
+    (['a.vprmap', 'b.vprmap', '-o', 'b.vprmap'], r'b\.vprmap exists already'),
+    (['a.vprmap', 'b.vprmap', '-o', 'b.vprmap', '--dry-run'], r'b\.vprmap exists already'),
+    (['a.vprmap', 'b.vprmap', '-o', 'none/b.vprmap'], 'folder does not exist'),
+    (['a.vprmap', 'none.vprmap', '-o', 'c.vprmap'], r'no map at none\.vprmap'),
+    (['none.vprmap', 'a.vprmap', '-o', 'c.vprmap'], r'no map at none\.vprmap'),
+    (['a.vprmap', 'b.vprmap', '-o', 'c.vprmap', '--transform', '1,2,3'], "got '1,2,3'"),
+    (['a.vprmap', 'b.vprmap', '-o', 'c.vprmap', '--transform', '1,2,nan,3'], 'four numbers'),
+    (['a.vprmap', 'b.vprmap', '-o', 'c.vprmap', '--transform', '1,2,3,4', '--same-frame'],
+     'without --same-frame'),
+    (['a.vprmap', 'b.vprmap', 'b.vprmap', '-o', 'c.vprmap', '--transform', '1,2,3,4'],
+     'one map at a time'),
+])
+def test_merges_that_are_refused(vpr, make, tmp_path, arguments, text):
+    make('a.vprmap', {'monday': 3})
+    make('b.vprmap', {'monday': 4})
+    with pytest.raises(VprError, match=text):
+        vpr('merge', *arguments)
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap']
+    assert (sessions('a.vprmap'), sessions('b.vprmap')) == ({'monday': 3}, {'monday': 4})
+
+
+def test_a_merge_that_fails_late_leaves_all_as_it_was(vpr, make, tmp_path):
+    a, b = make('a.vprmap', {'monday': 3}), make('b.vprmap', {'tuesday': 4})
+    Path('c.vprmap').write_bytes(b'no map')
+    for where in (['-o', 'd.vprmap', a], ['--into', a]):
+        with pytest.raises(VprError, match=r'c\.vprmap is no map'):
+            vpr('merge', *where, b, 'c.vprmap')
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap', 'c.vprmap']
+    assert sessions(a) == {'monday': 3}

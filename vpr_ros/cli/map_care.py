@@ -1,0 +1,163 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Commands that care for maps: vpr_ros map merge ..."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+from typing import TYPE_CHECKING
+
+import typer
+from vpr_ros.cli.console import progress
+from vpr_ros.cli.console import say
+from vpr_ros.cli.map import app
+from vpr_ros.errors import VprError
+
+if TYPE_CHECKING:
+    from vpr_ros.maps.merge import MergePlan
+    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.types import Pose
+
+__all__ = ['merge']
+
+DryRun = Annotated[bool, typer.Option(
+    '--dry-run', help='Say what would be done, and change nothing.')]
+
+
+@app.command()
+def merge(
+    maps: Annotated[list[Path], typer.Argument(metavar='MAP...', help='The maps to merge.')],
+    out: Annotated[Path | None, typer.Option(
+        '--out', '-o', metavar='MAP',
+        help='A new map of all of them; the first one gives the frame.')] = None,
+    into: Annotated[Path | None, typer.Option(
+        '--into', metavar='MAP', help='A map that the others are added to, in place.')] = None,
+    same_frame: Annotated[bool, typer.Option(
+        '--same-frame', help='Poses of all maps are in one frame.')] = False,
+    transform: Annotated[str, typer.Option(
+        '--transform', metavar='X,Y,Z,YAW_DEG',
+        help='Where the frame of the other map is in that of the first (metres, degrees).')] = '',
+    dry_run: DryRun = False,
+) -> None:
+    """
+    Make one map of several: of several robots, or of copies of which one went on.
+
+    Sessions and places stay what they are, so the same may be merged again. Poses are moved from
+    one map to the other where both know where on earth they are.
+
+    Example: `vpr_ros map merge monday.vprmap tuesday.vprmap -o town.vprmap`
+    """
+    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.unfinished import refuse
+    from vpr_ros.maps.unfinished import unfinished
+
+    if (out is None) == (into is None):
+        raise VprError('give either --out with a new map, or --into with the one to add to')
+    first, *others = maps if into is None else [into, *maps]
+    if not others:
+        raise VprError(f'{first} alone is nothing to merge: name more maps')
+    T_target_source = _told_frame(others, transform, same_frame=same_frame)
+    if out is not None:
+        refuse(out)
+    if dry_run:
+        with PlaceMap.open(first) as target:
+            _merge_all(target, target.id, others, T_target_source, dry_run=True)
+    elif out is None:
+        with PlaceMap.open(first, writeable=True) as target:
+            _merge_all(target, target.id, others, T_target_source)
+    else:
+        with unfinished(out) as path:
+            map_id = _copy(first, path)
+            with PlaceMap.open(path, writeable=True) as target:
+                _merge_all(target, map_id, others, T_target_source)
+
+
+def _told_frame(others: list[Path], transform: str, *, same_frame: bool) -> Pose | None:
+    """Return T_target_source, where the user knows it."""
+    from math import radians
+
+    import numpy as np
+    from vpr_ros.types import Pose
+
+    if not transform:
+        return Pose.identity() if same_frame else None
+    if same_frame or len(others) > 1:
+        raise VprError('--transform is of one map in another: give it without --same-frame, and '
+                       'merge one map at a time')
+    try:
+        x, y, z, yaw = map(float, transform.split(','))
+        return Pose(np.array([x, y, z]), Pose.from_xy_yaw(0.0, 0.0, radians(yaw)).quaternion)
+    except ValueError as error:
+        raise VprError('--transform takes four numbers, x,y,z in metres and yaw in degrees, got '
+                       f'{transform!r}') from error
+
+
+def _copy(path: Path, out: Path) -> str:
+    """Copy a map with a progress line, and return the id of the one that was copied."""
+    from vpr_ros.maps.place_map import PlaceMap
+
+    with PlaceMap.open(path) as source, progress(f'copying {path.name}', 100) as line:
+        source.copy(out, told=lambda left, total: line.reach(100 - 100 * left // max(total, 1)))
+        return source.id
+
+
+def _merge_all(target: PlaceMap, map_id: str, others: list[Path], T_target_source: Pose | None,
+               *, dry_run: bool = False) -> None:
+    """Merge maps into one, or say what that would do; all or nothing."""
+    from contextlib import nullcontext
+
+    from vpr_ros.maps.merge import carry_out
+    from vpr_ros.maps.merge import Outline
+    from vpr_ros.maps.merge import plan_merge
+    from vpr_ros.maps.place_map import PlaceMap
+
+    plans = []
+    with nullcontext() if dry_run else target.transaction():
+        outline = replace(Outline.of(target), map_id=map_id)
+        count = len(target)
+        for path in others:
+            with PlaceMap.open(path) as source, source.one_state():
+                plan = plan_merge(outline, source, T_target_source=T_target_source)
+                if not dry_run:
+                    with progress(f'merging {path.name}', plan.places) as line:
+                        carry_out(plan, target, source, advance=line.advance)
+                outline = outline.after(plan, source)
+            plans.append(plan)
+            count += plan.places
+    for path, plan in zip(others, plans, strict=True):
+        _tell_merge(path, plan)
+    say(f'[bold]{count}[/] places{" would be" if dry_run else ""} in all')
+
+
+def _tell_merge(path: Path, plan: MergePlan) -> None:
+    from rich.markup import escape
+
+    T = plan.T_target_source
+    moved = '' if T is None or not plan.places else (
+        f', moved by {T.position[0]:.2f}, {T.position[1]:.2f}, {T.position[2]:.2f} m and turned '
+        'into the other frame')
+    say(f'{escape(str(path))}: [bold]{plan.places}[/] new places{moved}')
+    for session in plan.sessions:
+        facts = [f'{len(session.coming)} new']
+        if session.known:
+            facts.append(f'{session.known} there already')
+        if session.removed:
+            facts.append(f'{session.removed} were removed there and stay so')
+        name = session.name
+        if session.target_name != name:
+            name += f' as {session.target_name}'
+        say(f'  session {escape(name)}: {", ".join(facts)}')
