@@ -14,15 +14,21 @@
 
 """From frames to a map, with a real network."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
+from vpr_ros.errors import VprError
+from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.builder import build_session
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.settings import MapSettings
+from vpr_ros.types import Camera
 from vpr_ros.types import Frame
+from vpr_ros.types import LocalFeatures
 from vpr_ros.types import Pose
 
 SECOND = 10 ** 9
@@ -123,3 +129,95 @@ def test_another_network_is_refused_before_the_map_changes(path, extractor):
             list(build_session(place_map, 'monday', scenes(3), other, MapSettings(), source=''))
         assert place_map.sessions() == []
         assert place_map.revision == 0
+
+
+def camera(name):
+    return Camera(name, 96, 48, np.diag([50.0, 51.0, 1.0]),
+                  T_base_optical=Pose.from_xy_yaw(1.0, 0.0, 2.0))
+
+
+def test_several_cameras_see_one_place(path, extractor):
+    """Each view has the descriptor of its own image, whatever the batch; one camera fails."""
+    pictures = [frame.image for frame in scenes(120)]
+    frames = []
+    for k in range(60):
+        frames.append(Frame(k * SECOND, pictures[2 * k], camera='front',
+                            calibration=camera('front')))
+        if k % 3:
+            frames.append(Frame(k * SECOND + 1000, pictures[2 * k + 1], camera='rear',
+                                calibration=camera('rear')))
+    with PlaceMap.create(path, extractor.identity, descriptor_type='float32') as place_map:
+        assert list(build_session(place_map, 'monday', frames, extractor, MapSettings(), source='',
+                                  cameras=('front', 'rear'))) == [60]
+        for k, place_id in enumerate(place_map.place_ids()):
+            place = place_map.place(place_id)
+            assert place.stamp_ns == k * SECOND
+            assert [view.camera for view in place.views] == ['front', 'rear'][:1 + bool(k % 3)]
+            for view, picture in zip(place.views, pictures[2 * k:], strict=False):
+                wanted = extractor.describe(Frame(0, picture)).descriptor
+                assert float(view.descriptor @ wanted) == pytest.approx(1.0, abs=1e-5)
+        front, rear = place_map.calibrations('monday')
+        assert (front.name, rear.name) == ('front', 'rear')
+        assert np.array_equal(rear.matrix, camera('rear').matrix)
+        assert np.array_equal(rear.T_base_optical.position, [1.0, 0.0, 0.0])
+
+
+def test_the_calibration_of_a_frame_is_that_of_its_camera(path, extractor):
+    frames = [Frame(k * SECOND, frame.image, camera='left',
+                    calibration=camera('cam0') if k > 1 else None)
+              for k, frame in enumerate(scenes(4))]
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        list(build_session(place_map, 'monday', frames, extractor, MapSettings(), source=''))
+        assert [known.name for known in place_map.calibrations('monday')] == ['left']
+
+
+class WithFeatures(Extractor):
+    """Adds local features to what a network says; five, the scores in no order."""
+
+    def describe_batch(self, frames):
+        return [replace(description, local_features=LocalFeatures(
+                    points=np.arange(10).reshape(5, 2) + frame.stamp_ns % 7,
+                    descriptors=np.eye(5, 4) + 0.125, scores=[0.5, 0.25, 4.0, 1.0, 2.0]))
+                for frame, description in zip(frames, super().describe_batch(frames),
+                                              strict=True)]
+
+
+@pytest.mark.parametrize('count, kept', [(0, None), (2, [2, 4]), (9, [2, 4, 3, 0, 1])])
+def test_the_best_local_features_are_kept(path, extractor, count, kept):
+    seeing = WithFeatures(extractor.identity, extractor._engine)
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        list(build_session(place_map, 'monday', scenes(3), seeing,
+                           MapSettings(local_features=count), source=''))
+        for k, place_id in enumerate(place_map.place_ids()):
+            features = place_map.place(place_id).views[0].local_features
+            if kept is None:
+                assert features is None
+                continue
+            points = np.arange(10).reshape(5, 2) + k * SECOND % 7
+            assert np.array_equal(features.points, points[kept])
+            assert np.array_equal(features.descriptors, (np.eye(5, 4) + 0.125)[kept])
+            assert np.array_equal(features.scores, np.array([0.5, 0.25, 4.0, 1.0, 2.0])[kept])
+
+
+def test_a_session_goes_on_where_it_ended(path, extractor):
+    def broken():
+        yield from list(scenes(100, posed=True))[:80]
+        raise OSError('the bag ends here')
+
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        with pytest.raises(OSError, match='ends here'):
+            list(build_session(place_map, 'monday', broken(), extractor, MapSettings(),
+                               source=''))
+        ids = place_map.place_ids()
+        assert len(ids) == 64
+        told = list(build_session(place_map, 'monday', scenes(100, posed=True), extractor,
+                                  MapSettings(), source='', resume=True))
+        assert told == [36]
+        places = place_map.places()
+        assert [place.stamp_ns for place in places] == [k * SECOND for k in range(100)]
+        assert [place.id for place in places][:64] == ids
+        assert list(build_session(place_map, 'monday', scenes(100, posed=True), extractor,
+                                  MapSettings(), source='', resume=True)) == []
+        with pytest.raises(VprError, match='tuesday'):
+            list(build_session(place_map, 'tuesday', scenes(3), extractor, MapSettings(),
+                               source='', resume=True))

@@ -16,18 +16,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
-import cv2
+import numpy as np
 from vpr_ros.extraction.extractor import Extractor
-from vpr_ros.maps.keyframes import select_keyframes
+from vpr_ros.maps.keyframes import Keyframes
+from vpr_ros.maps.moments import Moment
+from vpr_ros.maps.moments import select_moments
 from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.settings import MapSettings
+from vpr_ros.maps.thumbnails import make_thumbnail
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
+from vpr_ros.types import LocalFeatures
 from vpr_ros.types import View
 
 __all__ = ['build_session']
@@ -37,43 +44,83 @@ _PLACES_PER_COMMIT = 64
 
 
 def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
-                  extractor: Extractor, settings: MapSettings, *,
-                  source: str) -> Iterator[int]:
+                  extractor: Extractor, settings: MapSettings, *, source: str,
+                  cameras: Sequence[str] = (), resume: bool = False) -> Iterator[int]:
     """
     Add a traverse to a map; yields the number of places that are safely in it so far.
 
-    :param frames: of one camera, in the order they were taken.
+    :param frames: in the order they were taken, each camera by itself.
     :param source: where they came from, for people.
+    :param cameras: of the frames when they are of several: those of the first make places, what
+        the others saw at the same time are further views of them.
+    :param resume: go on with a session that ended early: frames up to its last place are skipped.
     """
     if extractor.identity != place_map.network:
         raise ValueError('the extractor is not the network of this map')
-    place_map.add_session(session, source=source)
+    keyframes = Keyframes(settings)
+    if resume:
+        places = place_map.places(session)
+        if places:
+            keyframes = Keyframes(settings, places[-1])
+            done_ns = places[-1].stamp_ns
+            frames = (frame for frame in frames if frame.stamp_ns > done_ns)
+    else:
+        place_map.add_session(session, source=source)
     extractor.restart()
-    described = extractor.describe_all(select_keyframes(frames, settings))
-    places = (_place(frame, description, settings) for frame, description in described)
+    moments = select_moments(frames, keyframes, cameras=cameras,
+                             tolerance_ns=round(settings.camera_tolerance_s * 1e9))
+    described = _describe(moments, extractor)
     added = 0
-    while group := list(islice(places, _PLACES_PER_COMMIT)):
-        place_map.append(session, group)
+    calibrated: set[str] = set()
+    while group := list(islice(described, _PLACES_PER_COMMIT)):
+        with place_map.transaction():
+            _calibrate(place_map, session, group, calibrated)
+            place_map.append(session, (_place(moment, settings) for moment in group))
         added += len(group)
         yield added
 
 
-def _place(frame: Frame, description: Description, settings: MapSettings) -> NewPlace:
-    view = View(camera=frame.camera, descriptor=description.descriptor,
-                thumbnail=_thumbnail(frame, settings.thumbnail_width_px))
-    return NewPlace(stamp_ns=frame.stamp_ns, views=(view,), T_map_base=frame.T_map_base)
+# A moment whose frames are described.
+_Described = list[tuple[Frame, Description]]
 
 
-def _thumbnail(frame: Frame, width: int) -> bytes:
-    if width == 0:
-        return b''
-    rows, columns = frame.image.shape[:2]
-    image = frame.image
-    if columns > width:
-        height = max(1, round(rows * width / columns))
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    done, jpeg = cv2.imencode('.jpg', cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
-                              [cv2.IMWRITE_JPEG_QUALITY, 80])
-    if not done:
-        raise RuntimeError(f'cannot encode an image of {columns} x {rows} pixels')
-    return jpeg.tobytes()
+def _describe(moments: Iterable[Moment], extractor: Extractor) -> Iterator[_Described]:
+    """Describe frames in batches that do not end where a moment does."""
+    sizes: deque[int] = deque()
+
+    def frames() -> Iterator[Frame]:
+        for moment in moments:
+            sizes.append(len(moment))
+            yield from moment
+
+    described = extractor.describe_all(frames())
+    for first in described:
+        yield [first, *islice(described, sizes.popleft() - 1)]
+
+
+def _calibrate(place_map: PlaceMap, session: str, group: Iterable[_Described],
+               done: set[str]) -> None:
+    """Keep the first calibration of each camera: it holds for a traverse."""
+    for moment in group:
+        for frame, _ in moment:
+            if frame.calibration is not None and frame.camera not in done:
+                place_map.calibrate(session, replace(frame.calibration, name=frame.camera))
+                done.add(frame.camera)
+
+
+def _place(moment: _Described, settings: MapSettings) -> NewPlace:
+    lead, _ = moment[0]
+    views = tuple(
+        View(camera=frame.camera, descriptor=description.descriptor,
+             thumbnail=make_thumbnail(frame.image, settings.thumbnail_width_px),
+             local_features=_best(description.local_features, settings.local_features))
+        for frame, description in moment)
+    return NewPlace(stamp_ns=lead.stamp_ns, views=views, T_map_base=lead.T_map_base)
+
+
+def _best(features: LocalFeatures | None, count: int) -> LocalFeatures | None:
+    """Return the features with the highest scores, the best first."""
+    if features is None or count == 0:
+        return None
+    best = np.argsort(-features.scores, kind='stable')[:count]
+    return LocalFeatures(features.points[best], features.descriptors[best], features.scores[best])

@@ -21,20 +21,38 @@ from collections.abc import Iterator
 
 from vpr_ros.maps.settings import MapSettings
 from vpr_ros.types import Frame
+from vpr_ros.types import Place
 
-__all__ = ['select_keyframes']
+__all__ = ['Keyframes', 'select_keyframes']
+
+
+class Keyframes:
+    """
+    Tells of one frame after the other whether it shows a new place.
+
+    By distance and angle from the last that did, where both poses are known; else by time.
+
+    :param last: where to go on: the last place of a traverse.
+    """
+
+    def __init__(self, settings: MapSettings, last: Place | None = None) -> None:
+        self._settings = settings
+        self._last: Frame | Place | None = last
+
+    def take(self, frame: Frame) -> bool:
+        """Tell whether the frame shows a new place; the next is then compared with it."""
+        if self._last is not None and not _is_new(self._last, frame, self._settings):
+            return False
+        self._last = frame
+        return True
 
 
 def select_keyframes(frames: Iterable[Frame], settings: MapSettings) -> Iterator[Frame]:
     """Yield the frames that show a new place, by distance and angle, or by time without poses."""
-    last: Frame | None = None
-    for frame in frames:
-        if last is None or _is_new(last, frame, settings):
-            last = frame
-            yield frame
+    return filter(Keyframes(settings).take, frames)
 
 
-def _is_new(last: Frame, frame: Frame, settings: MapSettings) -> bool:
+def _is_new(last: Frame | Place, frame: Frame, settings: MapSettings) -> bool:
     here, there = frame.T_map_base, last.T_map_base
     if here is not None and there is not None:
         turned = settings.keyframe_angle_rad > 0 and (

@@ -41,3 +41,18 @@ class MapSettings(Settings):
     thumbnail_width_px: int = setting(
         320, 'Width of the small pictures kept for people to look at. 0 keeps none.',
         ge=0, le=4096)
+    local_features: int = setting(
+        0, 'How many local features are kept of a view, the best by score, for geometric '
+        'verification. 0 keeps none.', ge=0, le=65536)
+    camera_tolerance_s: float = setting(
+        0.05, 'With several cameras: images of the others are views of a place when they were '
+        'taken at most so long before or after the one that makes it.', ge=0.0)
+    pose_gap_s: float = setting(
+        2.0, 'Poses of a bag or a trajectory that are further apart are not interpolated '
+        'between.', ge=0.0)
+    fix_sigma_m: float = setting(
+        10.0, 'Satellite fixes whose standard deviation is larger give no pose. 0 takes all.',
+        ge=0.0)
+    heading_distance_m: float = setting(
+        5.0, 'How far a robot that knows its place by satellite moves before it knows its '
+        'heading.', gt=0.0)

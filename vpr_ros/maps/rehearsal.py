@@ -1,0 +1,99 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What a traverse would add to a map, found without describing or writing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+
+from vpr_ros.maps.keyframes import Keyframes
+from vpr_ros.maps.moments import select_moments
+from vpr_ros.maps.settings import MapSettings
+from vpr_ros.maps.thumbnails import make_thumbnail
+from vpr_ros.types import Frame
+from vpr_ros.types import Place
+
+__all__ = ['rehearse', 'Rehearsal']
+
+# Rows with their keys, indexes and poses, as measured on maps of many places.
+_BYTES_PER_PLACE, _BYTES_PER_VIEW = 200, 60
+# As many thumbnails are made to learn their size; each costs as much as in earnest.
+_THUMBNAILS = 50
+
+
+@dataclass
+class Rehearsal:
+    """
+    What would be added.
+
+    :param frames: how many images were read.
+    :param posed: how many of the places would know where they are.
+    :param views: images of places by camera.
+    :param first_ns: the stamp of the first place, None where there is none.
+    """
+
+    frames: int = 0
+    places: int = 0
+    posed: int = 0
+    views: dict[str, int] = field(default_factory=dict)
+    first_ns: int | None = None
+    last_ns: int | None = None
+    _thumbnail_bytes: list[int] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Return the time from the first to the last place."""
+        return ((self.last_ns or 0) - (self.first_ns or 0)) / 1e9
+
+    def size_bytes(self, dimension: int, descriptor_type: str) -> int:
+        """Estimate how much a map would grow; local features do not count."""
+        views = sum(self.views.values())
+        descriptor = dimension * (2 if descriptor_type == 'float16' else 4)
+        thumbnail = sum(self._thumbnail_bytes) / max(1, len(self._thumbnail_bytes))
+        return round(self.places * _BYTES_PER_PLACE
+                     + views * (_BYTES_PER_VIEW + descriptor + thumbnail))
+
+
+def rehearse(frames: Iterable[Frame], settings: MapSettings, *, cameras: Sequence[str] = (),
+             last: Place | None = None) -> Rehearsal:
+    """
+    Choose places as :func:`~vpr_ros.maps.builder.build_session` would, and count them.
+
+    :param last: the place to go on from, where a session is resumed.
+    """
+    found = Rehearsal()
+
+    def counted() -> Iterable[Frame]:
+        for frame in frames:
+            found.frames += 1
+            if last is None or frame.stamp_ns > last.stamp_ns:
+                yield frame
+
+    for moment in select_moments(counted(), Keyframes(settings, last), cameras=cameras,
+                                 tolerance_ns=round(settings.camera_tolerance_s * 1e9)):
+        found.places += 1
+        found.posed += moment[0].T_map_base is not None
+        if found.first_ns is None:
+            found.first_ns = moment[0].stamp_ns
+        found.last_ns = moment[0].stamp_ns
+        for frame in moment:
+            found.views[frame.camera] = found.views.get(frame.camera, 0) + 1
+            if len(found._thumbnail_bytes) < _THUMBNAILS:
+                found._thumbnail_bytes.append(
+                    len(make_thumbnail(frame.image, settings.thumbnail_width_px)))
+    return found
