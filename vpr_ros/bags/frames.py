@@ -17,24 +17,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 import logging
 import re
+from typing import Any
 from typing import TYPE_CHECKING
 
+from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
 from vpr_ros.messages.sensors import camera_from_info
 from vpr_ros.messages.stamps import ns_from_stamp
 from vpr_ros.runtime.pose_track import PoseTrack
+from vpr_ros.runtime.pose_track import Track
 from vpr_ros.runtime.transform_tree import fixed_transform
 from vpr_ros.types import Camera
 from vpr_ros.types import Frame
 
 if TYPE_CHECKING:
+    from vpr_ros.bags.reader import BagMessage
     from vpr_ros.bags.reader import BagReader
 
-__all__ = ['camera_info_topic_of', 'read_frames']
+__all__ = ['camera_info_topic_of', 'read_cameras', 'read_frames']
 
 _log = logging.getLogger(__name__)
 _DECODERS = {
@@ -65,41 +71,83 @@ def read_frames(bag: BagReader, image_topic: str | None = None, *, camera: str =
         a single damaged image is left out with a warning.
     """
     topic = bag.image_topic(image_topic)
-    calibration = _calibration(bag, topic, camera_info_topic, camera, base_frame)
+    stream = _Stream(bag, topic, camera,
+                     _calibration(bag, topic, camera_info_topic, camera, base_frame))
     map_track = PoseTrack(bag.poses(pose_topic)) if pose_topic else None
     odom_track = PoseTrack(bag.poses(odometry_topic)) if odometry_topic else None
-    return _frames(bag, topic, camera, calibration, map_track, odom_track, start_ns, stop_ns)
+    return _frames(bag, [stream], map_track, odom_track, start_ns, stop_ns)
 
 
-def _frames(bag: BagReader, topic: str, camera: str, calibration: Camera | None,
-            map_track: PoseTrack | None, odom_track: PoseTrack | None, start_ns: int | None,
-            stop_ns: int | None) -> Iterator[Frame]:
-    decoded = damaged = 0
-    for recorded in bag.messages([topic], start_ns=start_ns, stop_ns=stop_ns):
-        message = recorded.message
-        stamp_ns = ns_from_stamp(message.header.stamp) or recorded.stamp_ns
+def read_cameras(bag: BagReader, cameras: Mapping[str, str], *, poses: Track | None = None,
+                 base_frame: str = 'base_link') -> Iterator[Frame]:
+    """
+    Iterate over the images of several cameras in the order of the bag, as :func:`read_frames`.
+
+    :param cameras: the image topic of each by its name.
+    :param poses: of the base in the map.
+    """
+    streams = []
+    for camera, name in cameras.items():
+        topic = bag.image_topic(name)
+        streams.append(_Stream(bag, topic, camera,
+                               _calibration(bag, topic, None, camera, base_frame)))
+    return _frames(bag, streams, poses, None, None, None)
+
+
+@dataclass
+class _Stream:
+    """
+    The images of one topic.
+
+    :param calibration: None when it is not known, or for images of another size.
+    """
+
+    bag: BagReader
+    topic: str
+    camera: str
+    calibration: Camera | None
+    decoded: int = 0
+    damaged: int = 0
+
+    def decode(self, recorded: BagMessage, stamp_ns: int) -> NDArray[Any] | None:
+        """Return the image of a message (H, W, 3), or None when it is damaged."""
         try:
-            image = _DECODERS[recorded.type_name](message)
+            image: NDArray[Any] = _DECODERS[recorded.type_name](recorded.message)
         except VprError as error:
-            raise VprError(f'{bag.path}: {topic}: {error}') from error
+            raise VprError(f'{self.bag.path}: {self.topic}: {error}') from error
         except ValueError as error:
-            damaged += 1
-            _log.warning('%s: an image on %s at %d ns was left out: %s', bag.path, topic, stamp_ns,
-                         error)
-            continue
+            self.damaged += 1
+            _log.warning('%s: an image on %s at %d ns was left out: %s', self.bag.path, self.topic,
+                         stamp_ns, error)
+            return None
+        self.decoded += 1
+        calibration = self.calibration
         if calibration and image.shape[:2] != (calibration.height, calibration.width):
             _log.warning(
                 '%s: the calibration of %s is left out: it is for %d x %d pixels, the images have '
-                '%d x %d', bag.path, topic, calibration.width, calibration.height, image.shape[1],
-                image.shape[0])
-            calibration = None
-        decoded += 1
-        yield Frame(
-            stamp_ns, image, camera=camera, calibration=calibration,
-            T_map_base=map_track.at(stamp_ns) if map_track else None,
-            T_odom_base=odom_track.at(stamp_ns) if odom_track else None)
-    if damaged and not decoded:
-        raise VprError(f'{bag.path}: none of the {damaged} images on {topic} can be decoded')
+                '%d x %d', self.bag.path, self.topic, calibration.width, calibration.height,
+                image.shape[1], image.shape[0])
+            self.calibration = None
+        return image
+
+
+def _frames(bag: BagReader, streams: list[_Stream], map_track: Track | None,
+            odom_track: Track | None, start_ns: int | None,
+            stop_ns: int | None) -> Iterator[Frame]:
+    by_topic = {stream.topic: stream for stream in streams}
+    for recorded in bag.messages(by_topic, start_ns=start_ns, stop_ns=stop_ns):
+        stream = by_topic[recorded.topic]
+        stamp_ns = ns_from_stamp(recorded.message.header.stamp) or recorded.stamp_ns
+        image = stream.decode(recorded, stamp_ns)
+        if image is not None:
+            yield Frame(
+                stamp_ns, image, camera=stream.camera, calibration=stream.calibration,
+                T_map_base=map_track.at(stamp_ns) if map_track else None,
+                T_odom_base=odom_track.at(stamp_ns) if odom_track else None)
+    for stream in streams:
+        if stream.damaged and not stream.decoded:
+            raise VprError(f'{bag.path}: none of the {stream.damaged} images on {stream.topic} '
+                           'can be decoded')
 
 
 def camera_info_topic_of(image_topic: str) -> str:
