@@ -38,6 +38,8 @@ from vpr_ros.maps.ids import LARGEST_COUNT
 from vpr_ros.maps.ids import make_id
 from vpr_ros.maps.ids import PREFIX_BITS
 from vpr_ros.maps.ids import split_id
+from vpr_ros.maps.reading import in_memory
+from vpr_ros.maps.reading import Keep
 from vpr_ros.maps.reading import read_place
 from vpr_ros.maps.reading import read_snapshot
 from vpr_ros.maps.rows import calibration_from
@@ -282,13 +284,17 @@ class PlaceMap:
                 raise ValueError(f'the thumbnail of place {place_id} is no picture')
             return row[0]
 
-    def snapshot(self) -> Snapshot:
-        """Read one revision of the map into memory."""
+    def snapshot(self, keep: Keep = in_memory) -> Snapshot:
+        """
+        Read one revision of the map.
+
+        :param keep: what becomes of the descriptors; all are read into memory otherwise.
+        """
         with self._reading():
             with self.one_state():
                 return read_snapshot(
                     self._connection, self._descriptors, map_id=self.id, network=self.network,
-                    revision=self.revision)
+                    revision=self.revision, state=self.state, keep=keep)
 
     @contextmanager
     def one_state(self) -> Iterator[None]:

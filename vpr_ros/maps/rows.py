@@ -41,13 +41,18 @@ class DescriptorRows:
     """
 
     def __init__(self, dimension: int, kind: str) -> None:
-        self._dimension = dimension
+        self.dimension = dimension
         self._type = np.dtype(kind).newbyteorder('<')
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes one takes."""
+        return int(self.dimension * self._type.itemsize)
 
     def encode(self, descriptor: NDArray[np.float32]) -> bytes:
         """Return the bytes of a descriptor (D,); refused unless finite and L2-normalised."""
-        if descriptor.shape != (self._dimension,):
-            raise VprError(f'this map holds descriptors of {self._dimension} dimensions, '
+        if descriptor.shape != (self.dimension,):
+            raise VprError(f'this map holds descriptors of {self.dimension} dimensions, '
                            f'got shape {descriptor.shape}')
         norm = np.linalg.norm(descriptor)
         if not abs(norm - 1.0) <= 1e-2:  # NaN is not near 1 either
@@ -56,12 +61,11 @@ class DescriptorRows:
 
     def decode(self, blobs: Sequence[bytes]) -> NDArray[np.float32]:
         """Return (n, D) of unit length again; ValueError for what is no descriptor."""
-        size = self._dimension * self._type.itemsize
         for blob in blobs:
-            if len(blob) != size:
-                raise ValueError(f'a descriptor has {len(blob)} bytes, not {size}')
+            if len(blob) != self.size:
+                raise ValueError(f'a descriptor has {len(blob)} bytes, not {self.size}')
         descriptors = np.frombuffer(b''.join(blobs), self._type).astype(np.float32)
-        descriptors = descriptors.reshape(len(blobs), self._dimension)
+        descriptors = descriptors.reshape(len(blobs), self.dimension)
         norms = np.linalg.norm(descriptors, axis=1)
         if not (np.isfinite(norms) & (norms >= 0.5)).all():
             raise ValueError('a descriptor is not L2-normalised')

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,8 @@ class Snapshot:
     :param poses: of the N places, where they are known.
     :param view_rows: (V,) int64, the row of the place that each view belongs to.
     :param view_cameras: (V,) int64, index into ``cameras``.
-    :param descriptors: (V, D) float32, L2-normalised.
+    :param descriptors: (V, D), L2-normalised: float32 in memory; of a large map float16 in a
+        mapped file, of which rows are read when they are asked for.
     """
 
     map_id: str
@@ -55,7 +57,7 @@ class Snapshot:
     poses: Poses
     view_rows: NDArray[np.int64]
     view_cameras: NDArray[np.int64]
-    descriptors: NDArray[np.float32]
+    descriptors: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.place_ids)
@@ -68,6 +70,16 @@ class Snapshot:
         if len(order) == 0 and len(place_ids) or (self.place_ids[rows] != place_ids).any():
             raise KeyError(f'not all of {place_ids.tolist()} are places of this map')
         return np.asarray(rows, np.int64)
+
+    def views_of(self, row: int) -> NDArray[np.int64]:
+        """Return which views are of a place."""
+        order = self._views_by_row
+        first, last = np.searchsorted(self.view_rows, (row, row + 1), sorter=order)
+        return order[first:last]
+
+    @cached_property
+    def _views_by_row(self) -> NDArray[np.int64]:
+        return np.asarray(np.argsort(self.view_rows, kind='stable'), np.int64)
 
     @cached_property
     def _rows_by_id(self) -> NDArray[np.int64]:

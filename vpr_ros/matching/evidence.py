@@ -50,11 +50,11 @@ class Background:
     sample: NDArray[np.float32]
 
     @classmethod
-    def of(cls, descriptors: NDArray[np.float32]) -> Background:
+    def of(cls, descriptors: NDArray[Any]) -> Background:
         """Take an evenly spread sample, the same each time."""
         count = min(len(descriptors), _SAMPLES)
         rows = np.linspace(0, len(descriptors) - 1, count).round().astype(np.int64)
-        return cls(np.ascontiguousarray(descriptors[rows]))
+        return cls(np.ascontiguousarray(descriptors[rows], np.float32))
 
     def standardise(self, query: NDArray[Any],
                     similarities: NDArray[Any]) -> NDArray[np.float64]:

@@ -25,8 +25,8 @@ from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
-from vpr_ros.maps.flat_index import FlatIndex
-from vpr_ros.maps.place_index import Neighbours
+from vpr_ros.maps.index.flat_index import FlatIndex
+from vpr_ros.maps.index.place_index import Neighbours
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.evidence import Background
@@ -161,8 +161,8 @@ class Localizer:
         snapshot, row = self.snapshot, hypothesis.row
         if similarity is None or camera is None:
             # The filter holds on to a place that this frame's search did not return.
-            views = np.flatnonzero(snapshot.view_rows == row)
-            products = snapshot.descriptors[views] @ description.descriptor
+            views = snapshot.views_of(row)
+            products = snapshot.descriptors[views].astype(np.float32) @ description.descriptor
             best = int(np.argmax(products))
             similarity, camera = float(products[best]), int(snapshot.view_cameras[views[best]])
         return Candidate(

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from vpr_ros.maps.flat_index import FlatIndex
+from vpr_ros.maps.index.flat_index import FlatIndex
 from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.networks.identity import NetworkIdentity

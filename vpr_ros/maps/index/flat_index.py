@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from vpr_ros.maps.place_index import Neighbours
+from vpr_ros.maps.index.place_index import Neighbours
 from vpr_ros.maps.snapshot import Snapshot
 
 __all__ = ['FlatIndex']
