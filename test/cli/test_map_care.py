@@ -15,6 +15,7 @@
 """Commands that care for maps, as a user runs them."""
 
 from pathlib import Path
+import sqlite3
 
 import numpy as np
 import pytest
@@ -163,3 +164,48 @@ def test_a_merge_that_fails_late_leaves_all_as_it_was(vpr, make, tmp_path):
             vpr('merge', *where, b, 'c.vprmap')
     assert files(tmp_path) == ['a.vprmap', 'b.vprmap', 'c.vprmap']
     assert sessions(a) == {'monday': 3}
+
+
+# vpr_ros map check
+
+
+def spoil(path, statement):
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_checking(vpr, make, tmp_path):
+    path = make('a.vprmap', {'monday': 3})
+    assert 'nothing is wrong with a.vprmap' in vpr('check', path, '--salvage', 'b.vprmap')
+    spoil(path, "UPDATE place SET stamp_ns = 'noon' WHERE stamp_ns = 1")
+    output = vpr('check', path, exit_code=1)
+    with PlaceMap.open(path) as place_map:
+        place_id = place_map.place_ids()[-1]
+    assert f"place {place_id}: its stamp is 'noon'\n" in output
+    assert '1 problems in a.vprmap' in output
+    assert files(tmp_path) == ['a.vprmap']
+
+
+def test_salvaging(vpr, make, tmp_path):
+    path = make('a.vprmap', {'monday': 3, 'tuesday': 4})
+    spoil(path, "UPDATE place SET stamp_ns = 'noon' WHERE stamp_ns = 1")
+    output = vpr('check', path, '--salvage', 'b.vprmap', exit_code=1)
+    assert output.count('lost: place ') == 2
+    assert '5 places saved in b.vprmap' in output
+    assert sessions('b.vprmap') == {'monday': 2, 'tuesday': 3}
+    assert 'nothing is wrong' in vpr('check', 'b.vprmap')
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap']
+
+
+def test_checks_that_are_refused(vpr, make, tmp_path):
+    path = make('a.vprmap', {'monday': 3})
+    with pytest.raises(VprError, match='no map at none.vprmap'):
+        vpr('check', 'none.vprmap')
+    with pytest.raises(VprError, match='a.vprmap exists already'):
+        vpr('check', path, '--salvage', path)
+    Path('b.vprmap').write_bytes(b'no map')
+    with pytest.raises(VprError, match='no map of vpr_ros'):
+        vpr('check', 'b.vprmap', '--salvage', 'c.vprmap')
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap']

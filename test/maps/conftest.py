@@ -14,12 +14,16 @@
 
 """Small maps to test with."""
 
+import cv2
 import numpy as np
 import pytest
 from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.types import Camera
+from vpr_ros.types import LocalFeatures
+from vpr_ros.types import Pose
 from vpr_ros.types import View
 
 DIMENSION = 8
@@ -64,4 +68,27 @@ def saved(path, identity, new_place):
     with PlaceMap.create(path, identity) as place_map:
         place_map.add_session('monday', source='test')
         place_map.append('monday', [new_place(n, thumbnail=b'picture') for n in (10, 20, 30)])
+    return path
+
+
+@pytest.fixture(scope='session')
+def jpeg():
+    """Return a JPEG as maps keep them beside their places."""
+    image = np.random.default_rng(3).integers(0, 256, (30, 40, 3), np.uint8)
+    return cv2.imencode('.jpg', image)[1].tobytes()
+
+
+@pytest.fixture
+def rich(path, identity, unit, jpeg):
+    """Return the path of a closed map that holds something of everything: 40 places, 2 cameras."""
+    rng = np.random.default_rng(7)
+    with PlaceMap.create(path, identity) as place_map:
+        for session, count in (('monday', 25), ('tuesday', 15)):
+            place_map.add_session(session, source='test')
+            place_map.calibrate(session, Camera('front', 640, 480, np.eye(3)))
+            place_map.append(session, [NewPlace(
+                n, tuple(View(camera, descriptor, jpeg, LocalFeatures(
+                    rng.random((9, 2)), rng.random((9, 16)), rng.random(9)))
+                    for camera, descriptor in zip(('front', 'rear'), unit(2), strict=True)),
+                Pose(rng.random(3), rng.random(4), np.eye(6))) for n in range(count)])
     return path

@@ -124,9 +124,9 @@ class ProgressLine:
         """Advance by one."""
         self._bar.advance(self._task)
 
-    def reach(self, done: int) -> None:
-        """Show that ``done`` of all are done."""
-        self._bar.update(self._task, completed=done)
+    def reach(self, done: int, total: int) -> None:
+        """Show that ``done`` are done, of a total that was not known before."""
+        self._bar.update(self._task, completed=done, total=total)
 
     def note(self, text: str) -> None:
         """Show a text behind the line."""

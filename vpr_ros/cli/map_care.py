@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Commands that care for maps: vpr_ros map merge ..."""
+"""Commands that care for maps: vpr_ros map check, merge, ..."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from vpr_ros.maps.place_map import PlaceMap
     from vpr_ros.types import Pose
 
-__all__ = ['merge']
+__all__ = ['check', 'merge']
 
+MapFile = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
 DryRun = Annotated[bool, typer.Option(
     '--dry-run', help='Say what would be done, and change nothing.')]
 
@@ -110,8 +111,8 @@ def _copy(path: Path, out: Path) -> str:
     """Copy a map with a progress line, and return the id of the one that was copied."""
     from vpr_ros.maps.place_map import PlaceMap
 
-    with PlaceMap.open(path) as source, progress(f'copying {path.name}', 100) as line:
-        source.copy(out, told=lambda left, total: line.reach(100 - 100 * left // max(total, 1)))
+    with PlaceMap.open(path) as source, progress(f'copying {path.name}', None) as line:
+        source.copy(out, told=lambda left, total: line.reach(total - left, total))
         return source.id
 
 
@@ -161,3 +162,50 @@ def _tell_merge(path: Path, plan: MergePlan) -> None:
         if session.target_name != name:
             name += f' as {session.target_name}'
         say(f'  session {escape(name)}: {", ".join(facts)}')
+
+
+@app.command()
+def check(
+    path: MapFile,
+    out: Annotated[Path | None, typer.Option(
+        '--salvage', metavar='MAP',
+        help='Where something is wrong, copy every place that can be read to a new map.')] = None,
+) -> None:
+    """
+    Look for all that is wrong with a map; the exit code is 1 where something is.
+
+    Example: `vpr_ros map check town.vprmap --salvage saved.vprmap`
+    """
+    from rich.markup import escape
+    from vpr_ros.maps.check import check as problems_of
+    from vpr_ros.maps.unfinished import refuse
+
+    if not path.is_file():
+        raise VprError(f'no map at {path}')
+    if out is not None:
+        refuse(out)
+    count = 0
+    with progress(f'checking {path.name}', None) as line:
+        for problem in problems_of(path, told=line.reach):
+            count += 1
+            say(escape(str(problem)))
+    if not count:
+        say(f'nothing is wrong with {escape(str(path))}')
+        return
+    say(f'[bold red]{count}[/] problems in {escape(str(path))}')
+    if out is not None:
+        _salvage(path, out)
+    raise typer.Exit(1)
+
+
+def _salvage(path: Path, out: Path) -> None:
+    from rich.markup import escape
+    from vpr_ros.maps.salvage import salvage
+    from vpr_ros.maps.unfinished import unfinished
+
+    with unfinished(out) as new:
+        with progress(f'salvaging {path.name}', None) as line:
+            result = salvage(path, new, told=line.reach)
+        for problem in result.lost:
+            say(f'lost: {escape(str(problem))}')
+    say(f'[bold]{result.kept}[/] places saved in {escape(str(out))}')

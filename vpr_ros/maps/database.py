@@ -27,8 +27,8 @@ import sys
 
 from vpr_ros.errors import VprError
 
-__all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'copy', 'create',
-           'remove_journals']
+__all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'connect_damaged', 'copy',
+           'create', 'remove_journals']
 
 APPLICATION_ID = 0x56505231  # 'VPR1'
 SCHEMA_VERSION = 2
@@ -109,20 +109,10 @@ def _execute(connection: sqlite3.Connection, script: str) -> None:
 
 def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
     """Open a map file; anything else is refused with what it is."""
-    if not path.is_file():
-        raise VprError(f'no map at {path}: build one with "vpr_ros map build"')
+    _find(path)
     if writeable and not os.access(path, os.W_OK):
         raise VprError(f'no permission to change the map {path}: open it to read, or copy it')
-    mode = 'rw' if writeable else 'ro'
-    if not writeable and not os.access(path.parent, os.W_OK) and not _log(path).exists():
-        # SQLite wants to make files beside a map in WAL mode even to read it. Without a log nobody
-        # writes; with one, what it holds is part of the map and must not be skipped.
-        mode = 'ro&immutable=1'
-    try:
-        connection = sqlite3.connect(f'{path.absolute().as_uri()}?mode={mode}', uri=True,
-                                     isolation_level=None)
-    except sqlite3.Error as error:
-        raise VprError(f'cannot open the map {path}: {error}') from error
+    connection = _open(path, 'rw' if writeable else _reading_mode(path))
     try:
         _distrust(connection)
         version = _check(connection, path)
@@ -137,6 +127,50 @@ def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def connect_damaged(path: Path) -> sqlite3.Connection:
+    """Open a map file to save what can be read of it; any row of it may raise sqlite3.Error."""
+    _find(path)
+    connection = _open(path, _reading_mode(path))
+    try:
+        _distrust(connection)
+        # SQLite then takes a file that was cut off for as long as it is.
+        connection.execute('PRAGMA writable_schema = ON')
+        version = _check_kind(connection, path)
+        for name, kind in connection.execute('SELECT name, type FROM sqlite_schema'):
+            # Reading a view runs what a stranger wrote.
+            if name in _TABLES[version] and kind != 'table':
+                raise VprError(f'nothing of {path} is read: {name} is a {kind}, not a table')
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        connection.close()
+        raise VprError(f'nothing of {path} can be read, its very first page is damaged, or it is '
+                       f'no map of vpr_ros: {error}') from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _find(path: Path) -> None:
+    if not path.is_file():
+        raise VprError(f'no map at {path}: build one with "vpr_ros map build"')
+
+
+def _reading_mode(path: Path) -> str:
+    if os.access(path.parent, os.W_OK) or _log(path).exists():
+        return 'ro'
+    # SQLite wants to make files beside a map in WAL mode even to read it. Without a log nobody
+    # writes; with one, what it holds is part of the map and must not be skipped.
+    return 'ro&immutable=1'
+
+
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(f'{path.absolute().as_uri()}?mode={mode}', uri=True,
+                               isolation_level=None)
+    except sqlite3.Error as error:
+        raise VprError(f'cannot open the map {path}: {error}') from error
 
 
 def _distrust(connection: sqlite3.Connection) -> None:
@@ -188,7 +222,7 @@ def remove_journals(path: Path) -> None:
         path.with_name(f'{path.name}{suffix}').unlink(missing_ok=True)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> int:
+def _check_kind(connection: sqlite3.Connection, path: Path) -> int:
     """Return the version of a map's schema; VprError for what is no map, or a newer one."""
     application, = connection.execute('PRAGMA application_id').fetchone()
     if application != APPLICATION_ID:
@@ -198,6 +232,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
     if version not in _TABLES:
         raise VprError(f'{path} has schema version {version}, this vpr_ros reads up to version '
                        f'{SCHEMA_VERSION}: use the vpr_ros that wrote it, or build it again')
+    return int(version)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a map's schema; VprError for what is no map, or not whole."""
+    version = _check_kind(connection, path)
     pages, = connection.execute('PRAGMA page_count').fetchone()
     page_size, = connection.execute('PRAGMA page_size').fetchone()
     # SQLite takes the missing part of a last page for zeros, and places would be gone unnoticed.
@@ -209,7 +249,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")}
     if missing := _TABLES[version] - tables:
         raise VprError(f"{path} is damaged: tables missing: {', '.join(sorted(missing))}")
-    return int(version)
+    return version
 
 
 def _prepare(connection: sqlite3.Connection, *, writeable: bool) -> None:

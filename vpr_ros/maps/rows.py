@@ -27,9 +27,12 @@ from vpr_ros.types import LocalFeatures
 from vpr_ros.types import Pose
 
 __all__ = ['calibration_from', 'calibration_row', 'DescriptorRows', 'features_from',
-           'features_row', 'pose_from', 'pose_row']
+           'features_row', 'pose_from', 'pose_row', 'Row']
 
 Row = Sequence[Any]
+
+# How far from 1 the norm of a descriptor may be that is given; rounding may then take it further.
+_TOLERANCE = 1e-2
 
 
 class DescriptorRows:
@@ -55,7 +58,7 @@ class DescriptorRows:
             raise VprError(f'this map holds descriptors of {self.dimension} dimensions, '
                            f'got shape {descriptor.shape}')
         norm = np.linalg.norm(descriptor)
-        if not abs(norm - 1.0) <= 1e-2:  # NaN is not near 1 either
+        if not abs(norm - 1.0) <= _TOLERANCE:  # NaN is not near 1 either
             raise VprError(f'a descriptor must be finite and L2-normalised, got norm {norm:.3f}')
         return descriptor.astype(self._type).tobytes()
 
@@ -67,7 +70,7 @@ class DescriptorRows:
         descriptors = np.frombuffer(b''.join(blobs), self._type).astype(np.float32)
         descriptors = descriptors.reshape(len(blobs), self.dimension)
         norms = np.linalg.norm(descriptors, axis=1)
-        if not (np.isfinite(norms) & (norms >= 0.5)).all():
+        if not (np.abs(norms - 1.0) <= 2 * _TOLERANCE).all():  # NaN is not, either
             raise ValueError('a descriptor is not L2-normalised')
         # What rounding to float16 took away; what has unit length keeps every bit.
         norms[np.abs(norms - 1.0) < 1e-6] = 1.0
