@@ -73,7 +73,7 @@ def test_every_page_in_turn(rich, out):
     """Whichever page is lost: it is noticed, and what is saved is what was there."""
     whole, before = rich.read_bytes(), contents(rich)
     kept = []
-    for page in range(len(whole) // PAGE):
+    for page in [*range(20), *range(20, len(whole) // PAGE, 4)]:  # the first are all different
         spoiled = bytearray(whole)
         spoiled[page * PAGE:(page + 1) * PAGE] = bytes([0xa5]) * PAGE
         rich.write_bytes(spoiled)

@@ -62,7 +62,8 @@ class Problem:
     def __str__(self) -> str:
         if self.place is None:
             return f'{self.table}: {self.what}'
-        return f"place {self.place}{'' if self.table == 'place' else f', {self.table}'}: {self.what}"
+        table = '' if self.table == 'place' else f', {self.table}'
+        return f'place {self.place}{table}: {self.what}'
 
 
 def check(path: Path, *, told: Told | None = None) -> Iterator[Problem]:
