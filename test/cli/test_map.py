@@ -31,7 +31,7 @@ SETTINGS = BuildSettings(extraction=ExtractionSettings(network='thumbnail', devi
 
 
 def build(images: Path, out: Path, *, session: str, overwrite: bool = False) -> int:
-    source = open_source(None, images, topic='', camera='front', pose_topic='')
+    source = open_source(None, images)
     return build_map(source, out, SETTINGS, session=session, overwrite=overwrite)
 
 

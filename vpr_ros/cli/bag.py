@@ -28,10 +28,10 @@ from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.console import table
 from vpr_ros.cli.options import refuse_existing
+from vpr_ros.cli.sources import choose_traverse
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
-    from vpr_ros.datasets.dataset import Dataset
     from vpr_ros.datasets.town.town import Town
     from vpr_ros.datasets.traverse import Traverse
 
@@ -106,7 +106,7 @@ def make(
         raise VprError(f'{data} was recorded and cannot be driven again: --{option} belongs to '
                        'the generated town ("vpr_ros bag make town")')
     else:
-        chosen = _recorded(dataset, traverse, data)
+        chosen = choose_traverse(dataset, traverse, data)
     with progress('writing the bag', len(chosen)) as line:
         written = write_traverse(
             out, chosen, image_topic=topic, encoding='jpeg' if jpeg else 'raw',
@@ -130,14 +130,6 @@ def _drive(town: Town, traverse: str, changes: dict[str, Any]) -> Traverse:
     if 'condition' in changes:
         changes = {**changes, 'condition': parse_condition(changes['condition'])}
     return town.drive(replace(DRIVES[traverse] if traverse else Drive(), **changes))
-
-
-def _recorded(dataset: Dataset, traverse: str, data: str) -> Traverse:
-    names = dataset.traverses()
-    if not traverse and len(names) != 1:
-        raise VprError(f'{data} has several traverses: choose one with --traverse '
-                       f'({", ".join(names)})')
-    return dataset.traverse(traverse or names[0])
 
 
 @app.command()

@@ -28,6 +28,7 @@ from vpr_ros.cli.map import build_map
 from vpr_ros.cli.run import localize_source
 from vpr_ros.cli.sources import BagSource
 from vpr_ros.cli.sources import open_source
+from vpr_ros.cli.sources import PoseOptions
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _bag(dataset: Dataset, name: str, out: Path) -> BagSource:
         write_traverse(path, traverse, encoding='jpeg', overwrite=True,
                        on_frame=lambda _: line.advance())
     pose_topic = '/ground_truth/pose' if traverse.poses is not None else ''
-    source = open_source(path, None, pose_topic=pose_topic)
+    source = open_source(path, None, poses=PoseOptions(pose_topic))
     assert isinstance(source, BagSource)
     return source
 

@@ -25,12 +25,15 @@ from vpr_ros.cli.options import Assignments
 from vpr_ros.cli.options import Bag
 from vpr_ros.cli.options import Camera
 from vpr_ros.cli.options import Config
+from vpr_ros.cli.options import Data
 from vpr_ros.cli.options import Images
 from vpr_ros.cli.options import read_settings
 from vpr_ros.cli.options import refuse_existing
 from vpr_ros.cli.options import Topic
+from vpr_ros.cli.options import TraverseName
 from vpr_ros.cli.run import localize_source
 from vpr_ros.cli.sources import open_source
+from vpr_ros.cli.sources import PoseOptions
 from vpr_ros.errors import VprError
 
 __all__ = ['localize']
@@ -41,6 +44,8 @@ def localize(
         '--map', '-m', metavar='MAP', help='The map to localize in (.vprmap).')] = None,
     bag: Bag = None,
     images: Images = None,
+    data: Data = '',
+    traverse: TraverseName = '',
     out: Annotated[Path | None, typer.Option(
         '--out', '-o', metavar='BAG', help='Where to write the answers, as a bag '
         '(.mcap or .db3).')] = None,
@@ -71,8 +76,9 @@ def localize(
         if path is not None:
             refuse_existing(path, overwrite=overwrite)
     # A topic of the parameter file is meant for bags and robots, not for folders.
-    source = open_source(bag, images, topic=settings.image if bag else topic,
-                         camera=settings.camera, pose_topic=pose_topic)
+    source = open_source(bag, images, data=data, traverse=traverse,
+                         topic=settings.image if bag else topic,
+                         camera=settings.camera, poses=PoseOptions(pose_topic))
     run = localize_source(source, settings, out=out, overwrite=overwrite)
     known = sum(a.localization.known for a in run.answers)
     say(f'[bold]{known}[/] of {len(run.answers)} images at a known place'

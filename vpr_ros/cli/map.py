@@ -26,22 +26,41 @@ from vpr_ros.cli.console import say
 from vpr_ros.cli.console import table
 from vpr_ros.cli.options import Assignments
 from vpr_ros.cli.options import Bag
-from vpr_ros.cli.options import Camera
+from vpr_ros.cli.options import BaseFrame
+from vpr_ros.cli.options import Cameras
 from vpr_ros.cli.options import Config
+from vpr_ros.cli.options import Data
+from vpr_ros.cli.options import DryRun
+from vpr_ros.cli.options import FixTopic
 from vpr_ros.cli.options import Images
+from vpr_ros.cli.options import MapFrame
+from vpr_ros.cli.options import PoseTopic
 from vpr_ros.cli.options import read_settings
 from vpr_ros.cli.options import refuse_existing
 from vpr_ros.cli.options import Topic
+from vpr_ros.cli.options import Trajectory
+from vpr_ros.cli.options import TraverseName
 from vpr_ros.cli.sources import FrameSource
 from vpr_ros.cli.sources import open_source
+from vpr_ros.cli.sources import PoseOptions
+from vpr_ros.cli.sources import read_datum
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
+    from vpr_ros.maps.datum import Datum
+    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.settings import MapSettings
     from vpr_ros.settings import BuildSettings
+    from vpr_ros.types import Camera
+    from vpr_ros.types import Place
 
 __all__ = ['app', 'build_map']
 
 app = typer.Typer(no_args_is_help=True, help='Build maps of places and look at them.')
+
+Session = Annotated[str, typer.Option(
+    '--session', help='Name of this traverse; the name of the source when left out.')]
+MapArgument = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
 
 
 @app.command()
@@ -49,15 +68,22 @@ def build(
     out: Annotated[Path, typer.Option('--out', '-o', metavar='MAP', help='The map to make.')],
     bag: Bag = None,
     images: Images = None,
+    data: Data = '',
+    traverse: TraverseName = '',
     topic: Topic = '',
-    pose_topic: Annotated[str, typer.Option(
-        '--pose-topic', help='Poses of the robot in the map frame (PoseStamped, '
-        'PoseWithCovarianceStamped or Odometry) in the bag.')] = '',
-    camera: Camera = 'front',
-    session: Annotated[str, typer.Option(
-        '--session', help='Name of this traverse; the name of the source when left out.')] = '',
+    camera: Cameras = [],  # noqa: B006
+    pose_topic: PoseTopic = '',
+    map_frame: MapFrame = '',
+    base_frame: BaseFrame = 'base_link',
+    fix_topic: FixTopic = '',
+    trajectory: Trajectory = None,
+    datum: Annotated[str, typer.Option(
+        '--datum', metavar='LAT,LON[,ALT]', help='Where on earth the origin of the map is; with '
+        '--fix-topic the first fix when left out.')] = '',
+    session: Session = '',
     network: Annotated[str, typer.Option(
         '--network', help='The network that describes places; compact when left out.')] = '',
+    dry_run: DryRun = False,
     overwrite: Annotated[bool, typer.Option(
         '--overwrite', help='Replace a map that exists.')] = False,
     config: Config = None,
@@ -67,52 +93,212 @@ def build(
     Build a map of places from one traverse of a route.
 
     Example: `vpr_ros map build --bag ref.mcap -o town.vprmap`
+
+    Example: `vpr_ros map build --bag ref.mcap --camera front=/front/image --camera
+    rear=/rear/image --fix-topic /gps/fix -o town.vprmap`
     """
+    from rich.markup import escape
     from vpr_ros.settings import BuildSettings
 
     settings = read_settings(BuildSettings, 'mapper', config, param, extraction__network=network)
-    source = open_source(bag, images, topic=topic, camera=camera, pose_topic=pose_topic)
-    places = build_map(source, out, settings, session=session, overwrite=overwrite)
+    refuse_existing(out, overwrite=overwrite)
+    origin = read_datum(datum)
+    source = open_source(
+        bag, images, data=data, traverse=traverse, topic=topic, cameras=camera,
+        poses=PoseOptions(pose_topic, map_frame, fix_topic, trajectory, base_frame),
+        settings=settings.map, datum=origin)
+    if dry_run:
+        from vpr_ros.extraction.extractor import make_extractor
+
+        identity = make_extractor(settings.extraction).identity
+        _rehearse(source, settings.map, session or source.label, identity.dimension,
+                  settings.map.descriptor_type)
+        return
+    places = build_map(source, out, settings, session=session, overwrite=overwrite,
+                       frame=map_frame or 'map', datum=origin)
     size = out.stat().st_size / 1e6
-    say(f'[bold]{places}[/] places in {out} ({size:.1f} MB)')
+    say(f'[bold]{places}[/] places in {escape(str(out))} ({size:.1f} MB)')
 
 
 def build_map(source: FrameSource, out: Path, settings: BuildSettings, *, session: str = '',
-              overwrite: bool = False) -> int:
-    """Build a map with a progress line, and return the number of its places."""
+              overwrite: bool = False, frame: str = 'map', datum: Datum | None = None) -> int:
+    """
+    Build a map with a progress line, and return the number of its places.
+
+    :param frame: the name of the frame that poses are given in.
+    :param datum: where its origin is; as the source says when left out.
+    """
     from vpr_ros.extraction.extractor import make_extractor
-    from vpr_ros.maps import database
     from vpr_ros.maps.builder import build_session
     from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.unfinished import unfinished
 
     refuse_existing(out, overwrite=overwrite)
     extractor = make_extractor(settings.extraction)
     # Under another name until it is whole: a build that fails leaves what was there.
-    unfinished = out.with_name(f'.{out.name}.unfinished')
-    unfinished.unlink(missing_ok=True)
-    try:
-        with PlaceMap.create(unfinished, extractor.identity,
+    with unfinished(out, overwrite=overwrite) as path:
+        with PlaceMap.create(path, extractor.identity, frame=frame, datum=datum or source.datum,
                              descriptor_type=settings.map.descriptor_type) as place_map:
             with progress('building the map', source.count) as line:
                 for added in build_session(
                         place_map, session or source.label, line.passing(source.frames()),
-                        extractor, settings.map, source=str(source.path)):
+                        extractor, settings.map, source=str(source.path),
+                        cameras=source.cameras):
                     line.note(f'{added} places')
             count = len(place_map)
         if count == 0:
             raise VprError(f'{source.path} gave no places')
-        database.remove_journals(out)
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
-        database.remove_journals(unfinished)
     return count
 
 
 @app.command()
-def info(
-    path: Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')],
+def append(
+    path: MapArgument,
+    bag: Bag = None,
+    images: Images = None,
+    data: Data = '',
+    traverse: TraverseName = '',
+    topic: Topic = '',
+    camera: Cameras = [],  # noqa: B006
+    pose_topic: PoseTopic = '',
+    map_frame: MapFrame = '',
+    base_frame: BaseFrame = 'base_link',
+    fix_topic: FixTopic = '',
+    trajectory: Trajectory = None,
+    session: Session = '',
+    resume: Annotated[bool, typer.Option(
+        '--resume', help='Go on with a session whose append was interrupted.')] = False,
+    dry_run: DryRun = False,
+    config: Config = None,
+    param: Assignments = [],  # noqa: B006
 ) -> None:
+    """
+    Add a traverse to a map, described by the network of the map.
+
+    Nodes may read the map meanwhile. Poses have to be in the frame of the map: satellite fixes
+    are taken from its datum.
+
+    Example: `vpr_ros map append town.vprmap --bag tuesday.mcap`
+    """
+    from rich.markup import escape
+    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.settings import BuildSettings
+
+    settings = read_settings(BuildSettings, 'mapper', config, param)
+    poses = PoseOptions(pose_topic, map_frame, fix_topic, trajectory, base_frame)
+    with PlaceMap.open(path, writeable=not dry_run) as place_map:
+        if fix_topic and place_map.datum is None:
+            raise VprError(f'{path} has no datum, so nobody knows where on earth its frame is: '
+                           'build it with --fix-topic or --datum to append satellite fixes')
+        source = open_source(bag, images, data=data, traverse=traverse, topic=topic,
+                             cameras=camera, poses=poses, settings=settings.map,
+                             datum=place_map.datum)
+        name = session or source.label
+        last = _last_place(place_map, name, resume=resume)
+        if dry_run:
+            _rehearse(source, settings.map, name, place_map.network.dimension,
+                      place_map.descriptor_type, last=last)
+            return
+        added = _append(place_map, source, settings, name, resume=resume)
+        say(f'[bold]{added}[/] places of session {escape(name)} added, {len(place_map)} in '
+            f'{escape(str(path))} ({path.stat().st_size / 1e6:.1f} MB)')
+
+
+def _last_place(place_map: PlaceMap, session: str, *, resume: bool) -> Place | None:
+    """Return where a session is to go on; VprError when it cannot, or was not asked to."""
+    known = {known.name: known for known in place_map.sessions()}
+    if not resume:
+        if session in known:
+            raise VprError(
+                f'{place_map.path} has a session {session!r} already, with '
+                f'{known[session].places} places; give this one another name by --session, '
+                f'{_how_to_go_on(place_map, session)}')
+        return None
+    if session not in known:
+        raise VprError(f'{place_map.path} has no session {session!r} to resume, only: '
+                       f'{", ".join(known) or "none"}')
+    places = place_map.places(session)
+    return places[-1] if places else None
+
+
+def _how_to_go_on(place_map: PlaceMap, session: str) -> str:
+    return ('go on where it ended by --resume, or take it out: vpr_ros map remove '
+            f'{place_map.path} --session {session}')
+
+
+def _append(place_map: PlaceMap, source: FrameSource, settings: BuildSettings, session: str, *,
+            resume: bool) -> int:
+    """Add a session with a progress line, and return the number of its new places."""
+    from vpr_ros.cli.console import fail
+    from vpr_ros.extraction.extractor import make_extractor
+    from vpr_ros.maps.builder import build_session
+
+    extractor = make_extractor(settings.extraction, expected=place_map.network)
+    added = 0
+    try:
+        with progress('appending to the map', source.count) as line:
+            for added in build_session(
+                    place_map, session, line.passing(source.frames()), extractor, settings.map,
+                    source=str(source.path), cameras=source.cameras, resume=resume):
+                line.note(f'{added} places')
+        if added == 0 and not resume:
+            raise VprError(f'{source.path} gave no places')
+    except BaseException:
+        if added:
+            fail(f'{added} places of session {session!r} are in {place_map.path} and stay; '
+                 f'{_how_to_go_on(place_map, session)}')
+        elif not resume and session in {known.name for known in place_map.sessions()}:
+            place_map.remove_session(session)
+        raise
+    return added
+
+
+def _rehearse(source: FrameSource, settings: MapSettings, session: str, dimension: int,
+              descriptor_type: str, *, last: Place | None = None) -> None:
+    """Say what a source would add to a map."""
+    from vpr_ros.maps.rehearsal import rehearse
+
+    with progress('counting', source.count) as line:
+        told = rehearse(line.passing(source.frames()), settings, cameras=source.cameras,
+                        last=last)
+    rows = [
+        ('session', session),
+        ('frames', f'{told.frames} read from {source.path}'),
+        ('places', f'{told.places} over {told.seconds:.1f} s, {told.posed} with a pose'),
+        *((f'camera {camera}', f'{told.views.get(camera, 0)} views')
+          for camera in source.cameras),
+        ('size', f'about {told.size_bytes(dimension, descriptor_type) / 1e6:.1f} MB'),
+    ]
+    if source.datum is not None:
+        rows.append(('datum', _datum_text(source.datum)))
+    table(rows)
+    say('Nothing was written.')
+
+
+@app.command()
+def remove(
+    path: MapArgument,
+    session: Annotated[str, typer.Option('--session', help='The traverse to take out.')],
+    dry_run: DryRun = False,
+) -> None:
+    """
+    Take a traverse out of a map, with all of its places.
+
+    Example: `vpr_ros map remove town.vprmap --session tuesday`
+    """
+    from rich.markup import escape
+    from vpr_ros.maps.place_map import PlaceMap
+
+    with PlaceMap.open(path, writeable=not dry_run) as place_map:
+        count = (len(place_map.place_ids(session)) if dry_run
+                 else place_map.remove_session(session))
+        left = len(place_map) - (count if dry_run else 0)
+        say(f'[bold]{count}[/] places {"would leave" if dry_run else "left"} {escape(str(path))}, '
+            f'{left} stay')
+
+
+@app.command()
+def info(path: MapArgument) -> None:
     """
     Say what a map holds.
 
@@ -121,6 +307,7 @@ def info(
     from datetime import datetime
     from datetime import timezone
 
+    from vpr_ros.maps.database import SCHEMA_VERSION
     from vpr_ros.maps.place_map import PlaceMap
 
     with PlaceMap.open(path) as place_map:
@@ -130,18 +317,39 @@ def info(
         posed = sum(session.posed for session in sessions)
         rows = [
             ('map', place_map.id),
-            ('revision', str(place_map.revision)),
+            ('revision', f'{place_map.revision}, state {place_map.state}'),
             ('made', f'{created:%Y-%m-%d %H:%M:%S} UTC by {place_map.software}'),
-            ('size', f'{path.stat().st_size / 1e6:.1f} MB'),
+            ('size', f'{path.stat().st_size / 1e6:.1f} MB, schema version {SCHEMA_VERSION}'),
             ('network', f'{network.name} (weights {network.weights_hash})'),
             ('options', network.options),
             ('descriptors', f'{network.dimension} x {place_map.descriptor_type}, '
                             f'{network.metric} similarity'),
+            ('frame', place_map.frame),
+            ('datum', 'none' if place_map.datum is None else _datum_text(place_map.datum)),
             ('places', f'{len(place_map)}, {posed} with a pose'),
             ('cameras', ', '.join(place_map.cameras()) or 'none'),
         ]
         for session in sessions:
             seconds = ((session.last_ns or 0) - (session.first_ns or 0)) / 1e9
             rows.append((f'session {session.name}',
-                         f'{session.places} places over {seconds:.1f} s, from {session.source}'))
+                         f'{session.places} places over {seconds:.1f} s, {session.posed} with a '
+                         f'pose, from {session.source}'))
+            rows += [(f'  {camera.name}', _camera_text(camera))
+                     for camera in place_map.calibrations(session.name)]
     table(rows)
+
+
+def _datum_text(datum: Datum) -> str:
+    return (f'{datum.latitude_deg:.7f}, {datum.longitude_deg:.7f} degrees, '
+            f'{datum.altitude_m:.2f} m (WGS 84)')
+
+
+def _camera_text(camera: Camera) -> str:
+    """Return a calibration in a line: size, focal lengths, distortion, mounting."""
+    model = 'rectified' if camera.rectified else camera.distortion_model or 'no distortion'
+    mounting = 'mounting unknown'
+    if camera.T_base_optical is not None:
+        x, y, z = camera.T_base_optical.position
+        mounting = f'mounted at {x:.2f}, {y:.2f}, {z:.2f} m'
+    return (f'{camera.width} x {camera.height}, focal length {camera.matrix[0, 0]:.1f} x '
+            f'{camera.matrix[1, 1]:.1f} pixels, {model}, {mounting}')

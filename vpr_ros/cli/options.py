@@ -27,17 +27,47 @@ from vpr_ros.errors import VprError
 if TYPE_CHECKING:
     from vpr_ros.config import Settings
 
-__all__ = ['Assignments', 'Bag', 'Camera', 'Config', 'Images', 'read_settings',
-           'refuse_existing', 'split_networks', 'Topic']
+__all__ = ['Assignments', 'Bag', 'BaseFrame', 'Camera', 'Cameras', 'Config', 'Data', 'DryRun',
+           'FixTopic', 'Images', 'MapFrame', 'PoseTopic', 'read_settings', 'refuse_existing',
+           'split_networks', 'Topic', 'Trajectory', 'TraverseName']
+
+# Under which heading the help lists where poses come from.
+_POSES = 'Where the robot was'
 
 Bag = Annotated[Path | None, typer.Option(
     '--bag', metavar='BAG', help='A rosbag2 (.mcap, .db3 or folder) or rosbag1 (.bag) recording.')]
 Images = Annotated[Path | None, typer.Option(
     '--images', metavar='FOLDER',
     help='A folder of images instead of a bag, with poses.csv where poses are known.')]
+Data = Annotated[str, typer.Option(
+    '--data', metavar='DATA', help='A data set instead of a bag: the word "town", a published '
+    'data set, or a folder of traverses.')]
+TraverseName = Annotated[str, typer.Option(
+    '--traverse', '-t', help='Which traverse of the data set; may be left out when there is '
+    'one.')]
 Topic = Annotated[str, typer.Option(
     '--topic', help='Image topic; may be left out when the bag has one.')]
 Camera = Annotated[str, typer.Option('--camera', help='Name of the camera.')]
+Cameras = Annotated[list[str], typer.Option(
+    '--camera', metavar='NAME[=TOPIC]', help='Name of the camera; of several in a bag, each with '
+    'its image topic. The first makes places, the others see them too.', show_default='front')]
+PoseTopic = Annotated[str, typer.Option(
+    '--pose-topic', rich_help_panel=_POSES, help='Poses of the robot in the map frame in the bag '
+    '(PoseStamped, PoseWithCovarianceStamped or Odometry).')]
+MapFrame = Annotated[str, typer.Option(
+    '--map-frame', rich_help_panel=_POSES, help='Transforms in the bag (/tf, /tf_static): the '
+    'pose of --base-frame in this frame.')]
+BaseFrame = Annotated[str, typer.Option(
+    '--base-frame', rich_help_panel=_POSES, help='Frame of the robot in the bag, also where '
+    'cameras and antennas are mounted.')]
+FixTopic = Annotated[str, typer.Option(
+    '--fix-topic', rich_help_panel=_POSES, help='Satellite fixes (NavSatFix) in the bag: east, '
+    'north, up from the datum of the map, the heading from motion.')]
+Trajectory = Annotated[Path | None, typer.Option(
+    '--trajectory', metavar='FILE', rich_help_panel=_POSES, help='A file of lines "stamp x y z qx '
+    'qy qz qw", as SLAM systems write them.')]
+DryRun = Annotated[bool, typer.Option(
+    '--dry-run', help='Say what would be done, and change nothing.')]
 Config = Annotated[Path | None, typer.Option(
     '--config', '-c', metavar='YAML', help='A ROS 2 parameter file.')]
 Assignments = Annotated[list[str], typer.Option(

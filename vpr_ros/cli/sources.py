@@ -12,12 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Where a command takes its frames from: a bag or a folder of images."""
+"""Where a command takes its frames from: a bag, a folder of images or a data set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from typing import TYPE_CHECKING
@@ -25,10 +28,17 @@ from typing import TYPE_CHECKING
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
+    from vpr_ros.bags.poses import PoseSource
+    from vpr_ros.bags.poses import TrajectoryPoses
+    from vpr_ros.bags.reader import BagReader
+    from vpr_ros.datasets.dataset import Dataset
     from vpr_ros.datasets.traverse import Traverse
+    from vpr_ros.maps.datum import Datum
+    from vpr_ros.maps.settings import MapSettings
     from vpr_ros.types import Frame
 
-__all__ = ['BagSource', 'FrameSource', 'open_source', 'TraverseSource']
+__all__ = ['BagSource', 'choose_traverse', 'FrameSource', 'open_source', 'PoseOptions',
+           'read_datum', 'TraverseSource']
 
 
 class FrameSource(Protocol):
@@ -47,6 +57,16 @@ class FrameSource(Protocol):
     @property
     def count(self) -> int:
         """Return about how many frames there are."""
+        ...
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Return the names of the cameras; frames of the first make places."""
+        ...
+
+    @property
+    def datum(self) -> Datum | None:
+        """Return where on earth the frame of the poses lies, when the source knows."""
         ...
 
     def frames(self) -> Iterator[Frame]:
@@ -71,6 +91,16 @@ class TraverseSource:
         """Return how many frames there are."""
         return len(self.traverse)
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Return the one camera."""
+        return (self.traverse.camera,)
+
+    @property
+    def datum(self) -> None:
+        """Return None: traverses are not tied to the earth."""
+        return None
+
     def frames(self) -> Iterator[Frame]:
         """Read the frames from the beginning."""
         return self.traverse.frames()
@@ -78,12 +108,18 @@ class TraverseSource:
 
 @dataclass(frozen=True)
 class BagSource:
-    """The images of one topic of a bag."""
+    """
+    The images of one or several topics of a bag.
+
+    :param topics: the topic of each camera by its name.
+    :param poses: where T_map_base comes from, None when it is not known.
+    :param base_frame: where /tf_static has the mounting of cameras start.
+    """
 
     path: Path
-    topic: str
-    camera: str
-    pose_topic: str | None
+    topics: Mapping[str, str]
+    poses: PoseSource | None
+    base_frame: str
     count: int
 
     @property
@@ -91,36 +127,199 @@ class BagSource:
         """Return the name of the session."""
         return self.path.stem
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Return the names of the cameras."""
+        return tuple(self.topics)
+
+    @property
+    def datum(self) -> Datum | None:
+        """Return the datum of satellite fixes."""
+        from vpr_ros.bags.poses import FixPoses
+
+        return self.poses.datum if isinstance(self.poses, FixPoses) else None
+
     def frames(self) -> Iterator[Frame]:
         """Read the frames from the beginning."""
+        from vpr_ros.bags.frames import read_cameras
         from vpr_ros.bags.reader import BagReader
 
         with BagReader(self.path) as bag:
-            yield from bag.frames(self.topic, camera=self.camera, pose_topic=self.pose_topic)
+            poses = None if self.poses is None else self.poses.open(bag)
+            yield from read_cameras(bag, self.topics, poses=poses, base_frame=self.base_frame)
 
 
-def open_source(bag: Path | None, images: Path | None, *, topic: str = '', camera: str = 'front',
-                pose_topic: str = '') -> FrameSource:
-    """Open the bag or the folder of images that the user named; exactly one of them."""
-    if (bag is None) == (images is None):
-        raise VprError('name one source of images: --bag FILE, or --images FOLDER')
+@dataclass(frozen=True)
+class PoseOptions:
+    """
+    Where the user says that poses come from: one of these, or none.
+
+    :param topic: of poses in the bag.
+    :param map_frame: of the transforms in the bag; the pose is that of ``base_frame`` in it.
+    :param fix_topic: of satellite fixes in the bag.
+    :param trajectory: a file of stamps and poses.
+    """
+
+    topic: str = ''
+    map_frame: str = ''
+    fix_topic: str = ''
+    trajectory: Path | None = None
+    base_frame: str = 'base_link'
+
+    def __post_init__(self) -> None:
+        given = [name for name, value in (
+            ('--pose-topic', self.topic), ('--map-frame', self.map_frame),
+            ('--fix-topic', self.fix_topic), ('--trajectory', self.trajectory)) if value]
+        if len(given) > 1:
+            raise VprError(f'poses come from one source: choose one of {", ".join(given)}')
+
+
+def open_source(bag: Path | None, images: Path | None, *, data: str = '', traverse: str = '',
+                topic: str = '', camera: str = '', cameras: Sequence[str] = (),
+                poses: PoseOptions | None = None, settings: MapSettings | None = None,
+                datum: Datum | None = None) -> FrameSource:
+    """
+    Open the bag, the folder of images or the data set that the user named; exactly one of them.
+
+    :param traverse: of the data set; may be left out when it has one.
+    :param camera: its name; empty for 'front', or what a data set calls it.
+    :param cameras: in place of ``camera``: ``NAME``, or of a bag ``NAME=TOPIC``, also several.
+    :param settings: how poses are read.
+    :param datum: of satellite fixes; that of the first fix when left out.
+    """
+    if sum((bag is not None, images is not None, bool(data))) != 1:
+        raise VprError('name one source of images: --bag FILE, --images FOLDER, or --data NAME')
+    if traverse and not data:
+        raise VprError('--traverse chooses among the traverses of --data')
+    poses = poses or PoseOptions()
+    topics = _topics(cameras, topic, camera or 'front')
     if bag is not None:
-        return _open_bag(bag, topic, camera, pose_topic)
-    from vpr_ros.datasets.image_folder import read_image_folder
+        return _open_bag(bag, topics, poses, settings, datum)
+    if any(topics.values()) or poses.topic or poses.map_frame or poses.fix_topic:
+        raise VprError('topics and frames belong to --bag: images of a folder or a data set know '
+                       'their poses (poses.csv), or take them from --trajectory')
+    name, = topics
+    if images is not None:
+        from vpr_ros.datasets.image_folder import read_image_folder
 
-    assert images is not None
-    if topic or pose_topic:
-        raise VprError('--topic and --pose-topic belong to --bag; a folder of images takes its '
-                       'poses from its poses.csv')
-    return TraverseSource(images, read_image_folder(images, camera=camera))
+        return TraverseSource(images, _placed(read_image_folder(images, camera=name), poses,
+                                              settings))
+    from vpr_ros.datasets.registry import open_dataset
+
+    dataset = open_dataset(data)
+    chosen = choose_traverse(dataset, traverse, data)
+    if cameras or camera:
+        chosen = replace(chosen, camera=name)
+    return TraverseSource(dataset.root / chosen.name, _placed(chosen, poses, settings))
 
 
-def _open_bag(path: Path, topic: str, camera: str, pose_topic: str) -> BagSource:
+def choose_traverse(dataset: Dataset, traverse: str, data: str) -> Traverse:
+    """
+    Return a traverse of a data set, or its only one.
+
+    :param data: what the user called the data set.
+    """
+    names = dataset.traverses()
+    if not traverse and len(names) != 1:
+        raise VprError(f'{data} has several traverses: choose one with --traverse '
+                       f'({", ".join(names)})')
+    return dataset.traverse(traverse or names[0])
+
+
+def read_datum(text: str) -> Datum | None:
+    """Read ``latitude,longitude[,altitude]``; None for nothing."""
+    from vpr_ros.maps.datum import Datum
+
+    if not text:
+        return None
+    try:
+        values = [float(part) for part in text.split(',')]
+        if len(values) not in (2, 3):
+            raise ValueError(f'{len(values)} numbers')
+        return Datum(*values)
+    except ValueError as error:
+        raise VprError('a datum is LATITUDE,LONGITUDE,ALTITUDE in degrees and metres above the '
+                       f'ellipsoid, got {text!r} ({error})') from error
+
+
+def _topics(cameras: Sequence[str], topic: str, camera: str) -> dict[str, str]:
+    """Return the topic of each camera by its name, empty where it is not said."""
+    if not cameras:
+        return {camera: topic}
+    found: dict[str, str] = {}
+    for text in cameras:
+        name, _, named_topic = text.partition('=')
+        if not name or name in found:
+            raise VprError(f'cameras have different names, as in --camera front=/front/image '
+                           f'--camera rear=/rear/image; got --camera {" --camera ".join(cameras)}')
+        found[name] = named_topic
+    if topic and (len(found) > 1 or any(found.values())):
+        raise VprError('with --camera NAME=TOPIC leave out --topic')
+    if len(found) > 1 and not all(found.values()):
+        raise VprError('of several cameras each needs a topic: --camera NAME=TOPIC')
+    return {name: named_topic or topic for name, named_topic in found.items()}
+
+
+def _open_bag(path: Path, topics: Mapping[str, str], poses: PoseOptions,
+              settings: MapSettings | None, datum: Datum | None) -> BagSource:
     from vpr_ros.bags.reader import BagReader
 
     with BagReader(path) as bag:
-        chosen = bag.image_topic(topic or None)
+        chosen = {camera: bag.image_topic(topic or None) for camera, topic in topics.items()}
         counts = {t.name: t.count for t in bag.topics()}
-    if not counts[chosen]:
-        raise VprError(f'{path}: no images on {chosen}')
-    return BagSource(path, chosen, camera, pose_topic or None, counts[chosen])
+        source = _pose_source(bag, poses, settings, datum)
+    for topic in chosen.values():
+        if not counts[topic]:
+            raise VprError(f'{path}: no images on {topic}')
+        if list(chosen.values()).count(topic) > 1:
+            raise VprError(f'{path}: two cameras cannot share the images on {topic}')
+    return BagSource(path, chosen, source, poses.base_frame,
+                     sum(counts[topic] for topic in chosen.values()))
+
+
+def _pose_source(bag: BagReader, poses: PoseOptions, settings: MapSettings | None,
+                 datum: Datum | None) -> PoseSource | None:
+    from vpr_ros.bags.poses import find_datum
+    from vpr_ros.bags.poses import FixPoses
+    from vpr_ros.bags.poses import TopicPoses
+    from vpr_ros.bags.poses import TransformPoses
+
+    settings = settings or _default_settings()
+    max_gap_ns = _max_gap_ns(settings)
+    if poses.topic:
+        return TopicPoses(poses.topic, max_gap_ns)
+    if poses.map_frame:
+        return TransformPoses(poses.map_frame, poses.base_frame, max_gap_ns)
+    if poses.fix_topic:
+        return FixPoses(
+            poses.fix_topic, datum or find_datum(bag, poses.fix_topic, settings.fix_sigma_m),
+            poses.base_frame, settings.fix_sigma_m, settings.heading_distance_m, max_gap_ns)
+    return _trajectory(poses, settings)
+
+
+def _placed(traverse: Traverse, poses: PoseOptions, settings: MapSettings | None) -> Traverse:
+    """Return the traverse with the poses that the user names instead of its own."""
+    trajectory = _trajectory(poses, settings or _default_settings())
+    if trajectory is None:
+        return traverse
+    track = trajectory.open()
+    return replace(traverse, poses=tuple(track.at(stamp_ns)
+                                         for stamp_ns in traverse.stamps_ns.tolist()))
+
+
+def _trajectory(poses: PoseOptions, settings: MapSettings) -> TrajectoryPoses | None:
+    from vpr_ros.bags.poses import TrajectoryPoses
+
+    if poses.trajectory is None:
+        return None
+    return TrajectoryPoses(poses.trajectory, _max_gap_ns(settings))
+
+
+def _default_settings() -> MapSettings:
+    from vpr_ros.maps.settings import MapSettings
+
+    return MapSettings()
+
+
+def _max_gap_ns(settings: MapSettings) -> int:
+    return round(settings.pose_gap_s * 1e9)

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
+import logging
 
 import numpy as np
 from vpr_ros.extraction.extractor import Extractor
@@ -39,6 +40,7 @@ from vpr_ros.types import View
 
 __all__ = ['build_session']
 
+_log = logging.getLogger(__name__)
 # Places per transaction: what a crash can lose, against one disk sync each.
 _PLACES_PER_COMMIT = 64
 
@@ -72,12 +74,18 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
     described = _describe(moments, extractor)
     added = 0
     calibrated: set[str] = set()
+    blind = set(cameras)
     while group := list(islice(described, _PLACES_PER_COMMIT)):
         with place_map.transaction():
             _calibrate(place_map, session, group, calibrated)
             place_map.append(session, (_place(moment, settings) for moment in group))
         added += len(group)
+        blind -= {frame.camera for moment in group for frame, _ in moment}
         yield added
+    if added and blind:
+        _log.warning('no image of %s was taken within %g s of one of %s: no place of session %r '
+                     'shows what it saw (see map.camera_tolerance_s)', ', '.join(sorted(blind)),
+                     settings.camera_tolerance_s, cameras[0], session)
 
 
 # A moment whose frames are described.

@@ -35,13 +35,15 @@ def refuse(out: Path) -> None:
 
 
 @contextmanager
-def unfinished(out: Path) -> Iterator[Path]:
+def unfinished(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     Yield a name beside ``out`` to make a map under; it becomes ``out`` when the block ends well.
 
-    Where the block fails nothing is left of it. An ``out`` that exists is refused.
+    Where the block fails nothing is left of it. An ``out`` that exists is refused, or stays until
+    then.
     """
-    refuse(out)
+    if not overwrite:
+        refuse(out)
     path = out.with_name(f'.{out.name}.unfinished')
     _remove(path)
     try:
