@@ -25,6 +25,7 @@ from vpr_ros import __version__
 from vpr_ros.cli import attention
 from vpr_ros.cli import bag
 from vpr_ros.cli import demo
+from vpr_ros.cli import fleet
 from vpr_ros.cli import localize
 from vpr_ros.cli import map as map_commands
 from vpr_ros.cli import map_care  # noqa: F401 (its commands join those of map)
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False, context_settings={'help_option_names': ['-h', '--help']},
     help='Visual place recognition: tell a robot where it has been before, from its cameras.')
 app.add_typer(map_commands.app, name='map')
+app.add_typer(fleet.app, name='fleet')
 app.command('localize')(localize.localize)
 app.add_typer(bag.app, name='bag')
 app.command('networks')(networks.networks)
