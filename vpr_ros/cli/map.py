@@ -21,6 +21,7 @@ from typing import Annotated
 from typing import TYPE_CHECKING
 
 import typer
+from vpr_ros.cli import map_poses
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.console import table
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = ['app', 'build_map']
 
 app = typer.Typer(no_args_is_help=True, help='Build maps of places and look at them.')
+app.command('poses')(map_poses.poses)
 
 Session = Annotated[str, typer.Option(
     '--session', help='Name of this traverse; the name of the source when left out.')]
