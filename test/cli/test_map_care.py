@@ -15,6 +15,7 @@
 """Commands that care for maps, as a user runs them."""
 
 from pathlib import Path
+import resource
 import sqlite3
 
 import numpy as np
@@ -209,3 +210,87 @@ def test_checks_that_are_refused(vpr, make, tmp_path):
     with pytest.raises(VprError, match='no map of vpr_ros'):
         vpr('check', 'b.vprmap', '--salvage', 'c.vprmap')
     assert files(tmp_path) == ['a.vprmap', 'b.vprmap']
+
+
+# vpr_ros map prune
+
+
+@pytest.fixture
+def crowded(tmp_path):
+    """Return a map with pictures of a street that was driven in steps of 25 cm, and a query."""
+    waves, phases = np.random.default_rng(5).uniform(0.05, 0.3, 8), np.arange(8)
+
+    def looks(x):
+        vector = np.cos(x * waves + phases)
+        return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+    for name, step in (('a.vprmap', 0.25), ('b.vprmap', 3.0)):
+        with PlaceMap.create(tmp_path / name, IDENTITY) as place_map:
+            place_map.add_session('monday', source='')
+            place_map.append('monday', [
+                NewPlace(n, (View('front', looks(n * step), b'picture' * 500),),
+                         Pose(np.array([n * step, 0.0, 0.0]))) for n in range(int(100 / step))])
+    return Path('a.vprmap')
+
+
+def test_pruning(vpr, crowded, tmp_path):
+    before = crowded.read_bytes()
+    foretold = vpr('prune', crowded, '--similarity', 0.99, '--queries', 'b.vprmap', '--dry-run')
+    assert crowded.read_bytes() == before
+    output = vpr('prune', crowded, '--similarity', 0.99, '--queries', 'b.vprmap')
+    recalls = [line for line in output.splitlines() if line.startswith('R@1')]
+    assert recalls == [line for line in foretold.splitlines() if line.startswith('R@1')]
+    assert 'views of places that go: ' in recalls[0]
+    assert 'asked with 33 views of b.vprmap: 1.000 before, 1.000 after' in recalls[1]
+    left = sessions(crowded)['monday']
+    assert f'400 places were {left} after {400 - left} went' in output
+    assert f'400 places, {400 - left} can go: {left} stay' in foretold
+    assert 30 < left < 200
+    assert crowded.stat().st_size < len(before) * left / 400 + 100_000
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap']
+    assert '0 can go' in vpr('prune', crowded, '--similarity', 0.99, '--dry-run')
+
+
+def test_pruning_to_a_number(vpr, crowded):
+    output = vpr('prune', crowded, '--keep-share', 0.25)
+    assert 'similar to one that stays' in output
+    assert 90 <= sessions(crowded)['monday'] <= 100
+    with pytest.raises(VprError, match='ask for more than 5'):
+        vpr('prune', crowded, '--keep', 5)
+    vpr('prune', crowded, '--keep', 20)
+    assert sessions(crowded)['monday'] <= 20
+
+
+def test_pruning_on_a_full_disk_keeps_the_map(vpr, crowded, monkeypatch):
+    """The places are gone, and the file as large as it was: there is no room to write it anew."""
+    size = crowded.stat().st_size
+    genuine = PlaceMap.compact
+
+    def on_a_full_disk(place_map):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))
+        try:
+            genuine(place_map)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    monkeypatch.setattr(PlaceMap, 'compact', on_a_full_disk)
+    output = vpr('prune', crowded, '--keep', 100)
+    assert 'all is well with the map, but a.vprmap cannot be made smaller' in output
+    assert 'as much room on the disk' in output
+    assert crowded.stat().st_size >= size
+    left = sessions(crowded)['monday']
+    assert left <= 100
+    assert not [line for line in vpr('check', crowded, exit_code=1).splitlines()
+                if 'no JPEG' not in line and 'problems' not in line and 'checking' not in line]
+
+
+@pytest.mark.parametrize('arguments, text', [
+    (['--keep', -1], 'give one of'), (['--keep-share', 1.5], 'give one of'),
+    (['--keep', 5, '--keep-share', 0.5], 'give one of'), (['--similarity', 2], 'in -1..1'),
+    (['--queries', 'none.vprmap'], 'no map at none.vprmap'),
+])
+def test_prunings_that_are_refused(vpr, crowded, arguments, text):
+    with pytest.raises(VprError, match=text):
+        vpr('prune', crowded, *arguments)
+    assert sessions(crowded) == {'monday': 400}

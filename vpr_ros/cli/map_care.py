@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Commands that care for maps: vpr_ros map check, merge, ..."""
+"""Commands that care for maps: vpr_ros map check, merge, prune."""
 
 from __future__ import annotations
 
@@ -28,11 +28,15 @@ from vpr_ros.cli.map import app
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from vpr_ros.maps.merge import MergePlan
     from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.prune import PruneRule
+    from vpr_ros.maps.snapshot import Snapshot
     from vpr_ros.types import Pose
 
-__all__ = ['check', 'merge']
+__all__ = ['check', 'merge', 'prune']
 
 MapFile = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
 DryRun = Annotated[bool, typer.Option(
@@ -209,3 +213,102 @@ def _salvage(path: Path, out: Path) -> None:
         for problem in result.lost:
             say(f'lost: {escape(str(problem))}')
     say(f'[bold]{result.kept}[/] places saved in {escape(str(out))}')
+
+
+@app.command()
+def prune(
+    path: MapFile,
+    similarity: Annotated[float, typer.Option(
+        '--similarity', help='A place may go when one near it that stays is at least so similar '
+        '(cosine).')] = 0.9,
+    keep: Annotated[int, typer.Option(
+        '--keep', metavar='PLACES', help='Keep at most so many: chooses the similarity.')] = 0,
+    keep_share: Annotated[float, typer.Option(
+        '--keep-share', help='Keep at most this share of places: chooses the similarity.')] = 0.0,
+    same_place_m: Annotated[float, typer.Option(
+        '--same-place-m', help='How far a place that stays may be from one that goes.')] = 5.0,
+    same_place_frames: Annotated[int, typer.Option(
+        '--same-place-frames', help='The same on a traverse without poses.')] = 2,
+    max_gap_m: Annotated[float, typer.Option(
+        '--max-gap-m', help='Largest gap on a traverse, as the robot drove.')] = 10.0,
+    max_gap_frames: Annotated[int, typer.Option(
+        '--max-gap-frames', help='The same on a traverse without poses.')] = 5,
+    queries: Annotated[Path | None, typer.Option(
+        '--queries', metavar='MAP', help='Another traverse, in a map of its own with poses in the '
+        'same frame, to measure recall with as well.')] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """
+    Thin out places that look like others near them, and say what that costs.
+
+    Example: `vpr_ros map prune town.vprmap --keep-share 0.5 --dry-run`
+    """
+    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.prune import PruneRule
+
+    rule = PruneRule(similarity, same_place_m, same_place_frames, max_gap_m, max_gap_frames)
+    if keep < 0 or not 0.0 <= keep_share <= 1.0 or (keep and keep_share):
+        raise VprError('give one of --keep with a number of places, and --keep-share with a share '
+                       'in 0..1')
+    with PlaceMap.open(path, writeable=not dry_run) as place_map:
+        snapshot = place_map.snapshot()
+        number = keep or (max(1, int(len(snapshot) * keep_share)) if keep_share else 0)
+        kept = _choose_kept(snapshot, rule, number)
+        _tell_recall(place_map, snapshot, kept, rule, queries)
+        removed = snapshot.place_ids[~kept].tolist()
+        size = path.stat().st_size
+        if dry_run or not removed:
+            say(f'[bold]{len(snapshot)}[/] places, {len(removed)} can go: {int(kept.sum())} stay, '
+                f'about {size * kept.mean() / 1e6:.1f} of {size / 1e6:.1f} MB'
+                if len(snapshot) else 'the map has no places')
+            return
+        place_map.remove(removed)
+        note = ''
+        try:
+            place_map.compact()
+        except VprError as error:
+            note = f'; all is well with the map, but {error}'
+    say(f'[bold]{len(snapshot)}[/] places were {int(kept.sum())} after {len(removed)} went, '
+        f'{size / 1e6:.1f} MB are {path.stat().st_size / 1e6:.1f} MB{note}')
+
+
+def _choose_kept(snapshot: Snapshot, rule: PruneRule, number: int) -> NDArray[np.bool_]:
+    from vpr_ros.maps.prune import choose
+    from vpr_ros.maps.prune import choose_number
+
+    total = len(snapshot)
+    with progress('comparing places', total) as line:
+        def told(done: int) -> None:
+            if done % 100 == 0 or done == total:
+                line.reach(done, total)
+
+        if not number:
+            return choose(snapshot, rule, told)
+        kept, similarity = choose_number(snapshot, rule, number, told)
+    say(f'places that go are at least [bold]{similarity:.3f}[/] similar to one that stays')
+    return kept
+
+
+def _tell_recall(place_map: PlaceMap, snapshot: Snapshot, kept: NDArray[np.bool_],
+                 rule: PruneRule, queries: Path | None) -> None:
+    """Print R@1 before and after."""
+    import numpy as np
+    from rich.markup import escape
+    from vpr_ros.maps.nearness import Nearness
+    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.place_recall import queries_of_map
+    from vpr_ros.maps.place_recall import queries_of_places
+    from vpr_ros.maps.place_recall import recall
+
+    near = Nearness(snapshot, radius_m=rule.same_place_m, frames=rule.same_place_frames)
+    asked = {'places that go': queries_of_places(snapshot, np.flatnonzero(~kept), near)}
+    if queries is not None:
+        with PlaceMap.open(queries) as other:
+            asked[str(queries)] = queries_of_map(snapshot, place_map, other, near)
+    for name, some in asked.items():
+        if not len(some):
+            say(f'recall of {escape(name)}: nothing to ask for')
+            continue
+        say(f'R@1 within {rule.same_place_m:g} m, asked with {len(some)} views of {escape(name)}: '
+            f'[bold]{recall(snapshot, some):.3f}[/] before, '
+            f'[bold]{recall(snapshot, some, kept):.3f}[/] after')

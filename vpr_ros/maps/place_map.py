@@ -441,6 +441,22 @@ class PlaceMap:
                 'uuid': str(uuid.uuid4()), 'created_ns': time.time_ns(),
                 'software': f'vpr_ros {__version__}', 'state': secrets.token_hex(8)}, told)
 
+    def compact(self) -> None:
+        """
+        Give the disk back what removed places took: the file is written anew, in one transaction.
+
+        VprError where there is no room for that; the map is then what it was.
+        """
+        if not self._writeable or self._connection.in_transaction:
+            raise VprError(f'{self.path} can be made compact when it was opened writeable, and '
+                           'after the change that is being made')
+        try:
+            self._connection.execute('VACUUM')
+            self._connection.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+        except sqlite3.Error as error:
+            raise VprError(f'{self.path} cannot be made smaller ({error}): it needs about as much '
+                           'room on the disk once more while this is done') from error
+
     @contextmanager
     def _change(self) -> Iterator[None]:
         """Run one transaction, which raises the revision or leaves the map as it was."""
