@@ -61,6 +61,13 @@ def test_by_time_without_poses():
     assert chosen([]) == []
 
 
+def test_by_time_though_poses_are_known():
+    some = frames([n * SECOND // 4 for n in range(9)],
+                  [Pose.from_xy_yaw(10.0 * n, 0, n) for n in range(9)])
+    assert chosen(some, keyframe_by='time', keyframe_interval_s=1.0) == [0, 4, 8]
+    assert chosen(some, keyframe_interval_s=1.0) == list(range(9))
+
+
 def test_time_that_goes_back_is_a_new_place():
     some = frames([10 * SECOND, 10 * SECOND + 1, 3 * SECOND, 3 * SECOND + 1, 4 * SECOND])
     assert chosen(some, keyframe_interval_s=0.5) == [0, 2, 4]

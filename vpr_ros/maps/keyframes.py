@@ -30,7 +30,8 @@ class Keyframes:
     """
     Tells of one frame after the other whether it shows a new place.
 
-    By distance and angle from the last that did, where both poses are known; else by time.
+    By distance and angle from the last that did, where both poses are known; else by time, or
+    always by time where the settings say so.
 
     :param last: where to go on: the last place of a traverse.
     """
@@ -54,7 +55,7 @@ def select_keyframes(frames: Iterable[Frame], settings: MapSettings) -> Iterator
 
 def _is_new(last: Frame | Place, frame: Frame, settings: MapSettings) -> bool:
     here, there = frame.T_map_base, last.T_map_base
-    if here is not None and there is not None:
+    if settings.keyframe_by == 'distance' and here is not None and there is not None:
         turned = settings.keyframe_angle_rad > 0 and (
             here.angle_to(there) >= settings.keyframe_angle_rad)
         return turned or here.distance_to(there) >= settings.keyframe_distance_m

@@ -27,6 +27,9 @@ __all__ = ['MapSettings']
 class MapSettings(Settings):
     """Which frames become places, and how they are kept."""
 
+    keyframe_by: Literal['distance', 'time'] = setting(
+        'distance', 'What makes a new place: distance and angle where poses are known and time '
+        'where they are not, or always time.')
     keyframe_distance_m: float = setting(
         1.0, 'Where poses are known: a new place after this many metres. 0 keeps every frame.',
         ge=0.0)
@@ -34,8 +37,8 @@ class MapSettings(Settings):
         0.35, 'Where poses are known: a new place after turning this far. 0 ignores turns.',
         ge=0.0)
     keyframe_interval_s: float = setting(
-        0.5, 'Where poses are not known: a new place after this many seconds. 0 keeps every '
-        'frame.', ge=0.0)
+        0.5, 'Where poses are not known, or time decides: a new place after this many seconds. '
+        '0 keeps every frame.', ge=0.0)
     descriptor_type: Literal['float16', 'float32'] = setting(
         'float16', 'How descriptors are stored.')
     thumbnail_width_px: int = setting(
