@@ -211,6 +211,14 @@ def test_rows_of_strangers_are_refused(town, changes, told):
         fleet.places([place_id])
 
 
+def test_a_place_under_an_id_that_is_none_is_refused(town):
+    place_map, fleet = town
+    no_place = place_map.place_ids()[0] >> 23 << 23
+    foreign_row(town, key='x', place_id=no_place)
+    with pytest.raises(VprError, match=f'{no_place} is no id of a place'):
+        fleet.places([no_place])
+
+
 def test_a_place_of_no_session_is_told(town, unit):
     _, fleet = town
     descriptor = unit(1)[0]

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.errors import VprError
+from vpr_ros.maps.ids import split_id
 from vpr_ros.maps.rows import calibration_from
 from vpr_ros.maps.rows import calibration_row
 from vpr_ros.maps.rows import pose_from
@@ -98,8 +99,8 @@ def place_from(rows: Sequence[Row], session: str, dimension: int) -> Place:
     """Read the views of one place; ValueError, KeyError or TypeError for what is none."""
     first = rows[0]
     place_id = whole_from(first, 'place_id')
-    if place_id == 0:
-        raise ValueError('a place id is positive')
+    if split_id(place_id)[1] == 0:
+        raise ValueError(f'{place_id} is no id of a place')
     views = [View(text_from(row, 'camera'), _descriptor(row['descriptor'], dimension))
              for row in sorted(rows, key=lambda row: text_from(row, 'camera'))]
     if len({view.camera for view in views}) < len(views):

@@ -73,8 +73,8 @@ class Server:
         except ImportError as error:
             raise VprError(f'fleet maps need {error.name}, which is not installed: '
                            "pip install 'vpr_ros[milvus]'") from error
-        # It prints every error with a traceback; here each becomes a VprError.
-        for name in ('pymilvus', 'milvus_lite'):
+        # They print every error with a traceback; here each becomes a VprError.
+        for name in ('pymilvus', 'milvus_lite', 'grpc'):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self.milvus = pymilvus
         self.name = uri if self._local or uri.startswith('unix:') else _without_secrets(uri)
