@@ -66,8 +66,8 @@ class _Open:
 
 
 class _Gatherer:
-class _Gatherer:
 
+    def __init__(self, keyframes: Keyframes, cameras: Sequence[str], tolerance_ns: int) -> None:
         self._keyframes = keyframes
         self._cameras = cameras
         self._tolerance_ns = tolerance_ns
