@@ -19,6 +19,7 @@ from __future__ import annotations
 from vpr_ros.config import setting
 from vpr_ros.config import Settings
 from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.settings import MapSettings
 from vpr_ros.matching.settings import MatchingSettings
 
@@ -49,4 +50,5 @@ class LocalizeSettings(Settings):
     autostart: bool = setting(
         True, 'On a robot: configure and activate at once; false waits for a lifecycle manager.')
     extraction: ExtractionSettings = ExtractionSettings()
+    index: IndexSettings = IndexSettings()
     matching: MatchingSettings = MatchingSettings()

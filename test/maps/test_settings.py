@@ -18,6 +18,7 @@ import pytest
 from vpr_ros.config import make_settings
 from vpr_ros.config import parameters
 from vpr_ros.errors import VprError
+from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.settings import MapSettings
 
 
@@ -41,3 +42,16 @@ def test_defaults_are_valid_and_described():
 def test_what_makes_no_sense_is_refused_by_name(name, value):
     with pytest.raises(VprError, match=f'parameter {name}'):
         make_settings(MapSettings, {name: value})
+
+
+def test_an_index_is_right_without_being_told_anything():
+    rows = parameters(IndexSettings)
+    assert {row.name for row in rows} == {'kind', 'recall', 'exact_views', 'device', 'threads'}
+    assert make_settings(IndexSettings, {r.name: r.default for r in rows}) == IndexSettings()
+
+
+@pytest.mark.parametrize('name, value', [
+    ('kind', 'flat'), ('recall', 0.4), ('recall', 1.0), ('exact_views', -1), ('threads', -1)])
+def test_what_makes_no_sense_for_an_index_is_refused_by_name(name, value):
+    with pytest.raises(VprError, match=f'parameter {name}'):
+        make_settings(IndexSettings, {name: value})

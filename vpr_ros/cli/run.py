@@ -62,7 +62,7 @@ def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Pat
     from vpr_ros.matching.localizer import open_localizer
 
     map_path = Path(settings.map)
-    localizer = open_localizer(map_path, settings.extraction, settings.matching)
+    localizer = open_localizer(map_path, settings.extraction, settings.matching, settings.index)
 
     def stream() -> Iterator[Answer]:
         known = 0

@@ -21,7 +21,7 @@ from typing import Literal
 from vpr_ros.config import setting
 from vpr_ros.config import Settings
 
-__all__ = ['MapSettings']
+__all__ = ['IndexSettings', 'MapSettings']
 
 
 class MapSettings(Settings):
@@ -59,3 +59,24 @@ class MapSettings(Settings):
     heading_distance_m: float = setting(
         5.0, 'How far a robot that knows its place by satellite moves before it knows its '
         'heading.', gt=0.0)
+
+
+class IndexSettings(Settings):
+    """How a map is searched."""
+
+    kind: Literal['auto', 'exact', 'fp16', 'int8', 'ivf', 'hnsw', 'pq'] = setting(
+        'auto', 'How views are searched: "exact" compares each in float32; "fp16" too, in a '
+        'mapped file; "int8" rounds; "ivf" looks at near clusters of rounded ones; "hnsw" follows '
+        'a graph; "pq" looks at near clusters of compressed ones; "auto" is exact for a small map '
+        'or on a GPU, and "pq" elsewhere.')
+    recall: float = setting(
+        0.98, 'Share of the best view, and of the 20 best, that a fast index must find, measured '
+        'on the map itself when it is made.', ge=0.5, le=0.999)
+    exact_views: int = setting(
+        50_000, 'Up to this many views a map is searched exactly in memory, unless a kind is '
+        'named.', ge=0)
+    device: str = setting(
+        'auto', 'Where exact search of a large map runs: "auto" (a GPU where there is one with '
+        'room for the map), "cpu", "cuda", "cuda:1".')
+    threads: int = setting(
+        0, 'CPU threads that make an index in the background; 0: all but one.', ge=0)

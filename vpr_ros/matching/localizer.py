@@ -26,8 +26,10 @@ from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.index.flat_index import FlatIndex
+from vpr_ros.maps.index.opening import open_index
 from vpr_ros.maps.index.place_index import Neighbours
-from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.index.place_index import PlaceIndex
+from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.evidence import Background
 from vpr_ros.matching.evidence import log_evidence
@@ -59,17 +61,18 @@ class Localizer:
     that goes back by more than half a second does so by itself.
 
     :param snapshot: the map, with at least one place.
+    :param index: finds places of it; exact search unless another one is given.
     """
 
-    def __init__(self, snapshot: Snapshot, extractor: Extractor,
-                 settings: MatchingSettings) -> None:
+    def __init__(self, snapshot: Snapshot, extractor: Extractor, settings: MatchingSettings,
+                 index: PlaceIndex | None = None) -> None:
         if len(snapshot) == 0:
             raise ValueError('a map without places cannot localize anything')
         if extractor.identity != snapshot.network:
             raise ValueError('the extractor is not the network of this map')
         self.snapshot = snapshot
         self._extractor = extractor
-        self._index = FlatIndex(snapshot)
+        self._index: PlaceIndex = FlatIndex(snapshot) if index is None else index
         self._background = Background.of(snapshot.descriptors)
         self._filter = ForwardFilter(
             snapshot.session_of, snapshot.stamps_ns, _transition(settings))
@@ -186,14 +189,17 @@ class Localizer:
             f'than {wanted:.2f}')
 
 
-def open_localizer(map_path: Path, extraction: ExtractionSettings,
-                   matching: MatchingSettings) -> Localizer:
+def open_localizer(map_path: Path, extraction: ExtractionSettings, matching: MatchingSettings,
+                   index: IndexSettings | None = None) -> Localizer:
     """Make the localizer of a map file, with the network that the map was made with."""
-    with PlaceMap.open(map_path) as place_map:
-        snapshot = place_map.snapshot()
-    if len(snapshot) == 0:
-        raise VprError(f'the map {map_path} has no places: build one with "vpr_ros map build"')
-    return Localizer(snapshot, make_extractor(extraction, snapshot.network), matching)
+    snapshot, places = open_index(map_path, index or IndexSettings())
+    try:
+        if len(snapshot) == 0:
+            raise VprError(f'the map {map_path} has no places: build one with "vpr_ros map build"')
+        return Localizer(snapshot, make_extractor(extraction, snapshot.network), matching, places)
+    except BaseException:
+        places.close()
+        raise
 
 
 def _transition(settings: MatchingSettings) -> Transition:

@@ -125,7 +125,8 @@ class LocalizerNode(LifecycleNode):
             raise VprError('parameter map is empty: give the path of a map, made with '
                            '"vpr_ros map build"')
         self._localizer = open_localizer(
-            Path(self._settings.map), self._settings.extraction, self._settings.matching)
+            Path(self._settings.map), self._settings.extraction, self._settings.matching,
+            self._settings.index)
         snapshot = self._localizer.snapshot
         self.get_logger().info(f'{len(snapshot)} places of {self._settings.map}, described by '
                                f'{snapshot.network.name}')
