@@ -18,6 +18,7 @@ from pathlib import Path
 import resource
 import sqlite3
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -294,3 +295,91 @@ def test_prunings_that_are_refused(vpr, crowded, arguments, text):
     with pytest.raises(VprError, match=text):
         vpr('prune', crowded, *arguments)
     assert sessions(crowded) == {'monday': 400}
+
+
+# vpr_ros map export and import
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'hloc'])
+def test_exporting_and_importing(vpr, make, tmp_path, kind):
+    path = make('a.vprmap', {'monday': 3, 'tuesday': 4}, posed=True)
+    assert '7 views in out' in vpr('export', path, '--format', kind, '-o', 'out')
+    output = vpr('import', 'out', '--format', kind, '-o', 'b.vprmap')
+    assert '7 places in b.vprmap' in output
+    assert 'no network' not in output
+    assert sessions('b.vprmap') == {'monday': 3, 'tuesday': 4}
+    assert files(tmp_path) == ['a.vprmap', 'b.vprmap', 'out']
+    assert 'session monday: 0 new, 3 there already' in vpr('merge', 'b.vprmap', '--into', path)
+
+
+def test_an_exported_folder_makes_a_map(vpr, tmp_path):
+    image = cv2.imencode('.jpg', np.random.default_rng(0).integers(0, 255, (30, 40, 3)))[1]
+    with PlaceMap.create(tmp_path / 'a.vprmap', IDENTITY) as place_map:
+        place_map.add_session('monday', source='')
+        place_map.append('monday', [
+            NewPlace(n, (View('front', np.eye(8, dtype=np.float32)[n], image.tobytes()),),
+                     Pose(np.array([10.0 * n, 0.0, 0.0]))) for n in range(5)])
+    assert '5 images in out/monday\n' in vpr('export', 'a.vprmap', '-o', 'out')
+    vpr('build', '--images', 'out/monday', '--network', 'thumbnail', '-p',
+        'extraction.device:=cpu', '-o', 'b.vprmap')
+    with PlaceMap.open(tmp_path / 'b.vprmap') as place_map:
+        assert place_map.snapshot().poses.positions[:, 0].tolist() == [0.0, 10.0, 20.0, 30.0, 40.0]
+
+
+def test_foreign_descriptors_say_so(vpr, tmp_path):
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    np.save(folder / 'descriptors.npy', np.eye(16, dtype=np.float32))
+    (folder / 'places.csv').write_text('stamp_ns\n' + '\n'.join(map(str, range(16))))
+    output = vpr('import', 'in', '--network-name', 'their[bold]', '-o', 'a.vprmap')
+    assert 'descriptors like these (their[bold], 16 dimensions): nothing' in output
+    assert sessions('a.vprmap') == {'imported': 16}
+
+
+@pytest.mark.parametrize('arguments, text', [
+    (['export', 'a.vprmap', '-o', 'out', '--format', 'nunpy'], "did you mean 'numpy'"),
+    (['export', 'a.vprmap', '-o', 'out'], 'no thumbnails'),
+    (['export', 'none.vprmap', '-o', 'out'], 'no map at'),
+    (['export', 'a.vprmap', '-o', 'a.vprmap'], 'exists already'),
+    (['import', 'none', '-o', 'b.vprmap'], 'there is no none'),
+    (['import', '.', '-o', 'b.vprmap', '--format', 'folder'], "unknown format 'folder'"),
+    (['import', '.', '-o', 'b.vprmap'], 'no file descriptors.npy'),
+    (['import', 'a.vprmap', '-o', 'b.vprmap', '--format', 'hloc', '--network-name', 'x'],
+     'as HDF5'),
+    (['import', '.', '-o', 'a.vprmap'], 'exists already'),
+])
+def test_exchanges_that_are_refused(vpr, make, tmp_path, arguments, text):
+    make('a.vprmap', {'monday': 3})
+    with pytest.raises(VprError, match=text):
+        vpr(*arguments)
+    assert files(tmp_path) == ['a.vprmap']
+
+
+# vpr_ros map remove
+
+
+def test_removing(vpr, make):
+    path = make('a.vprmap', {'monday': 3, 'tuesday': 4})
+    with PlaceMap.open(path) as place_map:
+        first, second, _ = place_map.place_ids('monday')
+    before = path.read_bytes()
+    assert '4 places would go, 3 stay' in vpr('remove', path, '--session', 'tuesday', '--dry-run')
+    assert '2 places would go, 5 stay' in vpr('remove', path, '--places', f'{first},{second}',
+                                              '--dry-run')
+    assert path.read_bytes() == before
+    assert '4 places went, 3 stay' in vpr('remove', path, '--session', 'tuesday')
+    assert '2 places went, 1 stay' in vpr('remove', path, '--places', f'{first}, {second},{first}')
+    assert sessions(path) == {'monday': 1}
+
+
+@pytest.mark.parametrize('arguments, text', [
+    ([], 'give either --session'), (['--session', 'monday', '--places', '1'], 'give either'),
+    (['--session', 'sunday'], "no session 'sunday'"), (['--places', '1,x'], "got '1,x'"),
+    (['--places', '7'], 'no place 7'),
+])
+@pytest.mark.parametrize('dry', [[], ['--dry-run']])
+def test_removals_that_are_refused(vpr, make, arguments, text, dry):
+    path = make('a.vprmap', {'monday': 3})
+    with pytest.raises(VprError, match=text):
+        vpr('remove', path, *arguments, *dry)
+    assert sessions(path) == {'monday': 3}

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Commands that care for maps: vpr_ros map check, merge, prune."""
+"""Commands that care for maps: vpr_ros map check, merge, prune, export, import, remove."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from vpr_ros.maps.snapshot import Snapshot
     from vpr_ros.types import Pose
 
-__all__ = ['check', 'merge', 'prune']
+__all__ = ['check', 'export', 'import_', 'merge', 'prune', 'remove']
 
 MapFile = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
 DryRun = Annotated[bool, typer.Option(
@@ -312,3 +312,119 @@ def _tell_recall(place_map: PlaceMap, snapshot: Snapshot, kept: NDArray[np.bool_
         say(f'R@1 within {rule.same_place_m:g} m, asked with {len(some)} views of {escape(name)}: '
             f'[bold]{recall(snapshot, some):.3f}[/] before, '
             f'[bold]{recall(snapshot, some, kept):.3f}[/] after')
+
+
+@app.command()
+def export(
+    path: MapFile,
+    out: Annotated[Path, typer.Option('--out', '-o', metavar='FOLDER', help='A new folder.')],
+    kind: Annotated[str, typer.Option(
+        '--format', help='folder: thumbnails and poses.csv, as "vpr_ros map build --images" reads '
+        'them; numpy: descriptors.npy and places.csv; hloc: HDF5.')] = 'folder',
+) -> None:
+    """
+    Write a map as what other tools read.
+
+    Example: `vpr_ros map export town.vprmap --format numpy -o town`
+    """
+    from rich.markup import escape
+    from vpr_ros.errors import unknown_name
+    from vpr_ros.maps.exchange.arrays import export_arrays
+    from vpr_ros.maps.exchange.folder import export_folder
+    from vpr_ros.maps.exchange.hloc import export_hloc
+    from vpr_ros.maps.place_map import PlaceMap
+
+    writers = {'numpy': export_arrays, 'hloc': export_hloc}
+    if kind not in ('folder', *writers):
+        raise unknown_name('format', kind, ('folder', *writers))
+    with PlaceMap.open(path) as place_map:
+        count = len(place_map) * (len(place_map.cameras()) if kind == 'folder' else 1)
+        with progress(f'exporting {path.name}', count) as line:
+            if kind != 'folder':
+                views = writers[kind](place_map, out, advance=line.advance)
+            else:
+                folders = export_folder(place_map, out, advance=line.advance)
+    if kind != 'folder':
+        say(f'[bold]{views}[/] views in {escape(str(out))}')
+        return
+    for folder in folders:
+        left_out = f', {folder.left_out} places have no picture, no pose or the stamp of another' \
+            if folder.left_out else ''
+        say(f'[bold]{folder.images}[/] images in {escape(str(folder.path))}{left_out}')
+
+
+@app.command('import')
+def import_(
+    source: Annotated[Path, typer.Argument(
+        metavar='SOURCE', help='A folder as "vpr_ros map export" writes it, a folder with '
+        'descriptors.npy and places.csv, or an HDF5 file of global descriptors.')],
+    out: Annotated[Path, typer.Option('--out', '-o', metavar='MAP', help='The map to make.')],
+    kind: Annotated[str, typer.Option('--format', help='numpy or hloc.')] = 'numpy',
+    network_name: Annotated[str, typer.Option(
+        '--network-name', help='Which network made the descriptors, where there is no map.json.'
+    )] = '',
+) -> None:
+    """
+    Make a map of descriptors that were made elsewhere.
+
+    Example: `vpr_ros map import feats.h5 --format hloc --network-name netvlad -o town.vprmap`
+    """
+    from rich.markup import escape
+    from vpr_ros.errors import unknown_name
+    from vpr_ros.maps.exchange.arrays import import_arrays
+    from vpr_ros.maps.exchange.hloc import import_hloc
+    from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.unfinished import unfinished
+
+    readers = {'numpy': import_arrays, 'hloc': import_hloc}
+    if kind not in readers:
+        raise unknown_name('format', kind, readers)
+    if not source.exists():
+        raise VprError(f'there is no {source}')
+    with unfinished(out) as path:
+        with progress(f'importing {source.name}', None) as line:
+            card = readers[kind](source, path, network_name=network_name, advance=line.advance)
+        with PlaceMap.open(path) as place_map:
+            count = len(place_map)
+    say(f'[bold]{count}[/] places in {escape(str(out))}')
+    if network_name:
+        say(f'no network of vpr_ros made descriptors like these ({escape(card.network.name)}, '
+            f'{card.network.dimension} dimensions): nothing can be localized in this map but '
+            'queries of your own')
+
+
+@app.command()
+def remove(
+    path: MapFile,
+    session: Annotated[str, typer.Option('--session', help='Remove a traverse, whole.')] = '',
+    places: Annotated[str, typer.Option(
+        '--places', metavar='ID,...', help='Remove these places.')] = '',
+    dry_run: DryRun = False,
+) -> None:
+    """
+    Remove a traverse, or places, from a map; their ids do not come again.
+
+    Example: `vpr_ros map remove town.vprmap --session monday`
+    """
+    from vpr_ros.maps.place_map import PlaceMap
+
+    if bool(session) == bool(places):
+        raise VprError('give either --session with its name, or --places with ids')
+    with PlaceMap.open(path, writeable=not dry_run) as place_map:
+        ids = place_map.place_ids(session) if session else _ids(places)
+        if dry_run:
+            for place_id in ids[:1] if session else ids:
+                place_map.place(place_id)
+        elif session:
+            place_map.remove_session(session)
+        else:
+            place_map.remove(ids)
+        left = len(place_map) - (len(ids) if dry_run else 0)
+    say(f'[bold]{len(ids)}[/] places {"would go" if dry_run else "went"}, {left} stay')
+
+
+def _ids(text: str) -> list[int]:
+    try:
+        return list(dict.fromkeys(int(part) for part in text.split(',')))
+    except ValueError as error:
+        raise VprError(f'--places takes ids as 1,2,3, got {text[:200]!r}') from error

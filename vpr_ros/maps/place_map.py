@@ -262,6 +262,12 @@ class PlaceMap:
                         "WHERE s.name = ? OR ? = '' ORDER BY s.number, p.stamp_ns, p.id",
                         (session, session))]
 
+    def view_count(self) -> int:
+        """Return how many views all places have together."""
+        with self._reading():
+            count: int = self._connection.execute('SELECT count(*) FROM view').fetchone()[0]
+        return count
+
     def place(self, place_id: int) -> Place:
         """Return all that the map knows of a place; VprError where there is none of that id."""
         with self._reading():
@@ -378,6 +384,9 @@ class PlaceMap:
         count = 0
         with self._change():
             number, prefix, before = self._session(session)
+            if not 0 <= made <= LARGEST_COUNT:
+                raise VprError(f'session {session!r} cannot have made {made} places: at most '
+                               f'{LARGEST_COUNT}')
             made = max(before, made)
             for place in places:
                 owner, nth = split_id(place.id)
