@@ -149,10 +149,11 @@ def _merge_all(target: PlaceMap, map_id: str, others: list[Path], T_target_sourc
 
 
 def _tell_merge(path: Path, plan: MergePlan) -> None:
+    import numpy as np
     from rich.markup import escape
 
     T = plan.T_target_source
-    moved = '' if T is None or not plan.places else (
+    moved = '' if T is None or not plan.places or not (T.matrix() != np.eye(4)).any() else (
         f', moved by {T.position[0]:.2f}, {T.position[1]:.2f}, {T.position[2]:.2f} m and turned '
         'into the other frame')
     say(f'{escape(str(path))}: [bold]{plan.places}[/] new places{moved}')
@@ -300,6 +301,7 @@ def _tell_recall(place_map: PlaceMap, snapshot: Snapshot, kept: NDArray[np.bool_
     from vpr_ros.maps.place_recall import queries_of_places
     from vpr_ros.maps.place_recall import recall
 
+    where = f'{rule.same_place_m:g} m or {rule.same_place_frames} frames'
     near = Nearness(snapshot, radius_m=rule.same_place_m, frames=rule.same_place_frames)
     asked = {'places that go': queries_of_places(snapshot, np.flatnonzero(~kept), near)}
     if queries is not None:
@@ -309,7 +311,7 @@ def _tell_recall(place_map: PlaceMap, snapshot: Snapshot, kept: NDArray[np.bool_
         if not len(some):
             say(f'recall of {escape(name)}: nothing to ask for')
             continue
-        say(f'R@1 within {rule.same_place_m:g} m, asked with {len(some)} views of {escape(name)}: '
+        say(f'R@1 within {where}, asked with {len(some)} views of {escape(name)}: '
             f'[bold]{recall(snapshot, some):.3f}[/] before, '
             f'[bold]{recall(snapshot, some, kept):.3f}[/] after')
 

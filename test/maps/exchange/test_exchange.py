@@ -264,6 +264,7 @@ def arrays(full, tmp_path):
 
 
 class Bomb:
+
     def __reduce__(self):
         return os.abort, ()  # whoever runs this does not live to tell
 

@@ -201,7 +201,7 @@ class _File:
             for part in re.split('([0-9]+)', name) if part])
 
     def descriptor(self, image: str) -> NDArray[np.float32]:
-        """Return the descriptor (D,) of an image."""
+        """Return what is known of an image as a whole: (D,)."""
         return self._read(f'{image}/global_descriptor', (_LARGEST_DESCRIPTOR,))
 
     def features(self, image: str) -> LocalFeatures | None:
