@@ -471,6 +471,7 @@ def test_an_interrupted_migration_leaves_version_1(old, monkeypatch, at):
     genuine, done = database._execute, []
 
     class Interrupting:
+
         def __init__(self, connection):
             self._connection = connection
 
