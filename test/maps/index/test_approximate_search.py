@@ -123,8 +123,10 @@ def test_exact_best(views):
     queries = queries_of(views, 30)
     wanted = -np.sort(-(queries @ views.descriptors.T), axis=1)
     for depth in (1, 20, 3000):
-        found = exact_best(views, queries, depth, go_on)
+        found, numbers = exact_best(views, queries, depth, go_on)
         assert np.abs(found - wanted[:, :depth]).max() < 1e-5
+        again = np.einsum('nkd,nd->nk', views.descriptors[numbers], queries)
+        assert np.abs(again - found).max() < 1e-5
 
 
 def test_queries_to_tune_with_are_as_far_off_as_a_revisit(views):
@@ -145,6 +147,14 @@ def test_an_exact_index_finds_all_and_a_wrong_one_is_measured_as_such(views):
     tuning = tune(wrong, views, 0.98, go_on)
     assert tuning.recall_1 < 0.7
     assert tuning.effort == efforts(wrong)[-1]
+
+
+def test_any_of_several_equal_views_will_do(views):
+    """A robot that stood still: forty views of one look, which are one answer."""
+    same = Views(views.place_ids[:2000], views.cameras[:2000],
+                 np.repeat(views.descriptors[:50], 40, axis=0))
+    tuning = tune(exact_index(same), same, 0.98, go_on)
+    assert (tuning.recall_1, tuning.recall_20, tuning.reranked) == (1.0, 1.0, 20)
 
 
 def test_auto_takes_what_reaches_the_recall(views):

@@ -136,7 +136,6 @@ def test_states_do_not_pile_up(large, cache):
     assert len(states) == 2
 
 
-
 def cut(folder):
     file, = folder.glob('descriptors-*')
     file.write_bytes(file.read_bytes()[:-7])

@@ -112,6 +112,23 @@ def test_a_map_that_changed_a_little_is_served_from_what_there_is(large, cache):
     assert len(list((cache / 'vpr_ros' / 'maps').glob('*/*'))) == 1
 
 
+def test_a_map_whose_places_only_moved_keeps_its_index(large):
+    snapshot, index = open_index(large, LARGE)
+    with index:
+        assert index.wait(120)
+        made = index.serving
+    for turn in range(2):
+        with PlaceMap.open(large, writeable=True) as place_map:
+            place_map.update_poses({int(snapshot.place_ids[turn]): None})
+        moved, index = open_index(large, LARGE)
+        with index:
+            assert moved.revision == snapshot.revision + turn + 1
+            assert isinstance(index.serving, ApproximateSearch)
+            assert index.serving.tuning == made.tuning
+            assert index.wait(0)
+            assert recall(index, moved) >= 0.97
+
+
 def newest(cache, pattern):
     path, = cache.rglob(pattern)
     return path
@@ -121,7 +138,6 @@ def broken(path):
     content = bytearray(path.read_bytes())
     content[:200] = bytes(200)
     path.write_bytes(content)
-
 
 
 def cut(path):

@@ -85,9 +85,15 @@ class CacheFolder:
         """Return the folders of other states, the newest first."""
         if not self.path.is_dir():
             return []
-        return sorted((folder for folder in self.path.iterdir()
-                       if folder.is_dir() and folder.name != _file_name(state)),
-                      key=lambda folder: folder.stat().st_mtime, reverse=True)
+        with os.scandir(self.path) as entries:
+            found = [(entry.stat().st_mtime_ns, entry.path) for entry in entries
+                     if entry.is_dir() and entry.name != _file_name(state)]
+        return [Path(path) for _, path in sorted(found, reverse=True)]
+
+    def rename(self, folder: Path, state: str) -> Path:
+        """Let the folder of an earlier state, of which nothing has changed, be that of another."""
+        shutil.rmtree(self.of(state), ignore_errors=True)
+        return folder.rename(self.of(state))
 
     def forget(self, folders: Iterable[Path]) -> None:
         """Remove folders of states; whoever has their files mapped keeps them."""

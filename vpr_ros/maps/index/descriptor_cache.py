@@ -101,45 +101,52 @@ class DescriptorCache:
         if views is None or len(views) != stored.shape[0]:
             return None
         same = same_views(views, stored.place_ids, stored.cameras)
-        return views if (same == np.arange(len(views))).all() and _agree(
-            views, stored, same) else None
+        return views if (same >= 0).all() and _agree(views, stored, same) else None
 
     def _written(self, stored: StoredViews) -> Views:
         assert self.folder is not None
-        old, same = None, np.full(stored.shape[0], -1)
+        try:
+            views = self._of_earlier_state(stored) or self._write(stored, stored.descriptors())
+            if views is not None:
+                return views
+            _LOG.warning('%s cannot be used as a cache: others than this user can write there',
+                         self.folder.of(stored.state))
+        except OSError as error:
+            _LOG.warning('no cache of the map: %s', error)
+        self.folder = self.before = None
+        rows = np.concatenate([block.astype(np.float16) for block in stored.descriptors()])
+        return Views(stored.place_ids, stored.cameras, rows)
+
+    def _of_earlier_state(self, stored: StoredViews) -> Views | None:
+        """Return views made of the newest state that little has changed since, if there is one."""
+        assert self.folder is not None
         for folder in self.folder.others(stored.state):
             views = _open(folder, stored)
             if views is None:
                 continue
-            found = same_views(views, stored.place_ids, stored.cameras)
-            changes = (found < 0).sum() + len(views) - (found >= 0).sum()
-            if changes <= _LITTLE * len(views) and _agree(views, stored, found):
-                old, same, self.before = views, found, (views, folder)
-                break
-        try:
-            folder = _write(self.folder, stored, _blocks(stored, old, same))
-            # Nobody needs what is not the newest of those that can go on serving.
-            serving = None if self.before is None else self.before[1]
-            self.folder.forget(other for other in self.folder.others(stored.state)
-                               if other != serving)
-            written = _open(folder, stored)
-        except OSError as error:
-            _LOG.warning('no cache of the map: %s', error)
-            written = None
-        if written is not None:
-            return written
-        self.folder = None
-        rows = np.concatenate([block.astype(np.float16)
-                               for block in _blocks(stored, old, same)])
-        return Views(stored.place_ids, stored.cameras, rows)
+            same = same_views(views, stored.place_ids, stored.cameras)
+            changes = len(same) + len(views) - 2 * (same >= 0).sum()
+            if changes > _LITTLE * len(views) or not _agree(views, stored, same):
+                continue
+            if changes == 0:  # places moved; what they look like is the same
+                return _open(self.folder.rename(folder, stored.state), stored)
+            self.before = views, folder
+            return self._write(stored, _changed(stored, views, same))
+        return None
+
+    def _write(self, stored: StoredViews, blocks: Iterator[NDArray[Any]]) -> Views | None:
+        assert self.folder is not None
+        folder = _write(self.folder, stored, blocks)
+        # Nobody needs what is not the newest of those that can go on serving.
+        serving = None if self.before is None else self.before[1]
+        self.folder.forget(other for other in self.folder.others(stored.state)
+                           if other != serving)
+        return _open(folder, stored)
 
 
-def _blocks(stored: StoredViews, old: Views | None,
-            same: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+def _changed(stored: StoredViews, old: Views,
+             same: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
     """Yield all descriptors in order, from an earlier file where they are in it."""
-    if old is None:
-        yield from stored.descriptors()
-        return
     for at in range(0, len(same), _ROWS_AT_ONCE):
         rows = np.arange(at, min(at + _ROWS_AT_ONCE, len(same)))
         known = same[rows] >= 0

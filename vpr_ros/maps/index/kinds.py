@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.maps.index.views import Views
 
-__all__ = ['build_index', 'Check', 'efforts', 'Kind', 'parameters', 'read_index']
+__all__ = ['build_index', 'Check', 'efforts', 'Kind', 'most_reranked', 'parameters',
+           'read_index']
 
 Kind: TypeAlias = Literal['int8', 'ivf', 'hnsw', 'pq']
 
@@ -45,8 +46,6 @@ _VIEWS_TO_LEARN_FROM = 65_536
 # A list of neighbours of twice that on the ground floor: 128 bytes a view.
 _HNSW_NEIGHBOURS = 16
 _HNSW_EFFORT = 80
-# A query is one robot's: its lists are shared out over the processors, not queries.
-_LISTS_IN_PARALLEL = 1
 
 
 def build_index(kind: Kind, views: Views, check: Check) -> Any:
@@ -81,7 +80,6 @@ def _empty(kind: Kind, views: Views, rng: np.random.Generator, check: Check) -> 
         index.pq.cp.min_points_per_centroid = 1  # says nothing about few views
     index.own_fields = True
     middles.this.disown()
-    index.parallel_mode = _LISTS_IN_PARALLEL
     return index
 
 
@@ -130,8 +128,16 @@ def efforts(index: Any) -> list[int]:
         most = int(index.nlist)
         return [2 ** n for n in range(most.bit_length()) if 2 ** n < most] + [most]
     if isinstance(index, faiss.IndexHNSW):
-        return [2 ** n for n in range(4, 13)]
+        return [2 ** n for n in range(5, 13)]
     return [1]
+
+
+def most_reranked(index: Any, effort: int) -> int:
+    """Return how many hits of a search may be compared exactly without more effort."""
+    import faiss
+
+    # A walk along a graph is as wide as the number of its results, if that is more.
+    return effort if isinstance(index, faiss.IndexHNSW) else int(index.ntotal)
 
 
 def parameters(index: Any, effort: int) -> Any:
@@ -157,6 +163,4 @@ def read_index(path: Path, kind: Kind) -> Any:
               'hnsw': faiss.IndexHNSWSQ, 'pq': faiss.IndexIVFPQ}[kind]
     if not isinstance(index, wanted) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise RuntimeError(f'it is {type(index).__name__}, not {wanted.__name__}')
-    if isinstance(index, faiss.IndexIVF):
-        index.parallel_mode = _LISTS_IN_PARALLEL
     return index

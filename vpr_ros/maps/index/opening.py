@@ -73,6 +73,8 @@ def open_index(path: Path, settings: IndexSettings) -> tuple[Snapshot, LiveIndex
     device = gpu_for(views, settings)
     if cache.views is None or device or settings.kind == 'fp16':
         search = TorchSearch(views, device) if device else ExactSearch(views)
+        if device:
+            return snapshot, LiveIndex(views, search, lambda more, _: TorchSearch(more, device))
         return snapshot, LiveIndex(views, search, _maker(settings, None, ''))
     build = _maker(settings, cache.folder, cache.state)
     folder = None if cache.folder is None else cache.folder.of(cache.state)

@@ -24,6 +24,7 @@ from vpr_ros.maps.index.approximate_search import RECALL_DEPTH
 from vpr_ros.maps.index.approximate_search import Tuning
 from vpr_ros.maps.index.kinds import Check
 from vpr_ros.maps.index.kinds import efforts
+from vpr_ros.maps.index.kinds import most_reranked
 from vpr_ros.maps.index.kinds import parameters
 from vpr_ros.maps.index.views import Views
 
@@ -35,9 +36,9 @@ _SEED = 2
 _REVISIT = 0.65
 _RERANKED = (20, 40, 80, 160, 320, 640, 1280)
 _ROWS_AT_ONCE = 16_384
-_QUERIES_AT_ONCE = 16
-# Similarities of equal views differ in the last bits.
+# Similarities of equal views differ in the last bits; a robot that stood still made several.
 _EQUAL = 1e-5
+_EQUALS = 60
 # One-sided 95 %: a sample that just reaches the recall says little about the next one.
 _SURE = 1.64
 
@@ -49,17 +50,18 @@ def tune(index: Any, views: Views, recall: float, check: Check) -> Tuning:
     :param index: a FAISS index of the views, in their order.
     """
     queries = looks_again(views, _QUERIES)
-    truth = exact_best(views, queries, RECALL_DEPTH, check)
-    depths = [r for r in _RERANKED if r < len(views)] or [len(views)]
+    similarities, best = exact_best(views, queries, _EQUALS + RECALL_DEPTH, check)
     for effort in efforts(index):
         check()
+        most = min(most_reranked(index, effort), len(views))
+        depths = [r for r in _RERANKED if r <= most] or [len(views)]
         _, found = index.search(queries, depths[-1], params=parameters(index, effort))
-        hits = _hits(views, queries, found, truth, depths, check)
+        hits = _hits(found, similarities, best, depths)
         if _surely(hits[-1], recall) or effort == efforts(index)[-1]:
             break
-    best = next((n for n in range(len(depths)) if _surely(hits[n], recall)), len(depths) - 1)
-    first, all_ = hits[best].mean(axis=1)
-    return Tuning(effort, depths[best], float(first), float(all_), len(queries))
+    least = next((n for n in range(len(depths)) if _surely(hits[n], recall)), len(depths) - 1)
+    first, all_ = hits[least].mean(axis=1)
+    return Tuning(effort, depths[least], float(first), float(all_), len(queries))
 
 
 def _surely(hits: NDArray[np.float64], recall: float) -> bool:
@@ -88,41 +90,39 @@ def looks_again(views: Views, count: int) -> NDArray[np.float32]:
 
 
 def exact_best(views: Views, queries: NDArray[np.float32], depth: int,
-               check: Check) -> NDArray[np.float32]:
-    """Return the similarities (n, depth) of the best views of n queries, best first."""
+               check: Check) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return similarities and numbers (n, depth) of the best views of n queries, best first."""
     import faiss
 
     depth = min(depth, len(views))
     best = np.full((len(queries), depth), -np.inf, np.float32)
+    numbers = np.full((len(queries), depth), -1, np.int64)
     for at in range(0, len(views), _ROWS_AT_ONCE):
         check()
         block = views.read(slice(at, at + _ROWS_AT_ONCE))
-        some, _ = faiss.knn(queries, block, min(depth, len(block)),
-                            metric=faiss.METRIC_INNER_PRODUCT)
-        best = -np.sort(-np.concatenate([best, some], axis=1), axis=1)[:, :depth]
-    return best
+        some, rows = faiss.knn(queries, block, min(depth, len(block)),
+                               metric=faiss.METRIC_INNER_PRODUCT)
+        both = np.concatenate([best, some], axis=1)
+        order = np.argsort(-both, axis=1, kind='stable')[:, :depth]
+        best = np.take_along_axis(both, order, axis=1)
+        numbers = np.take_along_axis(np.concatenate([numbers, at + rows], axis=1), order, axis=1)
+    return best, numbers
 
 
-def _hits(views: Views, queries: NDArray[np.float32], found: NDArray[np.int64],
-          truth: NDArray[np.float32], depths: list[int],
-          check: Check) -> list[NDArray[np.float64]]:
+def _hits(found: NDArray[np.int64], similarities: NDArray[np.float32],
+          best: NDArray[np.int64], depths: list[int]) -> list[NDArray[np.float64]]:
     """
     Return, for each depth of re-ranking, what was found of the best and of the 20 best.
 
     :param found: (n, R) numbers of views as the index ranks them, -1 for none.
+    :param best: (n, T) numbers of the best views, with their similarities.
     :returns: arrays (2, n) of shares.
     """
-    similarities = np.empty(found.shape, np.float32)
-    for at in range(0, len(queries), _QUERIES_AT_ONCE):
-        check()
-        some = slice(at, at + _QUERIES_AT_ONCE)
-        exact = views.read(found[some].ravel()).reshape(*found[some].shape, -1)
-        similarities[some] = np.einsum('nrd,nd->nr', exact, queries[some], optimize=True)
-    similarities[found < 0] = -np.inf
     shares = []
-    for reranked in depths:
-        best = similarities[:, :reranked]
-        shares.append(np.stack([
-            np.minimum((best >= truth[:, [k - 1]] - _EQUAL).sum(axis=1), k) / k
-            for k in (1, truth.shape[1])]))
-    return shares
+    for k in (1, min(RECALL_DEPTH, best.shape[1])):
+        # Where several views look the same, any of them will do.
+        right = [np.isin(of_query, answers[near >= near[k - 1] - _EQUAL]) for
+                 of_query, answers, near in zip(found, best, similarities, strict=True)]
+        counts = np.cumsum(right, axis=1)[:, np.array(depths) - 1]
+        shares.append(np.minimum(counts, k) / k)
+    return list(np.stack(shares).transpose(2, 0, 1))
