@@ -22,8 +22,10 @@ import pytest
 from vpr_ros.errors import VprError
 from vpr_ros.maps.fleet import fleet_map as module
 from vpr_ros.maps.fleet.collections import FleetFacts
+from vpr_ros.maps.fleet.collections import make_collections
 from vpr_ros.maps.fleet.fleet_map import FleetMap
 from vpr_ros.maps.fleet.rows import FleetSession
+from vpr_ros.maps.fleet.server import Server
 from vpr_ros.maps.fleet.transfer import facts_of
 from vpr_ros.maps.fleet.transfer import upload
 from vpr_ros.maps.index.flat_index import FlatIndex
@@ -154,17 +156,28 @@ def test_there_is_a_map_once_somebody_made_it(share, make_map):
     assert share(make_map('b', 1)).facts == facts_of(place_map)
 
 
-def test_a_map_half_made_is_finished_by_the_next(share, make_map, shared_server, name):
-    from vpr_ros.maps.fleet import collections
-    from vpr_ros.maps.fleet.server import Server
+@pytest.mark.parametrize('requests', range(1, 9))
+def test_a_map_half_made_is_finished_by_the_next(share, make_map, shared_server, name, requests):
+    class Dying(Server):
+
+        def call(self, method, *arguments, **options):
+            nonlocal requests
+            if method.startswith(('create', 'load')):
+                requests -= 1
+                if requests == 0:
+                    raise KeyboardInterrupt
+            return super().call(method, *arguments, **options)
 
     place_map = make_map('a', 1)
-    server = Server(shared_server.uri)
-    server.call('create_collection', f'{name}_sessions',
-                schema=collections._session_fields(server))
+    try:
+        make_collections(Dying(shared_server.uri), name, facts_of(place_map))
+        assert requests == 1  # it takes seven
+    except KeyboardInterrupt:
+        pass
     fleet = share(place_map)
     list(upload(place_map, fleet))
     assert len(fleet.places(place_map.place_ids())) == 1
+    assert set(fleet._server.call('list_indexes', name)) == {'descriptor', 'place_id'}
 
 
 @pytest.mark.parametrize('bad', ['', '1st', 'a-b', 'x' * 300, 'ü'])
@@ -173,12 +186,15 @@ def test_names_that_milvus_refuses_are_told(shared_server, bad):
         FleetMap.open(shared_server.uri, bad)
 
 
-def test_another_collection_is_no_fleet_map(shared_server, name):
-    from vpr_ros.maps.fleet.server import Server
-
-    Server(shared_server.uri).call('create_collection', name, dimension=8)
+def test_another_collection_is_no_fleet_map_and_is_left_alone(shared_server, name, make_map):
+    server = Server(shared_server.uri)
+    server.call('create_collection', name, dimension=8)
     with pytest.raises(VprError, match='is no fleet map .*choose another name'):
         FleetMap.open(shared_server.uri, name)
+    with pytest.raises(VprError, match='is no fleet map .*choose another name'):
+        FleetMap.create(shared_server.uri, name, facts_of(make_map('a', 1)))
+    assert server.call('list_indexes', name) == ['vector']
+    assert f'{name}_sessions' not in server.call('list_collections')
 
 
 def test_descriptors_that_milvus_cannot_hold_are_told(shared_server, name, identity):

@@ -74,6 +74,7 @@ def test_a_server_that_hangs_is_given_up_and_used_again_when_it_goes_on(own_serv
     server = Server(own_server.uri, patience_s=2.0)
     assert server.call('list_collections') == []
     os.kill(own_server.process.pid, signal.SIGSTOP)
+    os.waitpid(own_server.process.pid, os.WUNTRACED)  # until all of its threads have stopped
     start = time.monotonic()
     with pytest.raises(VprError, match='did not answer for 2 s'):
         server.call('list_collections')

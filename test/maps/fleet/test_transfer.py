@@ -241,8 +241,8 @@ def test_poses_enter_the_frame_of_the_fleet_map(make_map, share):
     assert sent(make_map('d', 2, session='d', posed=False), fleet) == 2
 
 
-def test_a_part_comes_home_with_all_that_localizing_needs(make_map, share, tmp_path, identity,
-                                                         small_batches):
+@pytest.mark.usefixtures('small_batches')
+def test_a_part_comes_home_with_all_localizing_needs(make_map, share, tmp_path, identity):
     first, second = make_map('a', 30), make_map('b', 30, cameras=('front', 'rear'), y=3.0)
     fleet = share(first)
     sent(first, fleet)

@@ -16,7 +16,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 import json
 import re
 from typing import Any
@@ -79,7 +82,6 @@ def sessions_of(name: str) -> str:
 def read_facts(server: Server, name: str) -> FleetFacts | None:
     """Return the facts of a shared map, None where there is none of that name."""
     _check_name(name)
-    # The collection of places is made last: where it is, all is.
     if not server.call('has_collection', name):
         return None
     told = server.call('describe_collection', name)
@@ -97,30 +99,48 @@ def read_facts(server: Server, name: str) -> FleetFacts | None:
 
 
 def make_collections(server: Server, name: str, facts: FleetFacts) -> None:
-    """Make an empty shared map; where somebody else does at the same time, theirs stays."""
+    """
+    Make an empty shared map, or what is lacking of one.
+
+    What is there stays: read the facts again to see whose they are.
+    """
     _check_name(name)
     if facts.network.dimension > _LARGEST_DIMENSION:
         raise VprError(f'Milvus holds descriptors of up to {_LARGEST_DIMENSION} dimensions, this '
                        f'map has {facts.network.dimension}: make them smaller ("vpr_ros pca")')
-    _make(server, sessions_of(name), _session_fields(server), 'nothing', 'FLAT', 'L2', {})
-    _make(server, name, _view_fields(server, facts.network.dimension), 'descriptor', 'AUTOINDEX',
-          'COSINE', {_PROPERTY: facts.to_text()})
+    _make(server, sessions_of(name), _session_fields(server), {
+        'nothing': {'index_type': 'FLAT', 'metric_type': 'L2'}}, {})
+    _make(server, name, _view_fields(server, facts.network.dimension), {
+        'descriptor': {'index_type': 'AUTOINDEX', 'metric_type': 'COSINE'},
+        'place_id': {'index_type': 'INVERTED'}}, {_PROPERTY: facts.to_text()})
 
 
-def _make(server: Server, name: str, schema: Any, vector: str, index: str, metric: str,
-          properties: dict[str, str]) -> None:
-    indexes = server.milvus.MilvusClient.prepare_index_params()
-    indexes.add_index(vector, index_type=index, metric_type=metric)
-    try:
-        server.call('create_collection', name, schema=schema, consistency_level='Strong',
-                    properties=properties)
-    except VprError:
-        if not server.call('has_collection', name):
-            raise
-    # Who made the collection may have died before this.
-    if not server.call('list_indexes', name):
-        server.call('create_index', name, indexes)
+def _make(server: Server, name: str, schema: Any, indexes: Mapping[str, Mapping[str, str]],
+          properties: Mapping[str, str]) -> None:
+    _unless(lambda: bool(server.call('has_collection', name)),
+            lambda: server.call('create_collection', name, schema=schema,
+                                consistency_level='Strong', properties=dict(properties)))
+    for column, settings in indexes.items():
+        wanted = server.milvus.MilvusClient.prepare_index_params()
+        wanted.add_index(column, index_name=column, **settings)
+        _unless(partial(_has_index, server, name, column),
+                partial(server.call, 'create_index', name, wanted))
     server.call('load_collection', name)
+
+
+def _has_index(server: Server, name: str, column: str) -> bool:
+    return column in server.call('list_indexes', name)
+
+
+def _unless(there: Callable[[], bool], make: Callable[[], object]) -> None:
+    """Make what is not there; another process may do so at the same time, or have died at it."""
+    if there():
+        return
+    try:
+        make()
+    except VprError:
+        if not there():
+            raise
 
 
 def _view_fields(server: Server, dimension: int) -> Any:

@@ -98,10 +98,10 @@ class FleetMap:
     @classmethod
     def _opened(cls, server: Server, name: str, wanted: FleetFacts | None) -> FleetMap:
         try:
-            facts = read_facts(server, name)
-            if facts is None and wanted is not None:
+            facts = read_facts(server, name)  # refuses what is somebody else's
+            if wanted is not None:
                 make_collections(server, name, wanted)
-                facts = read_facts(server, name)
+                facts = facts or read_facts(server, name)
             if facts is None:
                 raise VprError(f'{server.name} has no fleet map {name!r}: "vpr_ros fleet push" '
                                'makes one')
