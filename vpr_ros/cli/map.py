@@ -202,8 +202,10 @@ def append(
                       place_map.descriptor_type, last=last)
             return
         added = _append(place_map, source, settings, name, resume=resume)
-        say(f'[bold]{added}[/] places of session {escape(name)} added, {len(place_map)} in '
-            f'{escape(str(path))} ({path.stat().st_size / 1e6:.1f} MB)')
+        places = len(place_map)
+    # Closing has put into the file what stood beside it.
+    say(f'[bold]{added}[/] places of session {escape(name)} added, {places} in '
+        f'{escape(str(path))} ({path.stat().st_size / 1e6:.1f} MB)')
 
 
 def _last_place(place_map: PlaceMap, session: str, *, resume: bool) -> Place | None:

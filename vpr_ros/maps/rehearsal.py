@@ -32,8 +32,8 @@ __all__ = ['rehearse', 'Rehearsal']
 
 # Rows with their keys, indexes and poses, as measured on maps of many places.
 _BYTES_PER_PLACE, _BYTES_PER_VIEW = 200, 60
-# As many thumbnails are made to learn their size; each costs as much as in earnest.
-_THUMBNAILS = 50
+# What pages leave empty comes on top.
+_FILLED = 1.1
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Rehearsal:
     views: dict[str, int] = field(default_factory=dict)
     first_ns: int | None = None
     last_ns: int | None = None
-    _thumbnail_bytes: list[int] = field(default_factory=list)
+    thumbnail_bytes: int = 0
 
     @property
     def seconds(self) -> float:
@@ -64,9 +64,8 @@ class Rehearsal:
         """Estimate how much a map would grow; local features do not count."""
         views = sum(self.views.values())
         descriptor = dimension * (2 if descriptor_type == 'float16' else 4)
-        thumbnail = sum(self._thumbnail_bytes) / max(1, len(self._thumbnail_bytes))
-        return round(self.places * _BYTES_PER_PLACE
-                     + views * (_BYTES_PER_VIEW + descriptor + thumbnail))
+        return round(_FILLED * (self.places * _BYTES_PER_PLACE
+                                + views * (_BYTES_PER_VIEW + descriptor) + self.thumbnail_bytes))
 
 
 def rehearse(frames: Iterable[Frame], settings: MapSettings, *, cameras: Sequence[str] = (),
@@ -93,7 +92,5 @@ def rehearse(frames: Iterable[Frame], settings: MapSettings, *, cameras: Sequenc
         found.last_ns = moment[0].stamp_ns
         for frame in moment:
             found.views[frame.camera] = found.views.get(frame.camera, 0) + 1
-            if len(found._thumbnail_bytes) < _THUMBNAILS:
-                found._thumbnail_bytes.append(
-                    len(make_thumbnail(frame.image, settings.thumbnail_width_px)))
+            found.thumbnail_bytes += len(make_thumbnail(frame.image, settings.thumbnail_width_px))
     return found

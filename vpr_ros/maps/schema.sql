@@ -41,13 +41,15 @@ CREATE TABLE place (
 );
 CREATE INDEX place_in_order ON place (session, stamp_ns);
 
+-- Large rows stand in tables with row numbers: in others, what is longer than a quarter of a page
+-- takes a page of its own. Their primary keys are indexes, which tell what there is without reading it.
+
 CREATE TABLE view (             -- what one camera saw of a place
     place INTEGER NOT NULL REFERENCES place (id) ON DELETE CASCADE,
     camera INTEGER NOT NULL REFERENCES camera (number),
     descriptor BLOB NOT NULL,   -- little endian, type as the map's descriptor_type says
     PRIMARY KEY (place, camera)
-) WITHOUT ROWID;
-CREATE INDEX view_by_camera ON view (camera, place);  -- which views there are, without reading them
+);
 
 CREATE TABLE local_features (   -- apart from view, like thumbnails: reading descriptors skips them
     place INTEGER NOT NULL REFERENCES place (id) ON DELETE CASCADE,
@@ -57,11 +59,11 @@ CREATE TABLE local_features (   -- apart from view, like thumbnails: reading des
     descriptors BLOB NOT NULL,  -- count x d float16 little endian
     scores BLOB NOT NULL,       -- count float16 little endian
     PRIMARY KEY (place, camera)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE thumbnail (        -- apart from view, so that reading descriptors skips pictures
     place INTEGER NOT NULL REFERENCES place (id) ON DELETE CASCADE,
     camera INTEGER NOT NULL REFERENCES camera (number),
     jpeg BLOB NOT NULL,
     PRIMARY KEY (place, camera)
-) WITHOUT ROWID;
+);
