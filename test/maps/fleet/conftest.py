@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -47,6 +48,7 @@ class MilvusServer:
             self.port = free.getsockname()[1]
         self.uri = f'http://127.0.0.1:{self.port}'
         self.process: subprocess.Popen | None = None
+        self._restart: threading.Timer | None = None
 
     def start(self) -> None:
         # One worker: the writers of one collection have to be served one after the other.
@@ -65,10 +67,18 @@ class MilvusServer:
         pytest.fail(f'milvus-lite did not start: {self.log.read_text()}')
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """End it without a warning."""
+        if self._restart is not None:
+            self._restart.join()  # a test that failed may be ahead of it
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(10)
+
+    def kill_for(self, seconds: float) -> None:
+        """End it without a warning, and start it again after a while."""
+        self.kill()
+        self._restart = threading.Timer(seconds, self.start)
+        self._restart.start()
 
 
 @pytest.fixture(scope='session')

@@ -21,7 +21,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -108,11 +107,8 @@ def test_an_upload_goes_on_after_the_server_was_killed(own_server, make_map, sma
         steps = upload(place_map, fleet)
         for _ in range(4):
             next(steps)
-        own_server.kill()
-        restart = threading.Timer(2.0, own_server.start)
-        restart.start()
+        own_server.kill_for(2.0)
         assert sum(count for _, count in steps) == 40
-        restart.join()
         assert is_whole(fleet, place_map)
 
 
