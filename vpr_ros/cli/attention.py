@@ -21,9 +21,6 @@ from typing import Annotated
 from typing import TYPE_CHECKING
 
 import typer
-from vpr_ros.cli.attention_sheet import open_shots
-from vpr_ros.cli.attention_sheet import overlay
-from vpr_ros.cli.attention_sheet import paint_sheet
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.options import Assignments
@@ -84,6 +81,8 @@ def attention(
     Example: `vpr_ros attention day.jpg night.jpg -o out.png --networks
     "compact,compact{weights: my.safetensors}"`
     """
+    from vpr_ros.cli.attention_sheet import open_shots
+    from vpr_ros.cli.attention_sheet import paint_sheet
     from vpr_ros.settings import BuildSettings
 
     settings = read_settings(BuildSettings, 'mapper', config, param,
@@ -124,6 +123,7 @@ def _paint_each(source: FrameSource, settings: ExtractionSettings, out: Path, *,
     """Write a picture of each frame into a folder, named by its stamp."""
     from itertools import islice
 
+    from vpr_ros.cli.attention_sheet import overlay
     from vpr_ros.evaluation.pictures import encode_jpeg
     from vpr_ros.extraction.extractor import make_extractor
 
