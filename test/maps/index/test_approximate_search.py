@@ -134,7 +134,8 @@ def test_queries_to_tune_with_are_as_far_off_as_a_revisit(views):
     assert np.abs(np.linalg.norm(queries, axis=1) - 1.0).max() < 1e-5
     similarities = queries @ views.descriptors.T
     assert similarities.max() < 0.95  # none of them is a view
-    assert (similarities >= 0.65 - 1e-3).any(axis=1).mean() > 0.99
+    assert (similarities >= 0.5 - 1e-3).any(axis=1).mean() > 0.99
+    assert np.median(similarities.max(axis=1)) < 0.75
     assert np.array_equal(queries, looks_again(views, 300))
 
 
@@ -161,7 +162,7 @@ def test_auto_takes_what_reaches_the_recall(views):
     settings = IndexSettings(exact_views=1000)
     search = make_search(views, settings, go_on)
     assert isinstance(search, ApproximateSearch)
-    assert type(search.index).__name__ == 'IndexIVFPQ'
+    assert type(search.index).__name__ == 'IndexIVFPQFastScan'
     # One byte for all of a descriptor of a prime number of dimensions is too little.
     rng = np.random.default_rng(0)
     odd = Views(views.place_ids, views.cameras, normalised(rng.standard_normal((3000, 37))))

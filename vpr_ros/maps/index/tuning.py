@@ -32,8 +32,8 @@ __all__ = ['exact_best', 'looks_again', 'tune']
 
 _QUERIES = 512
 _SEED = 2
-# What a place looks like in other weather or at another hour has about this cosine with it.
-_REVISIT = 0.65
+# What a place looks like in other weather or at another hour has such a cosine with it.
+_REVISIT = 0.5, 0.8
 _RERANKED = (20, 40, 80, 160, 320, 640, 1280)
 _ROWS_AT_ONCE = 16_384
 # Similarities of equal views differ in the last bits; a robot that stood still made several.
@@ -79,12 +79,13 @@ def looks_again(views: Views, count: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(_SEED)
     here, one, other = (views.read(rng.integers(0, len(views), count)) for _ in range(3))
     away = one - other
+    wanted = np.linspace(*_REVISIT, count, dtype=np.float32)[:, None]
     near, far = np.zeros((count, 1), np.float32), np.full((count, 1), 16.0, np.float32)
     for _ in range(24):
         step = (near + far) / 2
         moved = here + step * away
         moved /= np.linalg.norm(moved, axis=1, keepdims=True)
-        too_near = (moved * here).sum(axis=1, keepdims=True) > _REVISIT
+        too_near = (moved * here).sum(axis=1, keepdims=True) > wanted
         near, far = np.where(too_near, step, near), np.where(too_near, far, step)
     return np.ascontiguousarray(moved, np.float32)
 
