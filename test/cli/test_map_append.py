@@ -128,10 +128,10 @@ def test_a_session_that_is_there_is_refused_with_all_ways_out(vpr_ros, traverses
                        r'one another name by --session, go on where it ended by --resume, or take '
                        r'it out: vpr_ros map remove .*town.vprmap --session evening'):
         vpr_ros('map', 'append', town, '--images', traverses / 'evening')
-    assert '12 places would leave' in vpr_ros(
+    assert '12 places would go' in vpr_ros(
         'map', 'remove', town, '--session', 'evening', '--dry-run')
     assert sessions(town)['evening'] == 12
-    assert '12 places left' in vpr_ros('map', 'remove', town, '--session', 'evening')
+    assert '12 places went' in vpr_ros('map', 'remove', town, '--session', 'evening')
     assert 'evening' not in sessions(town)
     with pytest.raises(VprError, match='evening'):
         vpr_ros('map', 'remove', town, '--session', 'evening')

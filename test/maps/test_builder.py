@@ -221,3 +221,30 @@ def test_a_session_goes_on_where_it_ended(path, extractor):
         with pytest.raises(VprError, match='tuesday'):
             list(build_session(place_map, 'tuesday', scenes(3), extractor, MapSettings(),
                                source='', resume=True))
+
+
+def test_a_session_without_places_leaves_nothing(path, extractor):
+    def broken():
+        yield from scenes(3)
+        raise OSError('the bag ends here')
+
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        with pytest.raises(OSError, match='ends here'):
+            list(build_session(place_map, 'monday', broken(), extractor, MapSettings(),
+                               source=''))
+        assert (place_map.sessions(), place_map.revision) == ([], 0)
+
+
+def test_what_another_process_began_under_that_name_stays(path, extractor):
+    def interrupted():
+        with PlaceMap.open(path, writeable=True) as other:
+            list(build_session(other, 'monday', scenes(5), extractor, MapSettings(),
+                               source='other'))
+        yield from scenes(3)
+
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        with pytest.raises(VprError, match="a session 'monday' already"):
+            list(build_session(place_map, 'monday', interrupted(), extractor, MapSettings(),
+                               source=''))
+        session, = place_map.sessions()
+        assert (session.source, session.places) == ('other', 5)

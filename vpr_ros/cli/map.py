@@ -251,8 +251,6 @@ def _append(place_map: PlaceMap, source: FrameSource, settings: BuildSettings, s
         if added:
             fail(f'{added} places of session {session!r} are in {place_map.path} and stay; '
                  f'{_how_to_go_on(place_map, session)}')
-        elif not resume and session in {known.name for known in place_map.sessions()}:
-            place_map.remove_session(session)
         raise
     return added
 
@@ -277,28 +275,6 @@ def _rehearse(source: FrameSource, settings: MapSettings, session: str, dimensio
         rows.append(('datum', _datum_text(source.datum)))
     table(rows)
     say('Nothing was written.')
-
-
-@app.command()
-def remove(
-    path: MapArgument,
-    session: Annotated[str, typer.Option('--session', help='The traverse to take out.')],
-    dry_run: DryRun = False,
-) -> None:
-    """
-    Take a traverse out of a map, with all of its places.
-
-    Example: `vpr_ros map remove town.vprmap --session tuesday`
-    """
-    from rich.markup import escape
-    from vpr_ros.maps.place_map import PlaceMap
-
-    with PlaceMap.open(path, writeable=not dry_run) as place_map:
-        count = (len(place_map.place_ids(session)) if dry_run
-                 else place_map.remove_session(session))
-        left = len(place_map) - (count if dry_run else 0)
-        say(f'[bold]{count}[/] places {"would leave" if dry_run else "left"} {escape(str(path))}, '
-            f'{left} stay')
 
 
 @app.command()

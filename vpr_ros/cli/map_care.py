@@ -25,6 +25,7 @@ import typer
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.map import app
+from vpr_ros.cli.options import DryRun
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 __all__ = ['check', 'export', 'import_', 'merge', 'prune', 'remove']
 
 MapFile = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
-DryRun = Annotated[bool, typer.Option(
-    '--dry-run', help='Say what would be done, and change nothing.')]
 
 
 @app.command()

@@ -66,8 +66,6 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
             keyframes = Keyframes(settings, places[-1])
             done_ns = places[-1].stamp_ns
             frames = (frame for frame in frames if frame.stamp_ns > done_ns)
-    else:
-        place_map.add_session(session, source=source)
     extractor.restart()
     moments = select_moments(frames, keyframes, cameras=cameras,
                              tolerance_ns=round(settings.camera_tolerance_s * 1e9))
@@ -77,6 +75,9 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
     blind = set(cameras)
     while group := list(islice(described, _PLACES_PER_COMMIT)):
         with place_map.transaction():
+            # With its first places: a session that fails before them leaves nothing.
+            if not added and not resume:
+                place_map.add_session(session, source=source)
             _calibrate(place_map, session, group, calibrated)
             place_map.append(session, (_place(moment, settings) for moment in group))
         added += len(group)
