@@ -16,8 +16,11 @@
 
 import numpy as np
 import pytest
+from vpr_ros.errors import VprError
 from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.networks.identity import NetworkIdentity
+from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.types import View
 
 
@@ -95,3 +98,52 @@ def test_a_snapshot_does_not_follow_its_map(saved, new_place):
         after = place_map.snapshot()
     assert (len(before), len(after)) == (3, 4)
     assert after.revision == before.revision + 1
+
+
+def test_views_of_a_place(path, identity, new_place, unit):
+    with PlaceMap.create(path, identity) as place_map:
+        for session in 'abc':
+            place_map.add_session(session, source='')
+            place_map.append(session, [
+                NewPlace(n, tuple(View(camera, unit(1)[0]) for camera in cameras))
+                for n, cameras in (
+                    (3, ('front',)), (1, ('front', 'rear', 'left')), (2, ('rear',)))])
+        snapshot = place_map.snapshot()
+    for row in range(9):
+        views = snapshot.views_of(row)
+        assert views.tolist() == np.flatnonzero(snapshot.view_rows == row).tolist()
+        assert len(views) == (3, 1, 1)[row % 3]  # by stamp
+
+
+def test_what_is_to_become_of_descriptors_is_for_the_reader_to_say(saved):
+    seen = []
+
+    def keep(views):
+        blocks = list(views.descriptors())
+        seen.append((views.shape, views.place_ids.tolist(), views.cameras.tolist(),
+                     views.camera_names))
+        some = views.some(np.array([2, 0]))
+        assert np.array_equal(some, np.concatenate(blocks)[[2, 0]])
+        return np.concatenate(blocks).astype(np.float16)
+
+    with PlaceMap.open(saved) as place_map:
+        plain, kept = place_map.snapshot(), place_map.snapshot(keep)
+    assert seen == [((3, 8), plain.place_ids.tolist(), [0, 0, 0], ('front',))]
+    assert kept.descriptors.dtype == np.float16
+    assert np.array_equal(kept.descriptors, plain.descriptors.astype(np.float16))
+
+
+def test_more_descriptors_than_the_file_can_hold_are_refused_before_they_are_made_room_for(
+        path, unit):
+    wide = NetworkIdentity('test', '00', 900_000, Preprocessing(1, 1))
+    with PlaceMap.create(path, wide) as place_map:
+        place_map.add_session('monday', source='')
+        connection = place_map._connection
+        session, = connection.execute('SELECT number FROM session').fetchone()
+        connection.execute("INSERT INTO camera (name) VALUES ('front')")
+        connection.executemany('INSERT INTO place VALUES (?, ?, 0, NULL, NULL)',
+                               [(n, session) for n in range(1, 5000)])
+        connection.executemany("INSERT INTO view VALUES (?, 1, x'00')",
+                               [(n,) for n in range(1, 5000)])
+        with pytest.raises(VprError, match='4999 descriptors of 1800000 bytes do not fit'):
+            place_map.snapshot()

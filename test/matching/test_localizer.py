@@ -22,8 +22,12 @@ from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.builder import build_session
+from vpr_ros.maps.index.live_index import LiveIndex
+from vpr_ros.maps.index.opening import make_search
+from vpr_ros.maps.index.views import Views
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.poses import Poses
+from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.settings import MapSettings
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.localizer import Localizer
@@ -530,3 +534,21 @@ def test_on_a_railway_from_summer_to_winter(tmp_path, shared_data):
     # Measured: 0.20 and 0.64; time triples what is found.
     assert 0.15 < recall['none'] < 0.3
     assert recall['forward'] > 0.55
+
+
+def test_a_fast_index_over_rounded_descriptors_gives_the_same_answers(world):
+    here = world(lengths=(1500,))
+    rounded = dataclasses.replace(
+        here.snapshot, descriptors=here.snapshot.descriptors.astype(np.float16))
+    views = Views.of(rounded)
+    search = make_search(views, IndexSettings(kind='pq'), lambda: None)
+    with LiveIndex(views, search, lambda *_: search) as index:
+        exact = here.localizer()
+        fast = Localizer(rounded, here.extractor, MatchingSettings(), index)
+        for step in range(20):
+            look = here.look(700 + step, step * SECOND, noise=0.7)
+            one, other = exact.match(look), fast.match(look)
+            check(other, fast.settings)
+            assert here.row(one) == here.row(other)
+            assert one.decision is other.decision
+            assert one.probability == pytest.approx(other.probability, abs=0.02)
