@@ -186,3 +186,11 @@ def test_a_second_writer_waits_its_turn_and_then_says_so(saved, new_place):
             second.append('monday', [new_place(400)])
             assert first.snapshot().stamps_ns.tolist() == [10, 20, 30, 100, 200, 400]
     assert [file.name for file in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_writer_that_a_reader_keeps_out_is_told_that_and_of_no_damage(saved):
+    with PlaceMap.open(saved) as reader, reader.one_state():
+        assert len(reader) == 3
+        with pytest.raises(VprError, match='is in use by another process'):
+            PlaceMap.open(saved, writeable=True)
+    PlaceMap.open(saved, writeable=True).close()

@@ -28,7 +28,7 @@ import sys
 from vpr_ros.errors import VprError
 
 __all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'connect_damaged', 'copy',
-           'create', 'remove_journals']
+           'create', 'log', 'remove_journals']
 
 APPLICATION_ID = 0x56505231  # 'VPR1'
 SCHEMA_VERSION = 2
@@ -50,8 +50,10 @@ def create(path: Path, facts: Mapping[str, str | int]) -> sqlite3.Connection:
     if not path.parent.is_dir():
         raise VprError(f'cannot make {path}: its folder does not exist')
     try:
+        # Of two processes one makes it; the other must not remove what is not its own.
+        path.touch(exist_ok=False)
         connection = sqlite3.connect(path, isolation_level=None)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise VprError(f'cannot make {path}: {error}') from error
     try:
         connection.execute('BEGIN IMMEDIATE')
@@ -80,6 +82,10 @@ def copy(connection: sqlite3.Connection, path: Path, facts: Mapping[str, str | i
     """
     if path.exists():
         raise VprError(f'{path} exists already: choose another name, or remove it')
+    try:
+        path.touch(exist_ok=False)
+    except OSError as error:
+        raise VprError(f'cannot copy the map to {path}: {error}') from error
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             connection.backup(
@@ -122,6 +128,9 @@ def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
         _migrate(connection, version)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
+        if isinstance(error, sqlite3.OperationalError) and 'locked' in str(error):
+            raise VprError(f'{path} is in use by another process ({error}): try again when it is '
+                           'done') from error
         raise VprError(f'{path} is no map of vpr_ros, or it is damaged: {error}') from error
     except BaseException:
         connection.close()
@@ -158,7 +167,7 @@ def _find(path: Path) -> None:
 
 
 def _reading_mode(path: Path) -> str:
-    if os.access(path.parent, os.W_OK) or _log(path).exists():
+    if os.access(path.parent, os.W_OK) or log(path).exists():
         return 'ro'
     # SQLite wants to make files beside a map in WAL mode even to read it. Without a log nobody
     # writes; with one, what it holds is part of the map and must not be skipped.
@@ -207,7 +216,7 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
         raise
 
 
-def _log(path: Path) -> Path:
+def log(path: Path) -> Path:
     """Return where SQLite keeps changes that are not in the file yet."""
     return path.with_name(f'{path.name}-wal')
 
@@ -242,7 +251,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
     page_size, = connection.execute('PRAGMA page_size').fetchone()
     # SQLite takes the missing part of a last page for zeros, and places would be gone unnoticed.
     # The log is looked for first: another process may fold it into the file meanwhile.
-    if not _log(path).exists() and path.stat().st_size < pages * page_size:
+    if not log(path).exists() and path.stat().st_size < pages * page_size:
         raise VprError(f'{path} is damaged: it ends after {path.stat().st_size} of '
                        f'{pages * page_size} bytes; copy it again')
     tables = {name for name, in connection.execute(

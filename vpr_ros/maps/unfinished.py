@@ -18,12 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import fcntl
+import os
 from pathlib import Path
 
 from vpr_ros.errors import VprError
 from vpr_ros.maps import database
 
-__all__ = ['refuse', 'unfinished']
+__all__ = ['alone', 'refuse', 'unfinished']
 
 
 def refuse(out: Path) -> None:
@@ -32,6 +34,36 @@ def refuse(out: Path) -> None:
         raise VprError(f'{out} exists already: choose another name, or remove it')
     if not out.parent.is_dir():
         raise VprError(f'cannot make {out}: its folder does not exist')
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[Path]:
+    """
+    Yield a name beside ``out`` to make it under, which no other process uses meanwhile.
+
+    What is of that name was left by one that died.
+    """
+    lock = out.with_name(f'.{out.name}.lock')
+    try:
+        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise VprError(f'cannot make {out}: {error.strerror or error}') from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever had it may have removed it since it was opened.
+        if not lock.exists() or not os.path.samestat(os.fstat(file), lock.stat()):
+            raise BlockingIOError
+    except OSError as error:
+        os.close(file)
+        if isinstance(error, BlockingIOError):
+            raise VprError(f'another process is making {out} now: wait for it, or choose another '
+                           'name') from error
+        raise VprError(f'cannot make {out}: {error.strerror}') from error
+    try:
+        yield out.with_name(f'.{out.name}.unfinished')
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(file)
 
 
 @contextmanager
@@ -44,15 +76,19 @@ def unfinished(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     if not overwrite:
         refuse(out)
-    path = out.with_name(f'.{out.name}.unfinished')
-    _remove(path)
-    try:
-        yield path
-        # Of a map that was there once, and that a dying process left its log beside.
-        database.remove_journals(out)
-        path.replace(out)
-    finally:
+    with alone(out) as path:
         _remove(path)
+        try:
+            yield path
+            if database.log(path).exists():
+                # Closing leaves it where the disk is full, and then it holds part of the map.
+                raise VprError(f'cannot make {out}: what was written cannot be put into one file; '
+                               'is there room on the disk?')
+            # Of a map that was there once, and that a dying process left its log beside.
+            database.remove_journals(out)
+            path.replace(out)
+        finally:
+            _remove(path)
 
 
 def _remove(path: Path) -> None:

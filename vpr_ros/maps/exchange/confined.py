@@ -23,6 +23,7 @@ import re
 import shutil
 
 from vpr_ros.errors import VprError
+from vpr_ros.maps.unfinished import alone
 from vpr_ros.maps.unfinished import refuse
 
 __all__ = ['inside', 'plain_names', 'unfinished_folder']
@@ -32,16 +33,16 @@ __all__ = ['inside', 'plain_names', 'unfinished_folder']
 def unfinished_folder(out: Path) -> Iterator[Path]:
     """Yield a new folder beside ``out``, which must be new; in the end it becomes ``out``."""
     refuse(out)
-    path = out.with_name(f'.{out.name}.unfinished')
-    shutil.rmtree(path, ignore_errors=True)
-    try:
-        path.mkdir()
-        yield path
-        path.rename(out)
-    except OSError as error:
-        raise VprError(f'cannot write {out}: {error.strerror or error}') from error
-    finally:
+    with alone(out) as path:
         shutil.rmtree(path, ignore_errors=True)
+        try:
+            path.mkdir()
+            yield path
+            path.rename(out)
+        except OSError as error:
+            raise VprError(f'cannot write {out}: {error.strerror or error}') from error
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def inside(folder: Path, name: str) -> Path:
