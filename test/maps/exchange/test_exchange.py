@@ -422,6 +422,11 @@ def linked_copy(name, array):
     (spoil_hdf5(linked_copy('external link', 'descriptors'), 'feats.h5'), 'no such array'),
     (spoil_hdf5(replaced('keypoints', shape=(10 ** 10, 2), dtype='f4', chunks=(1024, 2)),
                 'feats.h5'), 'of shape'),
+    # Little of a file, much of the memory.
+    (spoil_hdf5(replaced('global_descriptor', shape=(8,), maxshape=(None,), dtype='f4',
+                         chunks=(10 ** 9,), compression='gzip')), 'in pieces of'),
+    (spoil_hdf5(replaced('descriptors', shape=(4096, 65_536), dtype='f4', chunks=(64, 64)),
+                'feats.h5'), 'of shape .* numbers'),
     (spoil_hdf5(replaced('keypoints', shape=(3, 2), dtype='f4'), 'feats.h5'), 'local features'),
     (spoil_hdf5(lambda file, group: file.create_dataset('a/global_descriptor', (8,), 'f4')),
      'no line for 1 images'),

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import ExitStack
+import math
 from pathlib import Path
 import re
 from typing import Any
@@ -54,6 +55,8 @@ __all__ = ['export_hloc', 'import_hloc']
 GLOBAL, LOCAL = 'global-feats.h5', 'feats.h5'
 # Nothing honest comes near these; checked before anything is read.
 _LARGEST_DESCRIPTOR, _MOST_FEATURES, _WIDEST_FEATURE = 1_000_000, 65_536, 4096
+# Numbers of one array, or of one piece of it: HDF5 unpacks pieces whole, whatever is asked for.
+_MOST_NUMBERS = 1 << 24
 _PERIOD_NS = 10 ** 9
 
 
@@ -228,6 +231,9 @@ class _File:
             if len(item.shape) != len(largest) or any(
                     size > most for size, most in zip(item.shape, largest, strict=True)):
                 raise ValueError(f'of shape {item.shape}, expected at most {largest}')
+            if max(math.prod(item.shape), math.prod(item.chunks or ())) > _MOST_NUMBERS:
+                raise ValueError(f'of shape {item.shape} in pieces of {item.chunks}, expected at '
+                                 f'most {_MOST_NUMBERS} numbers')
             return np.asarray(item[()], np.float32)
         except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
             raise VprError(f'cannot read {name[:200]!r} of {self._path}: {error}') from error
