@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = 'vpr_ros'
 
 REQUIREMENTS = [
-    'faiss-cpu >= 1.7.4',
+    'faiss-cpu >= 1.11',
     'numpy >= 1.21',
     'opencv-python-headless >= 4.5.4',
     'pydantic >= 2',

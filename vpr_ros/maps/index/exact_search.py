@@ -30,8 +30,9 @@ def exact_index(views: Views) -> Any:
     import faiss  # heavy, and message code must work without it
 
     if views.file is not None:
-        # Nothing is read now: the operating system brings in what a search touches.
-        return faiss.read_index(str(views.file), faiss.IO_FLAG_MMAP_IFC)
+        # Nothing is read now: the operating system brings in what a search touches. (An old FAISS
+        # cannot, and reads it.)
+        return faiss.read_index(str(views.file), getattr(faiss, 'IO_FLAG_MMAP_IFC', 0))
     if views.descriptors.dtype == np.float16:
         index = faiss.IndexScalarQuantizer(
             views.dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)

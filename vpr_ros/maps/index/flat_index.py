@@ -25,7 +25,6 @@ from vpr_ros.maps.index.best_places import most_views
 from vpr_ros.maps.index.exact_search import ExactSearch
 from vpr_ros.maps.index.place_index import Neighbours
 from vpr_ros.maps.index.views import Views
-from vpr_ros.maps.index.views import ViewSearch
 from vpr_ros.maps.snapshot import Snapshot
 
 __all__ = ['FlatIndex']
@@ -34,9 +33,9 @@ __all__ = ['FlatIndex']
 class FlatIndex:
     """Compare with every view; exact, and fast enough for a few hundred thousand of them."""
 
-    def __init__(self, snapshot: Snapshot, search: ViewSearch | None = None) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         self._views = Views.of(snapshot)
-        self._search = ExactSearch(self._views) if search is None else search
+        self._search = ExactSearch(self._views)
         self._most_views = most_views(self._views.place_ids)
 
     def search(self, query: NDArray[Any], k: int) -> Neighbours:

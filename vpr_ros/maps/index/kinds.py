@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.maps.index.views import Views
 
-__all__ = ['build_index', 'Check', 'efforts', 'Kind', 'most_reranked', 'parameters',
-           'read_index']
+__all__ = ['build_index', 'can_be_fast', 'Check', 'efforts', 'Kind', 'most_reranked',
+           'parameters', 'read_index']
 
 Kind: TypeAlias = Literal['int8', 'ivf', 'hnsw', 'pq']
 
@@ -149,6 +149,13 @@ def parameters(index: Any, effort: int) -> Any:
     if isinstance(index, faiss.IndexHNSW):
         return faiss.SearchParametersHNSW(efSearch=effort)
     return None
+
+
+def can_be_fast() -> bool:
+    """Return whether this FAISS knows all that is asked of it here; those of Debian 12 do not."""
+    import faiss
+
+    return hasattr(faiss, 'IO_FLAG_MMAP_IFC')
 
 
 def read_index(path: Path, kind: Kind) -> Any:

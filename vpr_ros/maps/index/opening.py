@@ -34,6 +34,7 @@ from vpr_ros.maps.index.exact_search import TorchSearch
 from vpr_ros.maps.index.index_cache import read_search
 from vpr_ros.maps.index.index_cache import write_search
 from vpr_ros.maps.index.kinds import build_index
+from vpr_ros.maps.index.kinds import can_be_fast
 from vpr_ros.maps.index.kinds import Check
 from vpr_ros.maps.index.kinds import Kind
 from vpr_ros.maps.index.live_index import LiveIndex
@@ -168,6 +169,10 @@ def make_search(views: Views, settings: IndexSettings, check: Check,
     """
     kinds = _BY_NAME.get(settings.kind, ())
     if len(views) < _FEWEST or (settings.kind == 'auto' and len(views) <= settings.exact_views):
+        kinds = ()
+    if kinds and not can_be_fast():
+        _LOG.warning('the FAISS that is installed can only search exactly here: install faiss-cpu '
+                     '1.11 or newer')
         kinds = ()
     for kind in kinds:
         began = time.monotonic()

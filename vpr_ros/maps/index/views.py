@@ -45,10 +45,10 @@ class Views:
     file: Path | None = None  # noqa: A003
 
     @classmethod
-    def of(cls, snapshot: Snapshot, file: Path | None = None) -> Views:
+    def of(cls, snapshot: Snapshot) -> Views:
         """Take the views of a snapshot."""
         return cls(snapshot.place_ids[snapshot.view_rows], snapshot.view_cameras,
-                   snapshot.descriptors, file)
+                   snapshot.descriptors)
 
     def __len__(self) -> int:
         return len(self.place_ids)
