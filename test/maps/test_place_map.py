@@ -330,3 +330,20 @@ def test_places_without_their_views(path, identity, new_place):
         assert [place.id for place in place_map.places('tuesday')] == late
         with pytest.raises(VprError, match='sunday'):
             place_map.places('sunday')
+
+
+def test_where_a_traverse_ended(path, identity, new_place):
+    pose = Pose([1.0, 2.0, 3.0], [0.1, 0.2, 0.3, 0.9], np.eye(6))
+    with PlaceMap.create(path, identity) as place_map:
+        place_map.add_session('monday', source='')
+        assert place_map.last_place('monday') is None
+        ids = place_map.append('monday', [
+            new_place(20), new_place(30, T_map_base=pose), new_place(10)])
+        place_map.add_session('tuesday', source='')
+        place_map.append('tuesday', [new_place(40)])
+        last = place_map.last_place('monday')
+        assert (last.id, last.stamp_ns, last.session) == (ids[1], 30, 'monday')
+        assert np.array_equal(last.T_map_base.position, pose.position)
+        assert np.array_equal(last.T_map_base.covariance, np.eye(6))
+        with pytest.raises(VprError, match='sunday'):
+            place_map.last_place('sunday')

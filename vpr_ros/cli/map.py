@@ -221,8 +221,7 @@ def _last_place(place_map: PlaceMap, session: str, *, resume: bool) -> Place | N
     if session not in known:
         raise VprError(f'{place_map.path} has no session {session!r} to resume, only: '
                        f'{", ".join(known) or "none"}')
-    places = place_map.places(session)
-    return places[-1] if places else None
+    return place_map.last_place(session)
 
 
 def _how_to_go_on(place_map: PlaceMap, session: str) -> str:

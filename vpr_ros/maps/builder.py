@@ -61,10 +61,10 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
         raise ValueError('the extractor is not the network of this map')
     keyframes = Keyframes(settings)
     if resume:
-        places = place_map.places(session)
-        if places:
-            keyframes = Keyframes(settings, places[-1])
-            done_ns = places[-1].stamp_ns
+        last = place_map.last_place(session)
+        if last is not None:
+            keyframes = Keyframes(settings, last)
+            done_ns = last.stamp_ns
             frames = (frame for frame in frames if frame.stamp_ns > done_ns)
     extractor.restart()
     moments = select_moments(frames, keyframes, cameras=cameras,

@@ -262,6 +262,16 @@ class PlaceMap:
                         "WHERE s.name = ? OR ? = '' ORDER BY s.number, p.stamp_ns, p.id",
                         (session, session))]
 
+    def last_place(self, session: str) -> Place | None:
+        """Return where a traverse ended, without views; None where it has no places."""
+        with self._reading():
+            number, _, _ = self._session(session)
+            row = self._connection.execute(
+                'SELECT id, stamp_ns, pose, covariance FROM place WHERE session = ? '
+                'ORDER BY stamp_ns DESC, id DESC LIMIT 1', (number,)).fetchone()
+            return None if row is None else Place(
+                row[0], row[1], session, pose_from(row[2], row[3]))
+
     def view_count(self) -> int:
         """Return how many views all places have together."""
         with self._reading():
