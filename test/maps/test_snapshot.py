@@ -14,6 +14,8 @@
 
 """A map in memory: order, rows and cameras."""
 
+import sqlite3
+
 import numpy as np
 import pytest
 from vpr_ros.errors import VprError
@@ -21,6 +23,7 @@ from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.types import Pose
 from vpr_ros.types import View
 
 
@@ -146,4 +149,34 @@ def test_more_descriptors_than_the_file_can_hold_are_refused_before_they_are_mad
         connection.executemany("INSERT INTO view VALUES (?, 1, x'00')",
                                [(n,) for n in range(1, 5000)])
         with pytest.raises(VprError, match='4999 descriptors of 1800000 bytes do not fit'):
+            place_map.snapshot()
+
+
+def test_covariances_are_of_their_places(path, identity, new_place):
+    with PlaceMap.create(path, identity) as place_map:
+        place_map.add_session('monday', source='')
+        for stamp in 30, 10, 40, 20:
+            spread = None if stamp in (20, 40) else stamp * np.eye(6)
+            pose = None if stamp == 40 else Pose([stamp, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], spread)
+            place_map.append('monday', [new_place(stamp, T_map_base=pose)])
+        poses = place_map.snapshot().poses
+    assert poses[3] is None
+    assert [poses[row].position[0] for row in range(3)] == [10.0, 20.0, 30.0]
+    assert poses[1].covariance is None
+    assert np.array_equal(poses[0].covariance, 10 * np.eye(6))
+    assert np.array_equal(poses[2].covariance, 30 * np.eye(6))
+
+
+def test_places_that_the_order_lacks_are_no_noise(saved):
+    """An index of SQLite without some of its rows."""
+    connection = sqlite3.connect(saved, isolation_level=None)
+    connection.execute('DROP INDEX place_in_order')
+    connection.execute(
+        'CREATE INDEX place_in_order ON place (session, stamp_ns) WHERE stamp_ns > 15')
+    connection.execute('PRAGMA writable_schema = ON')
+    connection.execute("UPDATE sqlite_schema SET sql = 'CREATE INDEX place_in_order ON place "
+                       "(session, stamp_ns)' WHERE name = 'place_in_order'")
+    connection.close()
+    with PlaceMap.open(saved) as place_map:
+        with pytest.raises(VprError, match='2 places are in order, of 3'):
             place_map.snapshot()

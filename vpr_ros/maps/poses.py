@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,13 +30,15 @@ class Poses:
     A pose, or None, for each of N places; a record is made when it is first asked for.
 
     :param values: (N, 7) x, y, z, qx, qy, qz, qw; a line of NaN where there is no pose.
-    :param covariances: (6, 6) by row, where they are known.
+    :param covariances: (M, 6, 6), of those of which it is known.
+    :param covered: (M,) int64, which these are, in their order.
     """
 
-    def __init__(self, values: NDArray[np.float64],
-                 covariances: Mapping[int, NDArray[np.float64]]) -> None:
+    def __init__(self, values: NDArray[np.float64], covariances: NDArray[np.float64],
+                 covered: NDArray[np.int64]) -> None:
         self._values = values
         self._covariances = covariances
+        self._covered = covered
         self._made: dict[int, Pose] = {}
 
     @property
@@ -52,8 +53,10 @@ class Poses:
         for row, pose in enumerate(poses):
             if pose is not None:
                 values[row] = *pose.position, *pose.quaternion
-        return cls(values, {row: pose.covariance for row, pose in enumerate(poses)
-                            if pose is not None and pose.covariance is not None})
+        known = {row: pose.covariance for row, pose in enumerate(poses)
+                 if pose is not None and pose.covariance is not None}
+        return cls(values, np.array(list(known.values()), np.float64).reshape(-1, 6, 6),
+                   np.array(list(known), np.int64))
 
     @property
     def positions(self) -> NDArray[np.float64]:
@@ -66,5 +69,10 @@ class Poses:
     def __getitem__(self, row: int) -> Pose | None:
         if row not in self._made and np.isfinite(self._values[row, 0]):
             self._made[row] = Pose(
-                self._values[row, :3], self._values[row, 3:], self._covariances.get(row))
+                self._values[row, :3], self._values[row, 3:], self._covariance(row))
         return self._made.get(row)
+
+    def _covariance(self, row: int) -> NDArray[np.float64] | None:
+        at = int(np.searchsorted(self._covered, row))
+        there = at < len(self._covered) and self._covered[at] == row
+        return self._covariances[at] if there else None

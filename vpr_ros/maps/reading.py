@@ -141,18 +141,25 @@ def read_snapshot(connection: sqlite3.Connection, descriptors: DescriptorRows, *
     execute = connection.execute
     sessions = dict(execute('SELECT number, name FROM session ORDER BY number'))
     cameras = dict(execute('SELECT number, name FROM camera ORDER BY number'))
-    count, = execute('SELECT count(*) FROM place').fetchone()
+    count, known = execute('SELECT count(*), count(covariance) FROM place').fetchone()
     places = np.empty((3, count), np.int64)
     values = np.empty((count, 7))
-    covariances: dict[int, NDArray[np.float64]] = {}
+    covariances, covered = np.empty((known, 6, 6)), np.empty(known, np.int64)
+    read = known = 0
     for at, rows in _blocks(execute('SELECT id, session, stamp_ns, pose, covariance FROM place '
                                     'ORDER BY session, stamp_ns, id')):
         ids, numbers, stamps, poses, spreads = zip(*rows, strict=True)
         places[:, at:at + len(rows)] = ids, numbers, stamps
         values[at:at + len(rows)] = _pose_values(poses)
-        covariances.update({
-            at + row: np.frombuffer(spread, '<f8').reshape(6, 6)
-            for row, spread in enumerate(spreads) if spread is not None})
+        read += len(rows)
+        for row, spread in enumerate(spreads, at):
+            if spread is not None and known < len(covered):
+                covariances[known] = np.frombuffer(spread, '<f8').reshape(6, 6)
+                covered[known] = row
+                known += 1
+    # The order stands in an index, which may be damaged.
+    if read != count or known != len(covered):
+        raise ValueError(f'{read} places are in order, of {count}')
     if (places[0] <= 0).any():
         raise ValueError('a place id is not positive')
     views = StoredViews(connection, descriptors, map_id=map_id, state=state, cameras=cameras)
@@ -162,7 +169,7 @@ def read_snapshot(connection: sqlite3.Connection, descriptors: DescriptorRows, *
         sessions=tuple(sessions.values()), cameras=views.camera_names,
         place_ids=places[0], stamps_ns=places[2],
         session_of=_positions(np.array(list(sessions), np.int64), places[1], 'session'),
-        poses=Poses(values, covariances),
+        poses=Poses(values, covariances, covered),
         view_rows=by_id[_positions(places[0][by_id], views.place_ids, 'place')],
         view_cameras=views.cameras, descriptors=keep(views))
 
