@@ -55,6 +55,22 @@ def test_a_map_that_another_process_changes(rich, new_place, jpeg):
         assert list(check(rich)) == []
 
 
+def test_a_map_that_grows_between_two_of_its_tables(rich, new_place, jpeg):
+    with PlaceMap.open(rich, writeable=True) as writer:
+        with writer.transaction():
+            for number in range(997):  # with two sessions and a camera more it is told of 1000
+                writer.add_session(f'{number}', source='test')
+        grown = []
+
+        def told(done, _):
+            if done == 1000:
+                grown.extend(writer.append('monday', [new_place(1000, thumbnail=jpeg)]))
+
+        assert list(check(rich, told=told)) == []
+        assert len(grown) == 1
+        assert list(check(rich)) == []
+
+
 @pytest.mark.parametrize('table, statement, text', [
     ('view', ('UPDATE view SET descriptor = ?', (FLOAT16_NAN,)), 'not L2-normalised'),
     ('view', ('UPDATE view SET descriptor = zeroblob(16)',), 'not L2-normalised'),
