@@ -81,10 +81,10 @@ def test_a_folder_is_read_as_a_data_set(full, tmp_path, jpeg):
         folders = export_folder(place_map, out, advance=lambda: told.append(1))
         places = place_map.places('monday, "wet" \u2614')
     assert [folder.path.name for folder in folders] == [
-        'monday_wet__front', 'monday_wet__rear', 'tuesday_front', 'tuesday_rear']
+        'monday_wet_front', 'monday_wet_rear', 'tuesday_front', 'tuesday_rear']
     assert [(folder.images, folder.left_out) for folder in folders] == [(5, 1)] * 2 + [(2, 1)] * 2
     assert len(told) == 18
-    traverse = read_image_folder(out / 'monday_wet__front')
+    traverse = read_image_folder(out / 'monday_wet_front')
     posed = [place for place in places if place.T_map_base is not None]
     frames = list(traverse.frames())
     assert len(frames) == len(posed) == 5
@@ -92,7 +92,7 @@ def test_a_folder_is_read_as_a_data_set(full, tmp_path, jpeg):
         assert frame.stamp_ns == place.stamp_ns
         assert (frame.T_map_base.position == place.T_map_base.position).all()
         assert (frame.T_map_base.quaternion == place.T_map_base.quaternion).all()
-        assert (out / 'monday_wet__front' / f'{place.id}.jpg').read_bytes() == jpeg
+        assert (out / 'monday_wet_front' / f'{place.id}.jpg').read_bytes() == jpeg
         assert (frame.image == cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1)[..., ::-1]).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == ['full.vprmap', 'out']
 
@@ -107,6 +107,16 @@ def test_a_folder_of_a_map_without_poses(saved, tmp_path, jpeg, new_place):
     traverse = read_image_folder(folder.path)
     assert [frame.stamp_ns for frame in traverse.frames()] == [5, 7, 9]
     assert (folder.path / 'poses.csv').read_text().startswith('file,stamp_ns\n')
+
+
+def test_traverses_and_cameras_that_sound_alike(path, identity, new_place, jpeg, tmp_path):
+    with PlaceMap.create(path, identity) as place_map:
+        for session, camera in ('a', 'b_c'), ('a_b', 'c'):
+            place_map.add_session(session, source='test')
+            place_map.append(session, [new_place(1, camera=camera, thumbnail=jpeg)])
+        told = export_folder(place_map, tmp_path / 'out')
+    assert [(part.path.name, part.images) for part in told] == [('a_b_c', 1), ('a_b_c_2', 1)]
+    assert all(len(list(part.path.glob('*.jpg'))) == 1 for part in told)
 
 
 def test_a_map_without_pictures(path, identity, new_place, tmp_path):

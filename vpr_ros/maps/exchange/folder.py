@@ -60,7 +60,8 @@ def export_folder(place_map: PlaceMap, out: Path, *,
         several = len(place_map.cameras()) > 1
         sessions = {session.name: session for session in place_map.sessions()}
         parts = [(session, camera) for session in sessions for camera in place_map.cameras()]
-        titles = {part: f'{part[0]}_{part[1]}' if several else part[0] for part in parts}
+        # Of "a_b", "c" and "a", "b_c" titles differ, and so do the names that are made of them.
+        titles = {part: '\0'.join(part) if several else part[0] for part in parts}
         names = plain_names([titles[part] for part in parts])
         written = []
         for session, camera in parts:
