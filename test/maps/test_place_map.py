@@ -19,6 +19,7 @@ import sqlite3
 import numpy as np
 import pytest
 from vpr_ros.errors import VprError
+from vpr_ros.maps.check import check
 from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.types import Pose
@@ -347,3 +348,15 @@ def test_where_a_traverse_ended(path, identity, new_place):
         assert np.array_equal(last.T_map_base.covariance, np.eye(6))
         with pytest.raises(VprError, match='sunday'):
             place_map.last_place('sunday')
+
+
+def test_a_covariance_that_is_not_finite_is_not_known(path, identity, new_place):
+    pose = Pose([1.0, 2.0, 3.0], [0.0, 0.0, 0.0, 1.0], np.full((6, 6), np.nan))
+    with PlaceMap.create(path, identity) as place_map:
+        place_map.add_session('monday', source='')
+        place_id, = place_map.append('monday', [new_place(1, T_map_base=pose)])
+        found = place_map.place(place_id).T_map_base
+        assert found.covariance is None
+        assert np.array_equal(found.position, pose.position)
+        place_map.update_poses({place_id: pose})
+    assert list(check(path)) == []

@@ -79,11 +79,14 @@ class DescriptorRows:
 
 
 def pose_row(pose: Pose | None) -> tuple[bytes | None, bytes | None]:
-    """Return what the columns pose and covariance hold."""
+    """Return what the columns pose and covariance hold; one that is not finite is not known."""
     if pose is None:
         return None, None
-    covariance = None if pose.covariance is None else _blob(pose.covariance)
-    return _blob(np.concatenate([pose.position, pose.quaternion])), covariance
+    covariance = pose.covariance
+    if covariance is not None and not np.isfinite(covariance).all():
+        covariance = None
+    return (_blob(np.concatenate([pose.position, pose.quaternion])),
+            None if covariance is None else _blob(covariance))
 
 
 def pose_from(pose: bytes | None, covariance: bytes | None = None) -> Pose | None:
