@@ -294,6 +294,19 @@ def test_what_comes_after_a_full_disk_is_not_kept_on_its_own(town, new_place):
     assert town.snapshot().stamps_ns.tolist() == [10, 20, 30]
 
 
+def test_a_full_disk_that_nobody_minds_is_told_in_the_end(town, new_place):
+    before = town.state, town.revision
+    pages, = town._connection.execute('PRAGMA page_count').fetchone()
+    with pytest.raises(VprError, match='took all of it back .*disk is full'):
+        with town.transaction():
+            town._connection.execute(f'PRAGMA max_page_count = {pages}')
+            with pytest.raises(VprError, match='disk is full'):
+                town.append('tuesday', [new_place(n, thumbnail=bytes(50_000)) for n in range(9)])
+            assert not town._connection.in_transaction
+    assert (town.state, town.revision) == before
+
+
+
 def test_several_reads_see_one_state(saved, new_place):
     with PlaceMap.open(saved, writeable=True) as writer, PlaceMap.open(saved) as reader:
         with reader.one_state():

@@ -105,6 +105,7 @@ class PlaceMap:
         self._connection = connection
         self._writeable = writeable
         self._changing = False
+        self._failure = ''
         try:
             facts = dict(connection.execute('SELECT key, value FROM map').fetchall())
             self.id = str(facts['uuid'])
@@ -490,6 +491,7 @@ class PlaceMap:
             self._changing = True
             try:
                 yield
+                self._refuse_to_go_on()
                 self._connection.execute(
                     "UPDATE map SET value = value + 1 WHERE key = 'revision'")
                 self._connection.execute(
@@ -508,10 +510,7 @@ class PlaceMap:
     @contextmanager
     def _part_of_change(self) -> Iterator[None]:
         """Run a change inside a larger one, which may go on without it where it is refused."""
-        if not self._connection.in_transaction:
-            # What came now would be a change of its own, and stay.
-            raise VprError(f'cannot change the map {self.path}: an earlier part of this change '
-                           'failed and took all of it back')
+        self._refuse_to_go_on()
         try:
             self._connection.execute('SAVEPOINT part')
             try:
@@ -523,7 +522,14 @@ class PlaceMap:
                 raise
             self._connection.execute('RELEASE part')
         except (sqlite3.Error, OverflowError) as error:
+            self._failure = str(error)
             raise VprError(f'cannot change the map {self.path}: {error}') from error
+
+    def _refuse_to_go_on(self) -> None:
+        """Raise VprError where SQLite has ended the change: what came now would be its own."""
+        if not self._connection.in_transaction:
+            raise VprError(f'cannot change the map {self.path}: an earlier part of this change '
+                           f'failed and took all of it back ({self._failure})')
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
