@@ -50,9 +50,9 @@ def town(vpr_ros: Run, traverses: Path, tmp_path: Path) -> Path:
 
 def test_a_map_is_shared_and_a_part_of_it_localizes_offline(vpr_ros, town):
     at = ('--uri', 'fleet.db')
-    assert '12 places sent; the others of 12 were there' in vpr_ros(
+    assert '12 of 12 places sent, the others were there' in vpr_ros(
         'fleet', 'push', 'town.vprmap', *at)
-    assert '0 places sent; the others of 12 were there' in vpr_ros(
+    assert '0 of 12 places sent, the others were there' in vpr_ros(
         'fleet', 'push', 'town.vprmap', *at)
     said = vpr_ros('fleet', 'info', *at)
     assert 'thumbnail' in said
@@ -64,12 +64,12 @@ def test_a_map_is_shared_and_a_part_of_it_localizes_offline(vpr_ros, town):
     assert 'morning' in best[2]
     assert '40.0 0.0 0.0' in best[2]
 
-    assert '5 places of 1 sessions' in vpr_ros(
+    assert '5 places of 1 session in' in vpr_ros(
         'fleet', 'pull', 'part.vprmap', *at, '--near', '40', '0', '--radius', '20')
     said = vpr_ros('map', 'info', 'part.vprmap')
     assert '5, 5 with a pose' in said
     vpr_ros('localize', '--images', 'evening', '--map', 'part.vprmap', '--out', 'out.mcap')
-    assert '12 places of 1 sessions' in vpr_ros(
+    assert '12 places of 1 session in' in vpr_ros(
         'fleet', 'pull', 'all.vprmap', *at, '--session', 'morning')
 
 
@@ -96,6 +96,6 @@ def test_the_places_that_a_map_dropped_leave_the_fleet_when_told(vpr_ros, town):
     vpr_ros('fleet', 'push', 'town.vprmap', '--uri', 'fleet.db')
     with PlaceMap.open(town / 'town.vprmap', writeable=True) as place_map:
         place_map.remove(place_map.place_ids()[:2])
-    assert '0 places sent, 2 removed' in vpr_ros(
+    assert '0 of 10 places sent, the others were there; 2 removed' in vpr_ros(
         'fleet', 'push', 'town.vprmap', '--uri', 'fleet.db', '--mirror')
     assert '10 views' in vpr_ros('fleet', 'info', '--uri', 'fleet.db')

@@ -18,6 +18,8 @@ from pathlib import Path
 import shutil
 
 import pytest
+from typer.testing import CliRunner
+from vpr_ros.cli.main import app
 from vpr_ros.cli.map import build_map
 from vpr_ros.cli.sources import open_source
 from vpr_ros.errors import VprError
@@ -80,3 +82,13 @@ def test_names_with_special_characters_leave_nothing_behind(traverses, tmp_path)
     other.touch()
     assert build(traverses / 'morning', out, session='') == 12
     assert sorted(file.name for file in out.parent.iterdir()) == sorted([other.name, out.name])
+
+
+@pytest.mark.parametrize('dry', [[], ['--dry-run']])
+def test_a_folder_that_is_missing_is_told_before_the_work(traverses, tmp_path, dry):
+    result = CliRunner().invoke(app, [
+        'map', 'build', '--images', str(traverses / 'morning'),
+        '-o', str(tmp_path / 'none' / 'town.vprmap'), *dry])
+    assert isinstance(result.exception, VprError)
+    assert 'its folder does not exist' in str(result.exception)
+    assert 'counting' not in result.output

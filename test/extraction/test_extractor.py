@@ -23,6 +23,7 @@ import torch
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.networks.identity import FOREIGN_WEIGHTS
 from vpr_ros.types import Frame
 
 RNG = np.random.default_rng(0)
@@ -152,6 +153,13 @@ def test_another_network_than_the_maps(extractor):
     with pytest.raises(VprError, match="made with network 'compact', not 'thumbnail': leave "
                                        'extraction.network empty'):
         make_extractor(settings(network='thumbnail'), expected=extractor.identity)
+
+
+def test_descriptors_that_were_imported_are_of_no_network_here(extractor):
+    imported = dataclasses.replace(extractor.identity, name='netvlad',
+                                   weights_hash=FOREIGN_WEIGHTS)
+    with pytest.raises(VprError, match=r"made elsewhere \('netvlad', \d+ dimensions\)"):
+        make_extractor(settings(), expected=imported)
 
 
 def test_other_weights_than_the_maps(extractor, tmp_path, make_compact):

@@ -75,5 +75,7 @@ def test_by_id(places):
     assert np.array_equal(update.moved_m, [7.0])
     update = update_by_id(places, {2: pose(5.0)}, forget=True)
     assert [n for n, new in update.poses.items() if new is None] == [1, 3, 4, 5]
-    with pytest.raises(VprError, match='2 of 3 ids are no places .*: 77, 99'):
+    with pytest.raises(VprError, match='2 of 3 ids are no places .*: 77, 99$'):
         update_by_id(places, {99: pose(0.0), 77: pose(0.0), 1: pose(0.0)})
+    with pytest.raises(VprError, match=r'6 of 6 ids are no places .*: 70, .*, 74, \.\.\.$'):
+        update_by_id(places, {n: pose(0.0) for n in range(70, 76)})

@@ -104,6 +104,12 @@ def test_differences_are_told_from_both_sides():
         'dimension 256 in the map, 128 here; metric cosine in the map, euclidean here')
 
 
+def test_of_two_networks_only_the_names_are_told():
+    other = dataclasses.replace(IDENTITY, name='thumbnail', dimension=128, options='{}')
+    assert IDENTITY.differences(other, 'in the map', 'here') == (
+        f'network {IDENTITY.name} in the map, thumbnail here')
+
+
 def test_of_options_and_preprocessing_only_what_differs_is_told():
     here = dataclasses.replace(
         IDENTITY, preprocessing=dataclasses.replace(IDENTITY.preprocessing, width=224),

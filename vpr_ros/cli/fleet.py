@@ -88,8 +88,8 @@ def push(
                     line.advance()
                 line.note(f'{places} sent')
         removed = remove_dropped(place_map, fleet, sessions=session) if mirror else 0
-    say(f'[bold]{places}[/] places sent' + (f', {removed} removed' if mirror else '')
-        + f'; the others of {total} were there')
+    say(f'[bold]{places}[/] of {total} places sent, the others were there'
+        + (f'; {removed} removed from the server' if mirror else ''))
 
 
 @app.command()
@@ -136,7 +136,7 @@ def pull(
                     for _ in range(count):
                         line.advance()
             places, sessions = len(place_map), len(place_map.sessions())
-    say(f'[bold]{places}[/] places of {sessions} sessions in {out}')
+    say(f'[bold]{places}[/] places of {sessions} session{"s" if sessions != 1 else ""} in {out}')
 
 
 @app.command()
@@ -163,8 +163,8 @@ def info(
             ('options', network.options),
             ('descriptors', f'{network.dimension}, {network.metric} similarity'),
             ('frame', fleet.facts.frame if datum is None else
-             f'{fleet.facts.frame}, at {datum.latitude_deg} {datum.longitude_deg} deg, '
-             f'{datum.altitude_m} m'),
+             f'{fleet.facts.frame}, at {datum.latitude_deg:.7f}, {datum.longitude_deg:.7f} '
+             f'degrees, {datum.altitude_m:.2f} m (WGS 84)'),
             ('views', str(fleet.count_views())),
         ]
         rows += [(f'session {s.name}',

@@ -104,6 +104,8 @@ def build(
 
     settings = read_settings(BuildSettings, 'mapper', config, param, extraction__network=network)
     refuse_existing(out, overwrite=overwrite)
+    if not out.parent.is_dir():  # also told by a dry run
+        raise VprError(f'cannot make {out}: its folder does not exist')
     origin = read_datum(datum)
     source = open_source(
         bag, images, data=data, traverse=traverse, topic=topic, cameras=camera,

@@ -79,15 +79,15 @@ def merge(
         refuse(out)
     if dry_run:
         with PlaceMap.open(first) as target:
-            _merge_all(target, target.id, others, T_target_source, dry_run=True)
+            _merge_all(target, first, target.id, others, T_target_source, dry_run=True)
     elif out is None:
         with PlaceMap.open(first, writeable=True) as target:
-            _merge_all(target, target.id, others, T_target_source)
+            _merge_all(target, first, target.id, others, T_target_source)
     else:
         with unfinished(out) as path:
             map_id = _copy(first, path)
             with PlaceMap.open(path, writeable=True) as target:
-                _merge_all(target, map_id, others, T_target_source)
+                _merge_all(target, first, map_id, others, T_target_source)
 
 
 def _told_frame(others: list[Path], transform: str, *, same_frame: bool) -> Pose | None:
@@ -119,9 +119,13 @@ def _copy(path: Path, out: Path) -> str:
         return source.id
 
 
-def _merge_all(target: PlaceMap, map_id: str, others: list[Path], T_target_source: Pose | None,
-               *, dry_run: bool = False) -> None:
-    """Merge maps into one, or say what that would do; all or nothing."""
+def _merge_all(target: PlaceMap, first: Path, map_id: str, others: list[Path],
+               T_target_source: Pose | None, *, dry_run: bool = False) -> None:
+    """
+    Merge maps into one, or say what that would do; all or nothing.
+
+    :param first: the map that gives the frame, as the user knows it: the target may be a copy.
+    """
     from contextlib import nullcontext
 
     from vpr_ros.maps.merge import carry_out
@@ -131,7 +135,7 @@ def _merge_all(target: PlaceMap, map_id: str, others: list[Path], T_target_sourc
 
     plans = []
     with nullcontext() if dry_run else target.transaction():
-        outline = replace(Outline.of(target), map_id=map_id)
+        outline = replace(Outline.of(target), title=str(first), map_id=map_id)
         count = len(target)
         for path in others:
             with PlaceMap.open(path) as source, source.one_state():
@@ -196,7 +200,8 @@ def check(
     if not count:
         say(f'nothing is wrong with {escape(str(path))}')
         return
-    say(f'[bold red]{count}[/] problems in {escape(str(path))}')
+    say(f'[bold red]{count}[/] {"problem" if count == 1 else "problems"} in '
+        f'{escape(str(path))}')
     if out is not None:
         _salvage(path, out)
     raise typer.Exit(1)
@@ -248,8 +253,10 @@ def prune(
 
     rule = PruneRule(similarity, same_place_m, same_place_frames, max_gap_m, max_gap_frames)
     if keep < 0 or not 0.0 <= keep_share <= 1.0 or (keep and keep_share):
-        raise VprError('give one of --keep with a number of places, and --keep-share with a share '
-                       'in 0..1')
+        raise VprError('give --keep with a number of places or --keep-share with a share in 0..1, '
+                       f'not both; got --keep {keep} --keep-share {keep_share:g}')
+    if queries is not None:  # a wrong name is told before the work, not after it
+        PlaceMap.open(queries).close()
     with PlaceMap.open(path, writeable=not dry_run) as place_map:
         snapshot = place_map.snapshot()
         number = keep or (max(1, int(len(snapshot) * keep_share)) if keep_share else 0)
@@ -407,11 +414,15 @@ def remove(
 
     Example: `vpr_ros map remove town.vprmap --session monday`
     """
+    from vpr_ros.errors import unknown_name
     from vpr_ros.maps.place_map import PlaceMap
 
     if bool(session) == bool(places):
         raise VprError('give either --session with its name, or --places with ids')
     with PlaceMap.open(path, writeable=not dry_run) as place_map:
+        names = [known.name for known in place_map.sessions()]
+        if session and session not in names:
+            raise unknown_name('session', session, names)
         ids = place_map.place_ids(session) if session else _ids(places)
         if dry_run:
             for place_id in ids[:1] if session else ids:

@@ -27,6 +27,7 @@ from vpr_ros.extraction.engines.engine import Engine
 from vpr_ros.extraction.preparation import prepare
 from vpr_ros.extraction.sequences import SlidingEngine
 from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.networks.identity import FOREIGN_WEIGHTS
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import SOURCE_OPTIONS
 from vpr_ros.types import Description
@@ -116,6 +117,10 @@ def make_extractor(settings: ExtractionSettings,
             raise VprError(f'this map was made with network {expected.name!r}, not '
                            f'{settings.network!r}: leave extraction.network empty, or build the '
                            'map again with the other network')
+        if expected.weights_hash == FOREIGN_WEIGHTS:
+            raise VprError(f'the descriptors of this map were made elsewhere ({expected.name!r}, '
+                           f'{expected.dimension} dimensions) and imported: no network here '
+                           'makes descriptors like them; build a map from the images')
         name = expected.name
         # A map may come from a stranger: which file is read or downloaded is the user's to say.
         theirs = {k: v for k, v in _options(expected.options).items() if k not in SOURCE_OPTIONS}

@@ -81,7 +81,8 @@ def update_by_id(places: Sequence[Place], poses: Mapping[int, Pose], *,
     """
     if missing := sorted(poses.keys() - {place.id for place in places}):
         raise VprError(f'{len(missing)} of {len(poses)} ids are no places of this map, or of that '
-                       f'session: {", ".join(map(str, missing[:5]))}')
+                       f'session: {", ".join(map(str, missing[:5]))}'
+                       f'{", ..." if len(missing) > 5 else ""}')
     return _update(places, lambda place: poses.get(place.id), forget=forget)
 
 

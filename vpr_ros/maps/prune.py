@@ -61,7 +61,9 @@ class PruneRule:
                 and self.same_place_frames >= 0 and self.max_gap_m > 0.0
                 and self.max_gap_frames >= 1):
             raise VprError('to prune, a similarity is in -1..1, distances are positive, and a gap '
-                           f'has at least one frame; got {self}')
+                           f'has at least one frame; got similarity {self.similarity:g}, same '
+                           f'place {self.same_place_m:g} m or {self.same_place_frames} frames, '
+                           f'gap {self.max_gap_m:g} m or {self.max_gap_frames} frames')
 
 
 def choose(snapshot: Snapshot, rule: PruneRule,

@@ -23,7 +23,10 @@ import json
 import math
 from typing import Any
 
-__all__ = ['NetworkIdentity', 'Preprocessing', 'SOURCE_OPTIONS']
+__all__ = ['FOREIGN_WEIGHTS', 'NetworkIdentity', 'Preprocessing', 'SOURCE_OPTIONS']
+
+# In place of the hash of weights, where descriptors were made elsewhere and imported.
+FOREIGN_WEIGHTS = 'foreign'
 
 # Options that say which file is read, or what is downloaded or run. They are no part of an
 # identity (the hash of the weights is), and none is taken from one: a map may come from a
@@ -104,10 +107,13 @@ class NetworkIdentity:
         """
         Say what differs, as in 'dimension 512 in the map, 128 here'; empty when nothing does.
 
-        Of preprocessing and options only what differs is told.
+        Of preprocessing and options only what differs is told, and of networks with two names
+        only the names.
 
         :param mine: where this one stands, such as 'in the map', and ``theirs`` the other.
         """
+        if self.name != other.name:
+            return f'network {self.name} {mine}, {other.name} {theirs}'
         ours, others = self._told(), other._told()
         if ours == others and self.options != other.options:  # one content, two texts
             ours, others = {'options': self.options}, {'options': other.options}

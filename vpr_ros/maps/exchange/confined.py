@@ -49,7 +49,8 @@ def inside(folder: Path, name: str) -> Path:
     """Return a file of a folder that came from outside; a link that leads out is refused."""
     path = folder / name
     if not path.is_file():
-        raise VprError(f'{folder} holds no file {name}')
+        raise VprError(f'{folder} holds no file {name}, so it is not of this --format (numpy or '
+                       'hloc; a folder of images is for "vpr_ros map build --images")')
     if not path.resolve().is_relative_to(folder.resolve()):
         raise VprError(f'{path} leads out of its folder: nothing outside of it is read')
     return path

@@ -36,6 +36,7 @@ from vpr_ros.maps.datum import Datum
 from vpr_ros.maps.exchange.confined import inside
 from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.networks.identity import FOREIGN_WEIGHTS
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import Preprocessing
 from vpr_ros.types import Place
@@ -85,7 +86,7 @@ class Card:
         No network has such a hash: the map is refused by all of them. Two imports of one name can
         be merged.
         """
-        return cls(NetworkIdentity(name, 'foreign', dimension, Preprocessing(1, 1)))
+        return cls(NetworkIdentity(name, FOREIGN_WEIGHTS, dimension, Preprocessing(1, 1)))
 
     def write(self, folder: Path) -> None:
         """Write ``map.json``."""
