@@ -306,7 +306,6 @@ def test_a_full_disk_that_nobody_minds_is_told_in_the_end(town, new_place):
     assert (town.state, town.revision) == before
 
 
-
 def test_several_reads_see_one_state(saved, new_place):
     with PlaceMap.open(saved, writeable=True) as writer, PlaceMap.open(saved) as reader:
         with reader.one_state():
