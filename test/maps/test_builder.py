@@ -218,6 +218,12 @@ def test_a_session_goes_on_where_it_ended(path, extractor):
         assert [place.id for place in places][:64] == ids
         assert list(build_session(place_map, 'monday', scenes(100, posed=True), extractor,
                                   MapSettings(), source='', resume=True)) == []
+        other = [replace(frame, stamp_ns=frame.stamp_ns + 5) for frame in scenes(120, posed=True)]
+        for frames in other, other[:90], []:  # after, before the last place; none at all
+            with pytest.raises(VprError, match=r"'monday' cannot go on .* at 99000000000 ns"):
+                list(build_session(place_map, 'monday', frames, extractor, MapSettings(),
+                                   source='', resume=True))
+        assert len(place_map) == 100
         with pytest.raises(VprError, match='tuesday'):
             list(build_session(place_map, 'tuesday', scenes(3), extractor, MapSettings(),
                                source='', resume=True))

@@ -168,3 +168,13 @@ def test_images_are_not_all_in_memory():
 @pytest.mark.parametrize('cameras', [('front', 'rear'), ()])
 def test_no_frames_no_moments(cameras):
     assert moments([], cameras=cameras) == []
+
+
+def test_five_fast_cameras_wait_for_a_late_one_that_leads():
+    others = ('a', 'b', 'c', 'd', 'e')
+    told = sorted([(ms, name) for ms in range(0, 10_000, 33) for name in others]
+                  + [(ms + 700, 'front') for ms in range(0, 9_000, 500)])
+    some = [frame(name, ms - 700 if name == 'front' else ms) for ms, name in told]
+    found = moments(some, cameras=('front', *others))
+    assert len(found) == 18
+    assert all(len(moment) == 6 for moment in found)

@@ -286,7 +286,7 @@ def test_a_lock_that_is_held_too_long(empty, new_place):
     with PlaceMap.open(empty, writeable=True) as place_map:
         begun = time.monotonic()
         with pytest.raises(VprError, match=r'cannot change the map .*town\.vprmap: database is '
-                                           'locked'):
+                                           'locked: another process has been'):
             place_map.append('monday', [new_place(3)])
         assert 3.0 < time.monotonic() - begun < 30.0  # it waited its turn first
         assert len(place_map) == 0  # and reads what was there meanwhile

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 from typing import TYPE_CHECKING
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from vpr_ros.types import Place
 
 __all__ = ['app', 'build_map']
+
+_log = logging.getLogger(__name__)
 
 app = typer.Typer(no_args_is_help=True, help='Build maps of places and look at them.')
 app.command('poses')(map_poses.poses)
@@ -100,6 +103,7 @@ def build(
     rear=/rear/image --fix-topic /gps/fix -o town.vprmap`
     """
     from rich.markup import escape
+    from vpr_ros.maps.place_map import PlaceMap
     from vpr_ros.settings import BuildSettings
 
     settings = read_settings(BuildSettings, 'mapper', config, param, extraction__network=network)
@@ -120,8 +124,10 @@ def build(
         return
     places = build_map(source, out, settings, session=session, overwrite=overwrite,
                        frame=map_frame or 'map', datum=origin)
+    with PlaceMap.open(out) as place_map:
+        posed = sum(known.posed for known in place_map.sessions())
     size = out.stat().st_size / 1e6
-    say(f'[bold]{places}[/] places in {escape(str(out))} ({size:.1f} MB)')
+    say(f'[bold]{places}[/] places in {escape(str(out))}, {posed} with a pose ({size:.1f} MB)')
 
 
 def build_map(source: FrameSource, out: Path, settings: BuildSettings, *, session: str = '',
@@ -191,6 +197,10 @@ def append(
     settings = read_settings(BuildSettings, 'mapper', config, param)
     poses = PoseOptions(pose_topic, map_frame, fix_topic, trajectory, base_frame)
     with PlaceMap.open(path, writeable=not dry_run) as place_map:
+        if map_frame and map_frame != place_map.frame:
+            _log.warning('poses in the frame %r enter a map whose poses are in %r: unless they are '
+                         'one frame, append without poses and give them by "vpr_ros map poses"',
+                         map_frame, place_map.frame)
         if fix_topic and place_map.datum is None:
             raise VprError(f'{path} has no datum, so nobody knows where on earth its frame is: '
                            'build it with --fix-topic or --datum to append satellite fixes')

@@ -42,6 +42,10 @@ __all__ = ['check', 'export', 'import_', 'merge', 'prune', 'remove']
 MapFile = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
 
 
+# What was lost can be as much as a map holds.
+_MOST_TOLD = 50
+
+
 @app.command()
 def merge(
     maps: Annotated[list[Path], typer.Argument(metavar='MAP...', help='The maps to merge.')],
@@ -215,9 +219,12 @@ def _salvage(path: Path, out: Path) -> None:
     with unfinished(out) as new:
         with progress(f'salvaging {path.name}', None) as line:
             result = salvage(path, new, told=line.reach)
-        for problem in result.lost:
+        for problem in result.lost[:_MOST_TOLD]:
             say(f'lost: {escape(str(problem))}')
-    say(f'[bold]{result.kept}[/] places saved in {escape(str(out))}')
+        if len(result.lost) > _MOST_TOLD:
+            say(f'... and {len(result.lost) - _MOST_TOLD} more')
+    say(f'[bold]{result.kept}[/] places saved in {escape(str(out))}; to bring back what is lost, '
+        'merge this map into an older copy of the damaged one')
 
 
 @app.command()

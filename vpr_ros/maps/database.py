@@ -27,11 +27,13 @@ import sys
 
 from vpr_ros.errors import VprError
 
-__all__ = ['APPLICATION_ID', 'SCHEMA_VERSION', 'close', 'connect', 'connect_damaged', 'copy',
-           'create', 'log', 'remove_journals']
+__all__ = ['APPLICATION_ID', 'LONGEST_WAIT_S', 'SCHEMA_VERSION', 'close', 'connect',
+           'connect_damaged', 'copy', 'create', 'log', 'remove_journals']
 
 APPLICATION_ID = 0x56505231  # 'VPR1'
 SCHEMA_VERSION = 2
+#: How long a writer waits for another one; a merge or a prune of a large map takes longer.
+LONGEST_WAIT_S = 10
 _TABLES = {1: {'map', 'session', 'camera', 'place', 'view', 'thumbnail'}}
 _TABLES[2] = _TABLES[1] | {'calibration', 'local_features'}
 # No honest descriptor or picture comes near this; a hostile file must not make us allocate.
@@ -264,6 +266,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> int:
 def _prepare(connection: sqlite3.Connection, *, writeable: bool) -> None:
     connection.execute('PRAGMA foreign_keys = ON')
     if writeable:
+        connection.execute(f'PRAGMA busy_timeout = {LONGEST_WAIT_S * 1000}')
         # Readers go on while a robot appends; what is committed survives a power cut.
         connection.execute('PRAGMA journal_mode = WAL')
         connection.execute('PRAGMA synchronous = FULL')

@@ -29,7 +29,7 @@ __all__ = ['Moment', 'select_moments']
 
 # How long to wait for the image of a camera that may have failed: recorders delay large images.
 _PATIENCE_NS = 1_000_000_000
-# Images of other cameras kept until that of the leading one comes; a second of a fast camera.
+# Images of each other camera kept until that of the leading one comes; a second of a fast one.
 _MOST_KEPT = 64
 
 Moment = tuple[Frame, ...]
@@ -76,7 +76,8 @@ class _Gatherer:
 
     def _begin(self) -> None:
         """Forget what was seen: time begins anew."""
-        self._kept: deque[Frame] = deque(maxlen=_MOST_KEPT)
+        self._kept: dict[str, deque[Frame]] = {
+            camera: deque(maxlen=_MOST_KEPT) for camera in self._cameras}
         self._seen_ns = dict.fromkeys(self._cameras, -1)
 
     def moments(self, frames: Iterable[Frame]) -> Iterator[Moment]:
@@ -88,7 +89,7 @@ class _Gatherer:
             if frame.camera == self._cameras[0]:
                 self._lead(frame)
             else:
-                self._kept.append(frame)
+                self._kept[frame.camera].append(frame)
                 for moment in self._open:
                     moment.offer(frame, self._tolerance_ns)
             yield from self._close()
@@ -97,11 +98,13 @@ class _Gatherer:
     def _lead(self, frame: Frame) -> None:
         if self._keyframes.take(frame):
             self._open.append(_Open(frame, {}))
-            for other in self._kept:
-                self._open[-1].offer(other, self._tolerance_ns)
+            for kept in self._kept.values():
+                for other in kept:
+                    self._open[-1].offer(other, self._tolerance_ns)
         # The next frame that leads comes later than this one.
-        while self._kept and self._kept[0].stamp_ns < frame.stamp_ns - self._tolerance_ns:
-            self._kept.popleft()
+        for kept in self._kept.values():
+            while kept and kept[0].stamp_ns < frame.stamp_ns - self._tolerance_ns:
+                kept.popleft()
 
     def _close(self, *, everything: bool = False) -> Iterator[Moment]:
         while self._open and (everything or self._is_complete(self._open[0])):

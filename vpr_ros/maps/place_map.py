@@ -505,7 +505,11 @@ class PlaceMap:
             finally:
                 self._changing = False
         except (sqlite3.Error, OverflowError) as error:
-            raise VprError(f'cannot change the map {self.path}: {error}') from error
+            hint = ''
+            if 'locked' in str(error):
+                hint = (f': another process has been changing it for {database.LONGEST_WAIT_S} s, '
+                        'try again when it is done')
+            raise VprError(f'cannot change the map {self.path}: {error}{hint}') from error
 
     @contextmanager
     def _part_of_change(self) -> Iterator[None]:
