@@ -102,8 +102,8 @@ def _after(last: Place, frames: Iterable[Frame], leading: Sequence[str]) -> Iter
                 break
             yield frame
     if not met:
-        raise VprError(f'session {last.session!r} cannot go on with these images, none of which was '
-                       f'taken at {last.stamp_ns} ns, as its last place was; give the source that '
+        raise VprError(f'session {last.session!r} cannot go on with these images: none was taken '
+                       f'at {last.stamp_ns} ns, as its last place was; give the source that '
                        'it began with, or another name for this one')
 
 
