@@ -199,7 +199,7 @@ def append(
     with PlaceMap.open(path, writeable=not dry_run) as place_map:
         if map_frame and map_frame != place_map.frame:
             _log.warning('poses in the frame %r enter a map whose poses are in %r: unless these '
-                         'are one frame, append without poses and give them by "vpr_ros map poses"',
+                         'are one frame, leave poses out and give them by "vpr_ros map poses"',
                          map_frame, place_map.frame)
         if fix_topic and place_map.datum is None:
             raise VprError(f'{path} has no datum, so nobody knows where on earth its frame is: '
