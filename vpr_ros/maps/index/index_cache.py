@@ -39,8 +39,8 @@ __all__ = ['read_search', 'write_search']
 _LOG = logging.getLogger(__name__)
 _VERSION = 1
 # An index that is what its file should hold finds nearly all of these again.
-_TRIED = 8
-_FOUND_AGAIN = 0.85
+_TRIED = 32
+_FOUND_AGAIN = 0.9
 
 
 class _IndexFacts(Facts):

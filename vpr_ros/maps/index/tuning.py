@@ -32,9 +32,8 @@ __all__ = ['exact_best', 'looks_again', 'tune']
 
 _QUERIES = 512
 _SEED = 2
-# Such a cosine have two looks at a place: by night and by day 0.4 to 0.73 (where "compact" is
-# measured, nine in ten), from winter to spring 0.6 to 0.8.
-_REVISIT = 0.4, 0.8
+# What a place looks like in other weather or at another hour has such a cosine with it.
+_REVISIT = 0.5, 0.8
 _RERANKED = (20, 40, 80, 160, 320, 640, 1280)
 _ROWS_AT_ONCE = 16_384
 # Similarities of equal views differ in the last bits; a robot that stood still made several.
