@@ -306,7 +306,7 @@ def test_a_projection_of_another_network_is_refused(file):
     with pytest.raises(VprError, match=r"another network than this 'thumbnail' "
                                        r'\(option patch 4 there, 8 here\)'):
         create_network('thumbnail', {**SMALL, 'patch': 8, 'projection': str(file)})
-    with pytest.raises(VprError, match=r'this .compact. \(network thumbnail there, compact here\)'):
+    with pytest.raises(VprError, match=r'\(network thumbnail there, compact here\)'):
         create_network('compact', {'projection': str(file)})
 
 
