@@ -89,12 +89,11 @@ class StoredViews:
         if count * rows.size > pages * page_size:
             raise ValueError(f'{count} descriptors of {rows.size} bytes do not fit into the file')
         keys = np.empty((count, 2), np.int64)
-        # The index has these columns alone, so that no descriptor is touched.
+        # The primary key is an index of these columns, so that no descriptor is touched.
         for at, block in _blocks(connection.execute(
-                'SELECT camera, place FROM view ORDER BY camera, place')):
+                'SELECT place, camera FROM view ORDER BY place, camera')):
             keys[at:at + len(block)] = block
-        order = np.lexsort((keys[:, 0], keys[:, 1]))
-        self._numbers, self.place_ids = keys[order, 0], keys[order, 1]
+        self.place_ids, self._numbers = keys.T.copy()
         self.cameras = _positions(np.array(list(cameras), np.int64), self._numbers, 'camera')
 
     @property
