@@ -162,9 +162,7 @@ def info(
             ('network', f'{network.name} (weights {network.weights_hash})'),
             ('options', network.options),
             ('descriptors', f'{network.dimension}, {network.metric} similarity'),
-            ('frame', fleet.facts.frame if datum is None else
-             f'{fleet.facts.frame}, at {datum.latitude_deg:.7f}, {datum.longitude_deg:.7f} '
-             f'degrees, {datum.altitude_m:.2f} m (WGS 84)'),
+            ('frame', fleet.facts.frame + ('' if datum is None else f', at {datum}')),
             ('views', str(fleet.count_views())),
         ]
         rows += [(f'session {s.name}',

@@ -35,6 +35,7 @@ from vpr_ros.cli.options import Data
 from vpr_ros.cli.options import DryRun
 from vpr_ros.cli.options import FixTopic
 from vpr_ros.cli.options import Images
+from vpr_ros.cli.options import MapFile
 from vpr_ros.cli.options import MapFrame
 from vpr_ros.cli.options import PoseTopic
 from vpr_ros.cli.options import read_settings
@@ -65,7 +66,6 @@ app.command('poses')(map_poses.poses)
 
 Session = Annotated[str, typer.Option(
     '--session', help='Name of this traverse; the name of the source when left out.')]
-MapArgument = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
 
 
 @app.command()
@@ -104,12 +104,12 @@ def build(
     """
     from rich.markup import escape
     from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.unfinished import refuse
     from vpr_ros.settings import BuildSettings
 
     settings = read_settings(BuildSettings, 'mapper', config, param, extraction__network=network)
     refuse_existing(out, overwrite=overwrite)
-    if not out.parent.is_dir():  # also told by a dry run
-        raise VprError(f'cannot make {out}: its folder does not exist')
+    refuse(out, overwrite=overwrite)  # also told by a dry run
     origin = read_datum(datum)
     source = open_source(
         bag, images, data=data, traverse=traverse, topic=topic, cameras=camera,
@@ -163,7 +163,7 @@ def build_map(source: FrameSource, out: Path, settings: BuildSettings, *, sessio
 
 @app.command()
 def append(
-    path: MapArgument,
+    path: MapFile,
     bag: Bag = None,
     images: Images = None,
     data: Data = '',
@@ -283,13 +283,13 @@ def _rehearse(source: FrameSource, settings: MapSettings, session: str, dimensio
         ('size', f'about {told.size_bytes(dimension, descriptor_type) / 1e6:.1f} MB'),
     ]
     if source.datum is not None:
-        rows.append(('datum', _datum_text(source.datum)))
+        rows.append(('datum', str(source.datum)))
     table(rows)
     say('Nothing was written.')
 
 
 @app.command()
-def info(path: MapArgument) -> None:
+def info(path: MapFile) -> None:
     """
     Say what a map holds.
 
@@ -316,7 +316,7 @@ def info(path: MapArgument) -> None:
             ('descriptors', f'{network.dimension} x {place_map.descriptor_type}, '
                             f'{network.metric} similarity'),
             ('frame', place_map.frame),
-            ('datum', 'none' if place_map.datum is None else _datum_text(place_map.datum)),
+            ('datum', str(place_map.datum or 'none')),
             ('places', f'{len(place_map)}, {posed} with a pose'),
             ('cameras', ', '.join(place_map.cameras()) or 'none'),
         ]
@@ -328,11 +328,6 @@ def info(path: MapArgument) -> None:
             rows += [(f'  {camera.name}', _camera_text(camera))
                      for camera in place_map.calibrations(session.name)]
     table(rows)
-
-
-def _datum_text(datum: Datum) -> str:
-    return (f'{datum.latitude_deg:.7f}, {datum.longitude_deg:.7f} degrees, '
-            f'{datum.altitude_m:.2f} m (WGS 84)')
 
 
 def _camera_text(camera: Camera) -> str:

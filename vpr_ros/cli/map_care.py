@@ -26,6 +26,8 @@ from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
 from vpr_ros.cli.map import app
 from vpr_ros.cli.options import DryRun
+from vpr_ros.cli.options import MapFile
+from vpr_ros.cli.options import refuse_unknown_session
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
     from vpr_ros.types import Pose
 
 __all__ = ['check', 'export', 'import_', 'merge', 'prune', 'remove']
-
-MapFile = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
-
 
 # What was lost can be as much as a map holds.
 _MOST_TOLD = 50
@@ -421,19 +420,16 @@ def remove(
 
     Example: `vpr_ros map remove town.vprmap --session monday`
     """
-    from vpr_ros.errors import unknown_name
     from vpr_ros.maps.place_map import PlaceMap
 
     if bool(session) == bool(places):
         raise VprError('give either --session with its name, or --places with ids')
     with PlaceMap.open(path, writeable=not dry_run) as place_map:
-        names = [known.name for known in place_map.sessions()]
-        if session and session not in names:
-            raise unknown_name('session', session, names)
+        refuse_unknown_session(session, place_map)
         ids = place_map.place_ids(session) if session else _ids(places)
         if dry_run:
-            for place_id in ids[:1] if session else ids:
-                place_map.place(place_id)
+            for place_id in () if session else ids:
+                place_map.place(place_id)  # an id that is not there is told
         elif session:
             place_map.remove_session(session)
         else:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 import typer
 from vpr_ros.cli.console import say
 from vpr_ros.cli.options import DryRun
-from vpr_ros.errors import unknown_name
+from vpr_ros.cli.options import MapFile
+from vpr_ros.cli.options import refuse_unknown_session
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ __all__ = ['poses']
 
 
 def poses(
-    path: Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')],
+    path: MapFile,
     session: Annotated[str, typer.Option(
         '--session', help='The traverse whose places move; may be left out when the map has one, '
         'and with --by-id.')] = '',
@@ -87,7 +88,7 @@ def _by_stamp(place_map: PlaceMap, session: str, path: Path, gap_s: float,
         raise VprError('name the traverse that the trajectory is of: --session '
                        f'({", ".join(names) or "the map has none"})')
     track = TrajectoryPoses(path, round(gap_s * 1e9)).open()
-    _refuse_unknown(session, names)
+    refuse_unknown_session(session, place_map)
     return update_by_stamp(place_map.places(session), track, forget=forget)
 
 
@@ -102,10 +103,5 @@ def _by_id(place_map: PlaceMap, session: str, path: Path, forget: bool) -> PoseU
         if row.place_id in found:
             raise VprError(f'{path} line {row.line}: place {row.place_id} is there twice')
         found[row.place_id] = row.pose
-    _refuse_unknown(session, [known.name for known in place_map.sessions()])
+    refuse_unknown_session(session, place_map)
     return update_by_id(place_map.places(session), found, forget=forget)
-
-
-def _refuse_unknown(session: str, known: list[str]) -> None:
-    if session and session not in known:
-        raise unknown_name('session', session, known)

@@ -22,14 +22,17 @@ from typing import TYPE_CHECKING
 from typing import TypeVar
 
 import typer
+from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from vpr_ros.config import Settings
+    from vpr_ros.maps.place_map import PlaceMap
 
 __all__ = ['Assignments', 'Bag', 'BaseFrame', 'Camera', 'Cameras', 'Config', 'Data', 'DryRun',
-           'FixTopic', 'Images', 'MapFrame', 'PoseTopic', 'read_settings', 'refuse_existing',
-           'split_networks', 'Topic', 'Trajectory', 'TraverseName']
+           'FixTopic', 'Images', 'MapFile', 'MapFrame', 'PoseTopic', 'read_settings',
+           'refuse_existing', 'refuse_unknown_session', 'split_networks', 'Topic', 'Trajectory',
+           'TraverseName']
 
 # Under which heading the help lists where poses come from.
 _POSES = 'Where the robot was'
@@ -66,6 +69,7 @@ FixTopic = Annotated[str, typer.Option(
 Trajectory = Annotated[Path | None, typer.Option(
     '--trajectory', metavar='FILE', rich_help_panel=_POSES, help='A file of lines "stamp x y z qx '
     'qy qz qw", as SLAM systems write them.')]
+MapFile = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
 DryRun = Annotated[bool, typer.Option(
     '--dry-run', help='Say what would be done, and change nothing.')]
 Config = Annotated[Path | None, typer.Option(
@@ -82,6 +86,13 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not overwrite:
         raise VprError(f'{path} exists already: give --overwrite to replace it, or choose another '
                        'name')
+
+
+def refuse_unknown_session(name: str, place_map: PlaceMap) -> None:
+    """Refuse the name of a traverse that a map lacks; '' names none."""
+    known = [session.name for session in place_map.sessions()]
+    if name and name not in known:
+        raise unknown_name('session', name, known)
 
 
 def read_settings(model: type[AnySettings], node: str, config: Path | None,

@@ -25,11 +25,9 @@ from itertools import islice
 import logging
 
 import numpy as np
-from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
-from vpr_ros.maps.keyframes import Keyframes
 from vpr_ros.maps.moments import Moment
-from vpr_ros.maps.moments import select_moments
+from vpr_ros.maps.moments import select_places
 from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.settings import MapSettings
@@ -37,7 +35,6 @@ from vpr_ros.maps.thumbnails import make_thumbnail
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
 from vpr_ros.types import LocalFeatures
-from vpr_ros.types import Place
 from vpr_ros.types import View
 
 __all__ = ['build_session']
@@ -61,15 +58,9 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
     """
     if extractor.identity != place_map.network:
         raise ValueError('the extractor is not the network of this map')
-    keyframes = Keyframes(settings)
-    if resume:
-        last = place_map.last_place(session)
-        if last is not None:
-            keyframes = Keyframes(settings, last)
-            frames = _after(last, frames, cameras[:1])
+    last = place_map.last_place(session) if resume else None
     extractor.restart()
-    moments = select_moments(frames, keyframes, cameras=cameras,
-                             tolerance_ns=round(settings.camera_tolerance_s * 1e9))
+    moments = select_places(frames, settings, cameras=cameras, last=last)
     described = _describe(moments, extractor)
     added = 0
     calibrated: set[str] = set()
@@ -88,23 +79,6 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
         _log.warning('no image of %s was taken within %g s of one of %s: no place of session %r '
                      'shows what it saw (see map.camera_tolerance_s)', ', '.join(sorted(blind)),
                      settings.camera_tolerance_s, cameras[0], session)
-
-
-def _after(last: Place, frames: Iterable[Frame], leading: Sequence[str]) -> Iterator[Frame]:
-    """Yield the frames later than a place; VprError where none of them made that place."""
-    met = False
-    for frame in frames:
-        leads = not leading or frame.camera in leading
-        met = met or leads and frame.stamp_ns == last.stamp_ns
-        if frame.stamp_ns > last.stamp_ns:
-            # Cameras that do not lead may be ahead of the one that does.
-            if leads and not met:
-                break
-            yield frame
-    if not met:
-        raise VprError(f'session {last.session!r} cannot go on with these images: none was taken '
-                       f'at {last.stamp_ns} ns, as its last place was; give the source that '
-                       'it began with, or another name for this one')
 
 
 # A moment whose frames are described.

@@ -43,6 +43,10 @@ class Datum:
             raise ValueError('a datum has a latitude within 90 degrees, a longitude and an '
                              f'altitude in metres, got {values}')
 
+    def __str__(self) -> str:
+        return (f'{self.latitude_deg:.7f}, {self.longitude_deg:.7f} degrees, '
+                f'{self.altitude_m:.2f} m (WGS 84)')
+
     def to_text(self) -> str:
         """Return the datum as JSON."""
         return json.dumps(asdict(self))

@@ -22,10 +22,13 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vpr_ros.errors import VprError
 from vpr_ros.maps.keyframes import Keyframes
+from vpr_ros.maps.settings import MapSettings
 from vpr_ros.types import Frame
+from vpr_ros.types import Place
 
-__all__ = ['Moment', 'select_moments']
+__all__ = ['Moment', 'select_moments', 'select_places']
 
 # How long to wait for the image of a camera that may have failed: recorders delay large images.
 _PATIENCE_NS = 1_000_000_000
@@ -48,6 +51,36 @@ def select_moments(frames: Iterable[Frame], keyframes: Keyframes, *,
     if len(cameras) < 2:
         return ((frame,) for frame in frames if keyframes.take(frame))
     return _Gatherer(keyframes, cameras, tolerance_ns).moments(frames)
+
+
+def select_places(frames: Iterable[Frame], settings: MapSettings, *,
+                  cameras: Sequence[str] = (), last: Place | None = None) -> Iterator[Moment]:
+    """
+    Yield what becomes places by the settings, as :func:`select_moments` does.
+
+    :param last: where a traverse that ended early goes on: frames up to this place are skipped.
+    """
+    if last is not None:
+        frames = _after(last, frames, cameras[:1])
+    return select_moments(frames, Keyframes(settings, last), cameras=cameras,
+                          tolerance_ns=round(settings.camera_tolerance_s * 1e9))
+
+
+def _after(last: Place, frames: Iterable[Frame], leading: Sequence[str]) -> Iterator[Frame]:
+    """Yield the frames later than a place; VprError where none of them made that place."""
+    met = False
+    for frame in frames:
+        leads = not leading or frame.camera in leading
+        met = met or leads and frame.stamp_ns == last.stamp_ns
+        if frame.stamp_ns > last.stamp_ns:
+            # Cameras that do not lead may be ahead of the one that does.
+            if leads and not met:
+                break
+            yield frame
+    if not met:
+        raise VprError(f'session {last.session!r} cannot go on with these images: none was taken '
+                       f'at {last.stamp_ns} ns, as its last place was; give the source that '
+                       'it began with, or another name for this one')
 
 
 @dataclass

@@ -21,8 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 
-from vpr_ros.maps.keyframes import Keyframes
-from vpr_ros.maps.moments import select_moments
+from vpr_ros.maps.moments import select_places
 from vpr_ros.maps.settings import MapSettings
 from vpr_ros.maps.thumbnails import make_thumbnail
 from vpr_ros.types import Frame
@@ -80,11 +79,9 @@ def rehearse(frames: Iterable[Frame], settings: MapSettings, *, cameras: Sequenc
     def counted() -> Iterable[Frame]:
         for frame in frames:
             found.frames += 1
-            if last is None or frame.stamp_ns > last.stamp_ns:
-                yield frame
+            yield frame
 
-    for moment in select_moments(counted(), Keyframes(settings, last), cameras=cameras,
-                                 tolerance_ns=round(settings.camera_tolerance_s * 1e9)):
+    for moment in select_places(counted(), settings, cameras=cameras, last=last):
         found.places += 1
         found.posed += moment[0].T_map_base is not None
         if found.first_ns is None:

@@ -28,9 +28,9 @@ from vpr_ros.maps import database
 __all__ = ['alone', 'refuse', 'unfinished']
 
 
-def refuse(out: Path) -> None:
+def refuse(out: Path, *, overwrite: bool = False) -> None:
     """Refuse a path that exists or has no folder: before the work, not after it."""
-    if out.exists():
+    if out.exists() and not overwrite:
         raise VprError(f'{out} exists already: choose another name, or remove it')
     if not out.parent.is_dir():
         raise VprError(f'cannot make {out}: its folder does not exist')
@@ -74,8 +74,7 @@ def unfinished(out: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Where the block fails nothing is left of it. An ``out`` that exists is refused, or stays until
     then.
     """
-    if not overwrite:
-        refuse(out)
+    refuse(out, overwrite=overwrite)
     with alone(out) as path:
         _remove(path)
         try:
