@@ -1,0 +1,87 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Poses as they come in, asked at any stamp of the last seconds."""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Lock
+
+from vpr_ros.messages.geometry import StampedPose
+from vpr_ros.runtime.pose_track import PoseTrack
+from vpr_ros.types import Pose
+
+__all__ = ['LiveTrack']
+
+_KEPT_NS = 10_000_000_000
+_MOST_SAMPLES = 10_000
+# Transport may swap two samples; further back is a new run.
+_STAMP_JITTER_NS = 500_000_000
+
+
+class LiveTrack:
+    """
+    The last ten seconds of the poses of one frame in another, as a :class:`PoseTrack`.
+
+    One thread adds samples while another asks. What has not come yet is not waited for: a little
+    after the last sample (0.1 s) its pose still holds, and nothing is ever extrapolated.
+
+    A sample that is older than the last is left out; one that is more than half a second older
+    starts a new run, of which earlier samples are no part.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._samples: deque[StampedPose] = deque(maxlen=_MOST_SAMPLES)
+
+    def __len__(self) -> int:
+        """Return how many samples are kept."""
+        return len(self._samples)
+
+    @property
+    def last_ns(self) -> int | None:
+        """Return the stamp of the last sample, None where there is none."""
+        with self._lock:
+            return self._samples[-1].stamp_ns if self._samples else None
+
+    def add(self, sample: StampedPose) -> None:
+        """Take in a sample; of several with one stamp the last counts."""
+        with self._lock:
+            samples = self._samples
+            if samples and sample.stamp_ns < samples[-1].stamp_ns - _STAMP_JITTER_NS:
+                samples.clear()
+            if samples and sample.stamp_ns < samples[-1].stamp_ns:
+                return
+            if samples and sample.stamp_ns == samples[-1].stamp_ns:
+                samples.pop()
+            samples.append(sample)
+            while samples[0].stamp_ns < sample.stamp_ns - _KEPT_NS:
+                samples.popleft()
+
+    def at(self, stamp_ns: int) -> Pose | None:
+        """Return the pose at ``stamp_ns`` (without covariance), or None when it is not known."""
+        around: list[StampedPose] = []
+        with self._lock:
+            # From the end: who asks, asks about now.
+            for sample in reversed(self._samples):
+                around = [sample, *around[:1]]
+                if sample.stamp_ns <= stamp_ns:
+                    break
+        return PoseTrack(around).at(stamp_ns)
+
+    def clear(self) -> None:
+        """Forget all samples, as when time goes back."""
+        with self._lock:
+            self._samples.clear()
