@@ -42,11 +42,19 @@ class LocalizeSettings(Settings):
         '"image", for remapping.')
     compressed: bool = setting(
         False, "On a robot: subscribe to the topic's compressed images (<topic>/compressed).")
+    odometry: str = setting(
+        '', 'Topic of the odometry (nav_msgs/Odometry; on a bag also poses and transforms), which '
+        'says how far the robot drove from image to image. Empty: none, also on a bag that has '
+        'it; a data set that knows odometry gives it with its images.')
     camera: str = setting('front', 'Name of the camera in answers.')
     map_frame: str = setting('map', 'Frame that the poses of the map are given in.')
     base_frame: str = setting('base_link', 'Frame of the robot, for loop closures.')
     silence_s: float = setting(
-        5.0, 'On a robot: warn after this many seconds without an image.', gt=0.0)
+        5.0, 'On a robot: warn after this many seconds without an image, or without odometry where '
+        'a topic of it is set.', gt=0.0)
+    resume: bool = setting(
+        True, 'On a robot: activated again, go on with what was known when it was deactivated; '
+        'false starts anew.')
     autostart: bool = setting(
         True, 'On a robot: configure and activate at once; false waits for a lifecycle manager.')
     extraction: ExtractionSettings = ExtractionSettings()

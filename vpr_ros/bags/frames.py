@@ -79,19 +79,21 @@ def read_frames(bag: BagReader, image_topic: str | None = None, *, camera: str =
 
 
 def read_cameras(bag: BagReader, cameras: Mapping[str, str], *, poses: Track | None = None,
+                 odometry: Track | None = None,
                  base_frame: str = 'base_link') -> Iterator[Frame]:
     """
     Iterate over the images of several cameras in the order of the bag, as :func:`read_frames`.
 
     :param cameras: the image topic of each by its name.
     :param poses: of the base in the map.
+    :param odometry: of the base in the odometry frame.
     """
     streams = []
     for camera, name in cameras.items():
         topic = bag.image_topic(name)
         streams.append(_Stream(bag, topic, camera,
                                _calibration(bag, topic, None, camera, base_frame)))
-    return _frames(bag, streams, poses, None, None, None)
+    return _frames(bag, streams, poses, odometry, None, None)
 
 
 @dataclass

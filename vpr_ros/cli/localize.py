@@ -52,6 +52,9 @@ def localize(
     report: Annotated[Path | None, typer.Option(
         '--report', metavar='HTML', help='Where to write a report with pictures.')] = None,
     topic: Topic = '',
+    odometry_topic: Annotated[str, typer.Option(
+        '--odometry-topic', help='Odometry in the bag: how far the robot drove from image to '
+        'image. A data set that knows it needs no option.')] = '',
     pose_topic: Annotated[str, typer.Option(
         '--pose-topic', help='True poses in the bag, for the plan in the report; no answer uses '
         'them.')] = '',
@@ -69,15 +72,17 @@ def localize(
     from vpr_ros.settings import LocalizeSettings
 
     settings = read_settings(LocalizeSettings, 'localizer', config, param,
-                             map=str(map_path) if map_path else '', image=topic, camera=camera)
+                             map=str(map_path) if map_path else '', image=topic,
+                             odometry=odometry_topic, camera=camera)
     if not settings.map:
         raise VprError('name the map: --map FILE (or "map" in the parameter file)')
     for path in (out, report):
         if path is not None:
             refuse_existing(path, overwrite=overwrite)
-    # A topic of the parameter file is meant for bags and robots, not for folders.
+    # Topics of the parameter file are meant for bags and robots, not for folders.
     source = open_source(bag, images, data=data, traverse=traverse,
                          topic=settings.image if bag else topic,
+                         odometry=settings.odometry if bag else odometry_topic,
                          camera=settings.camera, poses=PoseOptions(pose_topic))
     run = localize_source(source, settings, out=out, overwrite=overwrite)
     known = sum(a.localization.known for a in run.answers)

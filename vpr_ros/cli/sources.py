@@ -114,6 +114,7 @@ class BagSource:
     :param topics: the topic of each camera by its name.
     :param poses: where T_map_base comes from, None when it is not known.
     :param base_frame: where /tf_static has the mounting of cameras start.
+    :param odometry: topic of T_odom_base, empty for none.
     """
 
     path: Path
@@ -121,6 +122,7 @@ class BagSource:
     poses: PoseSource | None
     base_frame: str
     count: int
+    odometry: str = ''
 
     @property
     def label(self) -> str:
@@ -143,10 +145,13 @@ class BagSource:
         """Read the frames from the beginning."""
         from vpr_ros.bags.frames import read_cameras
         from vpr_ros.bags.reader import BagReader
+        from vpr_ros.runtime.pose_track import PoseTrack
 
         with BagReader(self.path) as bag:
             poses = None if self.poses is None else self.poses.open(bag)
-            yield from read_cameras(bag, self.topics, poses=poses, base_frame=self.base_frame)
+            odometry = PoseTrack(bag.poses(self.odometry)) if self.odometry else None
+            yield from read_cameras(bag, self.topics, poses=poses, odometry=odometry,
+                                    base_frame=self.base_frame)
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ class PoseOptions:
 def open_source(bag: Path | None, images: Path | None, *, data: str = '', traverse: str = '',
                 topic: str = '', camera: str = '', cameras: Sequence[str] = (),
                 poses: PoseOptions | None = None, settings: MapSettings | None = None,
-                datum: Datum | None = None) -> FrameSource:
+                datum: Datum | None = None, odometry: str = '') -> FrameSource:
     """
     Open the bag, the folder of images or the data set that the user named; exactly one of them.
 
@@ -186,6 +191,7 @@ def open_source(bag: Path | None, images: Path | None, *, data: str = '', traver
     :param cameras: in place of ``camera``: ``NAME``, or of a bag ``NAME=TOPIC``, also several.
     :param settings: how poses are read.
     :param datum: of satellite fixes; that of the first fix when left out.
+    :param odometry: topic in the bag; traverses carry what they know of it anyway.
     """
     if sum((bag is not None, images is not None, bool(data))) != 1:
         raise VprError('name one source of images: --bag FILE, --images FOLDER, or --data NAME')
@@ -194,8 +200,8 @@ def open_source(bag: Path | None, images: Path | None, *, data: str = '', traver
     poses = poses or PoseOptions()
     topics = _topics(cameras, topic, camera or 'front')
     if bag is not None:
-        return _open_bag(bag, topics, poses, settings, datum)
-    if any(topics.values()) or poses.topic or poses.map_frame or poses.fix_topic:
+        return _open_bag(bag, topics, poses, settings, datum, odometry)
+    if any((*topics.values(), poses.topic, poses.map_frame, poses.fix_topic, odometry)):
         raise VprError('topics and frames belong to --bag: images of a folder or a data set know '
                        'their poses (poses.csv), or take them from --trajectory')
     name, = topics
@@ -261,20 +267,24 @@ def _topics(cameras: Sequence[str], topic: str, camera: str) -> dict[str, str]:
 
 
 def _open_bag(path: Path, topics: Mapping[str, str], poses: PoseOptions,
-              settings: MapSettings | None, datum: Datum | None) -> BagSource:
+              settings: MapSettings | None, datum: Datum | None, odometry: str) -> BagSource:
     from vpr_ros.bags.reader import BagReader
 
     with BagReader(path) as bag:
         chosen = {camera: bag.image_topic(topic or None) for camera, topic in topics.items()}
         counts = {t.name: t.count for t in bag.topics()}
         source = _pose_source(bag, poses, settings, datum)
+        if odometry:
+            # Before the work: an unknown topic is an error that says what topics there are.
+            if next(bag.poses(odometry), None) is None:
+                raise VprError(f'{path}: no odometry on {odometry}')
     for topic in chosen.values():
         if not counts[topic]:
             raise VprError(f'{path}: no images on {topic}')
         if list(chosen.values()).count(topic) > 1:
             raise VprError(f'{path}: two cameras cannot share the images on {topic}')
     return BagSource(path, chosen, source, poses.base_frame,
-                     sum(counts[topic] for topic in chosen.values()))
+                     sum(counts[topic] for topic in chosen.values()), odometry)
 
 
 def _pose_source(bag: BagReader, poses: PoseOptions, settings: MapSettings | None,
