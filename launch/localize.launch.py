@@ -37,6 +37,9 @@ def generate_launch_description() -> LaunchDescription:
             'compressed', default_value='', choices=['', 'true', 'false'],
             description='Subscribe to <image>/compressed.'),
         DeclareLaunchArgument(
+            'odometry', default_value='',
+            description='Odometry topic (nav_msgs/Odometry), such as /odom; empty: none.'),
+        DeclareLaunchArgument(
             'params_file', default_value=defaults,
             description='ROS parameter file; the arguments above win over it.'),
         DeclareLaunchArgument(
@@ -56,7 +59,8 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list:
     given = {name: LaunchConfiguration(name).perform(context)
-             for name in ('map', 'image', 'compressed', 'autostart', 'use_sim_time')}
+             for name in ('map', 'image', 'compressed', 'odometry', 'autostart',
+                          'use_sim_time')}
     # An argument that was left out leaves the parameter file its say.
     parameters = {name: value == 'true' if value in ('true', 'false') else value
                   for name, value in given.items() if value}

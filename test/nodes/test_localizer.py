@@ -30,13 +30,16 @@ import pytest
 rclpy = pytest.importorskip('rclpy', reason='no ROS 2 is sourced')
 pytest.importorskip('vpr_msgs.msg', reason='vpr_msgs is not built and sourced')
 
-from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402, I100
+from builtin_interfaces.msg import Time as TimeMessage  # noqa: E402, I100
+from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402
 from lifecycle_msgs.msg import State  # noqa: E402
 from lifecycle_msgs.srv import ChangeState  # noqa: E402
 from lifecycle_msgs.srv import GetState  # noqa: E402
+from nav_msgs.msg import Odometry  # noqa: E402
 from rcl_interfaces.srv import SetParameters  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from vpr_msgs.msg import LoopClosure  # noqa: E402
@@ -48,14 +51,19 @@ from vpr_ros.maps.place_map import PlaceMap  # noqa: E402
 from vpr_ros.maps.settings import MapSettings  # noqa: E402
 from vpr_ros.matching.localizer import Localizer  # noqa: E402
 from vpr_ros.matching.settings import MatchingSettings  # noqa: E402
+from vpr_ros.messages.geometry import odometry_message  # noqa: E402
+from vpr_ros.messages.geometry import StampedPose  # noqa: E402
 from vpr_ros.messages.images import compressed_image_message  # noqa: E402
 from vpr_ros.messages.images import image_message  # noqa: E402
 from vpr_ros.messages.rclpy_factory import RclpyFactory  # noqa: E402
 from vpr_ros.types import Frame  # noqa: E402
+from vpr_ros.types import Localization  # noqa: E402
 from vpr_ros.types import Pose  # noqa: E402
 
 PLACES = 30
 DEADLINE_S = 60.0
+SECOND = 10 ** 9
+ACTIVATE, DEACTIVATE, CLEAN_UP, CONFIGURE = 3, 4, 2, 1
 
 
 def place_image(number: int) -> np.ndarray:
@@ -91,6 +99,7 @@ class Robot:
             PoseWithCovarianceStamped, 'localizer/pose', self.poses.append, 10)
         self.images = node.create_publisher(Image, 'camera/image_raw', 5)
         self.jpegs = node.create_publisher(CompressedImage, 'camera/image_raw/compressed', 5)
+        self.odometry = node.create_publisher(Odometry, 'odom', 50)
 
     def wait(self, until: Callable[[], bool], doing: str) -> None:
         deadline = time.monotonic() + DEADLINE_S
@@ -108,6 +117,17 @@ class Robot:
     def state(self) -> int:
         return int(self.call(GetState, 'localizer/get_state', GetState.Request())
                    .current_state.id)
+
+    def change(self, *transitions: int) -> None:
+        for transition in transitions:
+            request = ChangeState.Request()
+            request.transition.id = transition
+            assert self.call(ChangeState, 'localizer/change_state', request).success
+
+    def measure(self, stamp_ns: int, x: float) -> None:
+        """Tell by odometry where the robot is."""
+        self.odometry.publish(odometry_message(self.factory, StampedPose(
+            stamp_ns, 'odom', 'base_link', Pose(np.array([x, 0.0, 0.0])))))
 
     def drive(self, numbers: list[int], *, first_ns: int, jpeg: bool = False) -> None:
         """Show places one by one, each answered before the next, 1 s apart in their stamps."""
@@ -153,6 +173,20 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         assert process.wait(timeout=20) == 0, process.stdout.read() if process.stdout else ''
 
 
+def offline(map_path: Path) -> Localizer:
+    with PlaceMap.open(map_path) as place_map:
+        extractor = make_extractor(ExtractionSettings(), expected=place_map.network)
+        return Localizer(place_map.snapshot(), extractor, MatchingSettings())
+
+
+def chances(answer: PlaceMatch | Localization) -> dict[int, float]:
+    return {c.place_id: c.probability for c in answer.candidates}
+
+
+def near(answer: Localization) -> Any:
+    return pytest.approx(chances(answer), abs=1e-5)
+
+
 def test_answers_with_the_place_its_pose_and_a_loop_closure(robot, start, map_path):
     start(map=map_path, image='/camera/image_raw')
     robot.drive(list(range(5, 12)), first_ns=100_000_000_123)
@@ -179,15 +213,95 @@ def test_live_and_offline_give_the_same_answers(robot, start, map_path):
     start(map=map_path, image='/camera/image_raw')
     numbers = [3, 4, 4, 5, 1001, 7, 20, 21]
     robot.drive(numbers, first_ns=50_000_000_000)
-    with PlaceMap.open(map_path) as place_map:
-        extractor = make_extractor(ExtractionSettings(), expected=place_map.network)
-        localizer = Localizer(place_map.snapshot(), extractor, MatchingSettings())
+    localizer = offline(map_path)
     for live, (step, number) in zip(robot.matches, enumerate(numbers), strict=True):
         frame = Frame(50_000_000_000 + step * 1_000_000_000, place_image(number))
-        _, offline = localizer.localize(frame)
-        assert live.candidates[0].place_id == offline.candidates[0].place_id
-        assert live.probability == pytest.approx(offline.probability, abs=1e-5)
-        assert bool(live.decision) == offline.known
+        _, expected = localizer.localize(frame)
+        assert live.candidates[0].place_id == expected.candidates[0].place_id
+        assert live.probability == pytest.approx(expected.probability, abs=1e-5)
+        assert bool(live.decision) == expected.known
+
+
+def test_odometry_says_how_far_the_robot_drove(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw', odometry='/odom')
+    robot.wait(lambda: robot.odometry.get_subscription_count() > 0, 'a subscription to odometry')
+    with_odometry, without = offline(map_path), offline(map_path)
+    driven = Pose(np.array([2.5, 0.0, 0.0]))  # a quarter of the way from place to place
+    told, differ = Pose.identity(), False
+    for step, number in enumerate([8, 9, 9, 10]):
+        stamp_ns = (50 + step) * SECOND
+        # Between these two samples it is where ``told`` has it.
+        robot.measure(stamp_ns - SECOND // 50, float(told.position[0]) - 0.5)
+        robot.measure(stamp_ns + SECOND // 50, float(told.position[0]) + 0.5)
+        time.sleep(0.2)  # topics are not in order among each other
+        robot.drive([number], first_ns=stamp_ns)
+        frame = Frame(stamp_ns, place_image(number), T_odom_base=told)
+        _, expected = with_odometry.localize(frame)
+        _, other = without.localize(Frame(stamp_ns, place_image(number)))
+        assert chances(robot.matches[-1]) == near(expected)
+        differ = differ or chances(expected) != near(other)
+        told = told @ driven
+    assert differ
+
+
+def test_an_image_without_odometry_is_answered_all_the_same(robot, start, map_path):
+    process = start(map=map_path, image='/camera/image_raw', odometry='/odom', silence_s=1.0)
+    robot.wait(lambda: robot.odometry.get_subscription_count() > 0, 'a subscription to odometry')
+    robot.drive([5, 6], first_ns=50 * SECOND)
+    time.sleep(2.5)
+    robot.measure(10 * SECOND, 0.0)
+    time.sleep(0.2)
+    robot.drive([7, 8, 9], first_ns=52 * SECOND)
+    assert robot.matches[-1].candidates[0].stamp.sec == 10
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=20)[0]
+    assert 'no odometry on /odom for' in said
+    assert '1 publish it: is it Odometry, and is their QoS compatible?' in said
+    assert 'no odometry near an image (the last is -42.00 s from it)' in said
+
+
+@pytest.mark.parametrize('resume', [True, False])
+def test_activated_again_it_goes_on_or_starts_anew(robot, start, map_path, resume):
+    start(map=map_path, image='/camera/image_raw', resume=str(resume).lower())
+    localizer = offline(map_path)
+    robot.drive([3, 4, 5, 6], first_ns=50 * SECOND)
+    for step, number in enumerate([3, 4, 5, 6]):
+        localizer.localize(Frame((50 + step) * SECOND, place_image(number)))
+    robot.change(DEACTIVATE, ACTIVATE)
+    robot.drive([1001], first_ns=54 * SECOND)
+    _, going_on = localizer.localize(Frame(54 * SECOND, place_image(1001)))
+    _, anew = offline(map_path).localize(Frame(54 * SECOND, place_image(1001)))
+    assert chances(going_on) != near(anew)
+    assert chances(robot.matches[-1]) == near(going_on if resume else anew)
+
+
+def test_a_map_that_is_loaded_again_starts_anew(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw')
+    robot.drive([3, 4, 5, 6], first_ns=50 * SECOND)
+    robot.change(DEACTIVATE, CLEAN_UP, CONFIGURE, ACTIVATE)
+    robot.drive([1001], first_ns=54 * SECOND)
+    _, anew = offline(map_path).localize(Frame(54 * SECOND, place_image(1001)))
+    assert chances(robot.matches[-1]) == near(anew)
+
+
+def test_time_that_goes_back_while_inactive_is_a_new_start(robot, start, map_path):
+    clock = robot.node.create_publisher(Clock, '/clock', 1)
+    start(map=map_path, image='/camera/image_raw', use_sim_time='true')
+    robot.wait(lambda: clock.get_subscription_count() > 0, 'a subscription to the clock')
+
+    def tick(second: int) -> None:
+        clock.publish(Clock(clock=TimeMessage(sec=second)))
+        time.sleep(0.3)
+
+    tick(60)
+    robot.drive([3, 4, 5, 6], first_ns=50 * SECOND)
+    robot.change(DEACTIVATE)
+    tick(61)
+    tick(55)
+    robot.change(ACTIVATE)
+    robot.drive([1001], first_ns=54 * SECOND)
+    _, anew = offline(map_path).localize(Frame(54 * SECOND, place_image(1001)))
+    assert chances(robot.matches[-1]) == near(anew)
 
 
 def test_compressed_images_and_unknown_places(robot, start, map_path):
@@ -245,11 +359,12 @@ def test_live_parameters_are_validated_and_others_read_only(robot, start, map_pa
 def test_the_launch_file_starts_it(robot, map_path):
     process = subprocess.Popen(
         ['ros2', 'launch', 'vpr_ros', 'localize.launch.py', f'map:={map_path}',
-         'image:=/camera/image_raw'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True)
+         'image:=/camera/image_raw', 'odometry:=/odom'], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True)
     try:
         robot.drive([7, 8, 9], first_ns=1_000_000_000)
         assert robot.matches[-1].candidates[0].stamp.sec == 10
+        assert robot.odometry.get_subscription_count() == 1
     finally:
         os.killpg(process.pid, signal.SIGINT)
         output = process.communicate(timeout=30)[0]

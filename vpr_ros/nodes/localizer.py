@@ -16,19 +16,25 @@
 The node ``localizer``: images in, places out.
 
 Its executor thread only moves messages: the images wait undecoded in a slot of one, a worker
-decodes and localizes the latest, and its answers return to the executor to be published.
+decodes and localizes the latest, and its answers return to the executor to be published. Odometry
+is kept for some seconds, and each image gets what is known at its stamp when it is decoded: an
+image whose odometry has not come by then is localized without it, for later would be too late.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 import logging
 from pathlib import Path
 import sys
 from threading import Event
 import time
+from typing import Any
 
+from nav_msgs.msg import Odometry
 import rclpy
+from rclpy.clock import JumpHandle
 from rclpy.clock import JumpThreshold
 from rclpy.clock import TimeJump
 from rclpy.duration import Duration
@@ -43,6 +49,7 @@ from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from vpr_ros.answers import answer_messages
@@ -50,6 +57,8 @@ from vpr_ros.answers import ANSWER_TYPES
 from vpr_ros.errors import VprError
 from vpr_ros.matching.localizer import Localizer
 from vpr_ros.matching.localizer import open_localizer
+from vpr_ros.matching.localizer_state import LocalizerState
+from vpr_ros.messages.geometry import POSE_READERS
 from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
 from vpr_ros.messages.rclpy_factory import message_class
@@ -59,16 +68,21 @@ from vpr_ros.nodes.logs import LogBridge
 from vpr_ros.nodes.parameters import declare_settings
 from vpr_ros.nodes.parameters import read_node_settings
 from vpr_ros.nodes.parameters import validate_changes
+from vpr_ros.runtime.live_track import LiveTrack
 from vpr_ros.runtime.worker import Worker
 from vpr_ros.settings import LocalizeSettings
 from vpr_ros.types import Frame
 from vpr_ros.types import Localization
+from vpr_ros.types import Pose
 
 __all__ = ['LocalizerNode', 'main']
 
 # The latest image is worth more than all of them; a replay overrides this by parameter.
 _IMAGE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1,
                         reliability=ReliabilityPolicy.BEST_EFFORT)
+# Half a second at 200 Hz: none may be lost while the executor publishes. Best effort hears all.
+_ODOMETRY_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100,
+                           reliability=ReliabilityPolicy.BEST_EFFORT)
 _ANSWER_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10,
                          reliability=ReliabilityPolicy.RELIABLE)
 
@@ -81,6 +95,26 @@ class _Job:
     settings: LocalizeSettings
 
 
+@dataclass
+class _Heard:
+    """
+    A subscription and when it was last heard.
+
+    :param name: of its parameter.
+    :param last: of the monotonic clock.
+    """
+
+    name: str
+    type_name: str
+    subscription: Subscription
+    last: float
+    warned: bool = False
+
+    def now(self) -> None:
+        """Note that a message came."""
+        self.last, self.warned = time.monotonic(), False
+
+
 class LocalizerNode(LifecycleNode):
     """
     Publishes where in a map the images of a camera were taken.
@@ -88,6 +122,8 @@ class LocalizerNode(LifecycleNode):
     ``~/place_match`` (vpr_msgs/PlaceMatch) for every image that was looked at, ``~/loop_closure``
     (vpr_msgs/LoopClosure) for known places, ``~/pose`` (PoseWithCovarianceStamped in the map
     frame) for known places whose pose the map has. Stamps are those of the images.
+
+    With the parameter ``resume`` it goes on where it was deactivated, unless time goes back.
     """
 
     def __init__(self) -> None:
@@ -102,9 +138,10 @@ class LocalizerNode(LifecycleNode):
         self._settings_changed = False
         # Not a part of the job: a job may be replaced before its turn comes.
         self._reset_wanted = Event()
+        self._state: LocalizerState | None = None
+        self._odometry = LiveTrack()
+        self._jumps: JumpHandle | None = None
         self._session = ''
-        self._last_image = 0.0
-        self._warned_of_silence = False
 
     # Life cycle ---------------------------------------------------------------------------------
 
@@ -115,6 +152,10 @@ class LocalizerNode(LifecycleNode):
         except VprError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
+        # Heard while inactive, too: what is known then is of a time that no longer is.
+        self._jumps = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1)),
+            post_callback=self._on_time_jump)
         return TransitionCallbackReturn.SUCCESS
 
     def _load(self) -> None:
@@ -139,42 +180,69 @@ class LocalizerNode(LifecycleNode):
                          for topic, kind in self._answer_classes.items()}
         self._answers_ready = self.create_guard_condition(self._publish_answers)
         self._worker = Worker(self._localize, self._answers_ready.trigger)
+        self._resume(settings.resume)
         topic = settings.image or 'image'
-        self._images = self.create_subscription(
-            CompressedImage if settings.compressed else Image,
+        self._images = self._hear(
+            'image', CompressedImage if settings.compressed else Image,
             f'{topic}/compressed' if settings.compressed else topic, self._on_image, _IMAGE_QOS,
-            raw=True, qos_overriding_options=QoSOverridingOptions.with_default_policies())
-        self._jumps = self.get_clock().create_jump_callback(
-            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1)),
-            post_callback=self._on_time_jump)
-        self._last_image, self._warned_of_silence = time.monotonic(), False
+            raw=True)
+        self._moves = self._hear('odometry', Odometry, settings.odometry, self._on_odometry,
+                                 _ODOMETRY_QOS) if settings.odometry else None
         self._silence_timer = self.create_timer(1.0, self._watch_silence)
-        self._reset_wanted.set()
-        self.get_logger().info(f'localizing images on {self._images.topic_name}')
+        told = f' and odometry on {self._moves.subscription.topic_name}' if self._moves else ''
+        self.get_logger().info(
+            f'localizing images on {self._images.subscription.topic_name}{told}')
         return super().on_activate(state)
+
+    def _hear(self, name: str, kind: type, topic: str, listener: Callable[[Any], None],
+              qos: QoSProfile, *, raw: bool = False) -> _Heard:
+        subscription = self.create_subscription(
+            kind, topic, listener, qos, raw=raw,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        return _Heard(name, kind.__name__, subscription, time.monotonic())
+
+    def _resume(self, wanted: bool) -> None:
+        """Go on where the node was deactivated, or anew; the worker has nothing to do yet."""
+        assert self._localizer is not None
+        if not wanted or self._state is None or self._reset_wanted.is_set():
+            self._reset_wanted.set()
+            return
+        self._localizer.restore(self._state)
+        self.get_logger().info('going on where it was deactivated')
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening; the map stays loaded."""
         self._stop()
+        # After the worker, which would go on changing it.
+        assert self._localizer is not None
+        self._state = self._localizer.state()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of the map and the network."""
-        self._localizer = None
+        self._forget()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop whatever runs."""
         self._stop()
+        self._forget()
         return TransitionCallbackReturn.SUCCESS
+
+    def _forget(self) -> None:
+        self._localizer = self._state = None
+        if self._jumps is not None:
+            self._jumps.unregister()
+            self._jumps = None
 
     def _stop(self) -> None:
         if self._worker is None:
             return
-        self.destroy_subscription(self._images)
+        for heard in self._all_heard():
+            self.destroy_subscription(heard.subscription)
         self._worker.stop()
         self._worker = None
-        self._jumps.unregister()
+        self._odometry.clear()
         self.destroy_timer(self._silence_timer)
         self.destroy_guard_condition(self._answers_ready)
         for publisher in self._answers.values():
@@ -185,12 +253,22 @@ class LocalizerNode(LifecycleNode):
     def _on_image(self, serialized: bytes) -> None:
         if self._worker is None:
             return
-        self._last_image, self._warned_of_silence = time.monotonic(), False
+        self._images.now()
         if self._settings_changed:
             # Validated when they were set; applied here, because Humble calls nobody afterwards.
             self._settings = read_node_settings(self, LocalizeSettings)
             self._settings_changed = False
         self._worker.submit(_Job(serialized, self._settings))
+
+    def _on_odometry(self, message: Odometry) -> None:
+        if self._worker is None or self._moves is None:
+            return
+        self._moves.now()
+        try:
+            self._odometry.add(POSE_READERS['nav_msgs/msg/Odometry'](message))
+        except ValueError as error:  # as drivers send before they know
+            self.get_logger().warning(f'odometry was left out: {error}',
+                                      throttle_duration_sec=10.0)
 
     def _publish_answers(self) -> None:
         if self._worker is None:
@@ -212,18 +290,24 @@ class LocalizerNode(LifecycleNode):
 
     def _on_time_jump(self, jump: TimeJump) -> None:
         self.get_logger().info('time went back: starting anew')
+        self._odometry.clear()
         self._reset_wanted.set()
 
+    def _all_heard(self) -> list[_Heard]:
+        return [self._images] if self._moves is None else [self._images, self._moves]
+
     def _watch_silence(self) -> None:
-        silent = time.monotonic() - self._last_image
-        if silent < self._settings.silence_s or self._warned_of_silence:
-            return
-        self._warned_of_silence = True
-        topic = self._images.topic_name
-        publishers = self.count_publishers(topic)
-        hint = ('nobody publishes it: set the parameter image' if publishers == 0 else
-                f'{publishers} publish it: is it an image, and is their QoS compatible?')
-        self.get_logger().warning(f'no image on {topic} for {silent:.0f} s; {hint}')
+        for heard in self._all_heard():
+            silent = time.monotonic() - heard.last
+            if silent < self._settings.silence_s or heard.warned:
+                continue
+            heard.warned = True
+            topic = heard.subscription.topic_name
+            publishers = self.count_publishers(topic)
+            hint = (f'nobody publishes it: set the parameter {heard.name}' if publishers == 0 else
+                    f'{publishers} publish it: is it {heard.type_name}, and is their QoS '
+                    'compatible?')
+            self.get_logger().warning(f'no {heard.name} on {topic} for {silent:.0f} s; {hint}')
 
     # On the worker's thread ---------------------------------------------------------------------
 
@@ -240,9 +324,22 @@ class LocalizerNode(LifecycleNode):
         else:
             message = deserialize_message(job.serialized, Image)
             image = decode_image(message)
-        frame = Frame(ns_from_stamp(message.header.stamp), image, camera=job.settings.camera)
+        stamp_ns = ns_from_stamp(message.header.stamp)
+        frame = Frame(stamp_ns, image, camera=job.settings.camera,
+                      T_odom_base=self._where_driven(stamp_ns))
         _, localization = self._localizer.localize(frame)
         return localization
+
+    def _where_driven(self, stamp_ns: int) -> Pose | None:
+        """Return T_odom_base; None where it has not come, which is not waited for."""
+        pose = self._odometry.at(stamp_ns)
+        last_ns = self._odometry.last_ns
+        if pose is None and last_ns is not None:
+            self.get_logger().warning(
+                f'no odometry near an image (the last is {(last_ns - stamp_ns) / 1e9:+.2f} s from '
+                'it), which is localized without it: are both stamped by one clock?',
+                throttle_duration_sec=10.0)
+        return pose
 
 
 def main() -> None:
