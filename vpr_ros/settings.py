@@ -50,8 +50,8 @@ class LocalizeSettings(Settings):
     map_frame: str = setting('map', 'Frame that the poses of the map are given in.')
     base_frame: str = setting('base_link', 'Frame of the robot, for loop closures.')
     silence_s: float = setting(
-        5.0, 'On a robot: warn after this many seconds without an image, or without odometry where '
-        'a topic of it is set.', gt=0.0)
+        5.0, 'On a robot: warn after this many seconds without an image, or without odometry '
+        'where a topic of it is set.', gt=0.0)
     resume: bool = setting(
         True, 'On a robot: activated again, go on with what was known when it was deactivated; '
         'false starts anew.')
