@@ -63,6 +63,11 @@ class Poses:
         """Return (N, 3) metres, NaN where they are not known."""
         return self._values[:, :3]
 
+    @property
+    def quaternions(self) -> NDArray[np.float64]:
+        """Return (N, 4) x, y, z, w of unit length, NaN where they are not known."""
+        return self._values[:, 3:]
+
     def __len__(self) -> int:
         return len(self._values)
 

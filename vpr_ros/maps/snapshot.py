@@ -77,6 +77,24 @@ class Snapshot:
         first, last = np.searchsorted(self.view_rows, (row, row + 1), sorter=order)
         return order[first:last]
 
+    def views_at(self, rows: NDArray[np.int64],
+                 cameras: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return (n,) which view of each place (n,) is of the camera (n,) named beside it."""
+        keys, order = self._views_by_camera
+        return order[np.searchsorted(keys, rows * len(self.cameras) + cameras)]
+
+    @cached_property
+    def first_views(self) -> NDArray[np.int64]:
+        """Return (N,) one view of each place."""
+        order = self._views_by_row
+        return order[np.searchsorted(self.view_rows[order], np.arange(len(self)))]
+
+    @cached_property
+    def _views_by_camera(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        keys = self.view_rows * len(self.cameras) + self.view_cameras
+        order = np.asarray(np.argsort(keys, kind='stable'), np.int64)
+        return keys[order], order
+
     @cached_property
     def _views_by_row(self) -> NDArray[np.int64]:
         return np.asarray(np.argsort(self.view_rows, kind='stable'), np.int64)

@@ -12,66 +12,81 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+
 """
-From similarity to evidence: one place for what a score is worth.
+From similarity to evidence: the one place that says what a score is worth.
 
 A night makes all similarities of a query small and a street of look-alikes makes all large, so a
-similarity is judged against the background: its distance from the median similarity of this query
-to the map, in robust standard deviations. Its log likelihood ratio ("taken here" against "taken
-elsewhere") is taken as linear in that distance and bounded, because no single image proves much.
+score is judged by those of its own query: how far it stands above the k-th best (what is not among
+the k best has no evidence of its own), in units of the mean exceedance of places that are not the
+right one. Nearly all of the k best are such places, whose exceedances are exponentially
+distributed as the largest of anything are (Pickands 1975), so their median over ln 2 is that mean,
+and not disturbed by a few right ones.
+
+In this unit the log likelihood ratio "taken here" against "taken elsewhere" of one frame grew by
+about one per unit for every network, light and weather of the town that was looked at
+(``benchmarks/evidence.py``). Frames one after the other err alike, so their evidence adds up to
+less than its sum; how much less the map knows itself, see
+:class:`vpr_ros.matching.redundancy.Redundancy`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['Background', 'log_evidence']
+__all__ = ['Evidence', 'exceedances', 'weigh']
 
-# Enough for a robust spread, whatever the size of the map.
-_SAMPLES = 1024
-# The deviation of a normal distribution per median absolute deviation.
-_MAD_TO_DEVIATION = 1.4826
-# The robust deviation is at least this share of the plain one.
-_LEAST_SHARE = 0.5
+# Exceedances are not told apart below this share of the best score: rounding makes them.
+_LEAST_UNIT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Background:
+class Evidence:
     """
-    A fixed sample of a map's descriptors, to judge how unusual a similarity is.
+    What one frame says about places, as log likelihood ratios against "nowhere".
 
-    :param sample: (S, D) float32.
+    :param rows: (n,) the places that have evidence of their own.
+    :param log_ratios: (n,).
+    :param elsewhere: that of all other places.
     """
 
-    sample: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    log_ratios: NDArray[np.float64]
+    elsewhere: float
 
-    @classmethod
-    def of(cls, descriptors: NDArray[Any]) -> Background:
-        """Take an evenly spread sample, the same each time."""
-        count = min(len(descriptors), _SAMPLES)
-        rows = np.linspace(0, len(descriptors) - 1, count).round().astype(np.int64)
-        return cls(np.ascontiguousarray(descriptors[rows], np.float32))
-
-    def standardise(self, query: NDArray[Any],
-                    similarities: NDArray[Any]) -> NDArray[np.float64]:
-        """Return how many robust deviations similarities stand above this query's median."""
-        background = self.sample @ query
-        median = float(np.median(background))
-        deviation = _MAD_TO_DEVIATION * float(np.median(np.abs(background - median)))
-        # Where the mapping robot stood still, half of the map is one place and its spread nothing.
-        deviation = max(deviation, _LEAST_SHARE * float(background.std()))
-        # A map of one place, or of equal ones, has no spread: nothing stands out of it.
-        if deviation < 1e-6:
-            return np.zeros(len(similarities))
-        return (np.asarray(similarities, np.float64) - median) / deviation
+    def tempered(self, share: float) -> Evidence:
+        """Return what is left when only a share of it is news."""
+        return Evidence(self.rows, share * self.log_ratios, share * self.elsewhere)
 
 
-def log_evidence(deviations: NDArray[np.float64], *, slope: float, threshold: float,
-                 bound: float) -> NDArray[np.float64]:
-    """Return log likelihood ratios, ``slope (z - threshold)`` within ``+-bound``."""
-    evidence: NDArray[np.float64] = np.clip(slope * (deviations - threshold), -bound, bound)
-    return evidence
+def exceedances(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Return how far scores (n,) stand above the least of them, in mean exceedances.
+
+    :param scores: the best of one query, in any order; the least is the floor.
+    """
+    above = scores - scores.min(initial=np.inf)
+    unit = float(np.median(above)) / math.log(2.0) if len(above) else 0.0
+    # Equal scores, as of one place or of equal ones, tell nothing.
+    least = _LEAST_UNIT * float(np.abs(scores).max(initial=0.0))
+    return above / unit if unit > least else np.zeros(len(scores))
+
+
+def weigh(rows: NDArray[np.int64], scores: NDArray[np.float64], *, slope: float, threshold: float,
+          bound: float) -> Evidence:
+    """
+    Return the evidence of one frame.
+
+    :param rows: (n,) the best places.
+    :param scores: (n,) theirs; the least is that of a place without evidence of its own.
+    :param slope: log odds per mean exceedance.
+    :param threshold: the exceedance that speaks neither for a place nor for "nowhere".
+    :param bound: of the log odds between a place and a place without evidence, for no single image
+        proves much.
+    """
+    worth = np.minimum(slope * exceedances(scores), bound)
+    return Evidence(rows, worth - slope * threshold, -slope * threshold)

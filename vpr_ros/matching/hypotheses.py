@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.matching.belief import Belief
 
 __all__ = ['Hypothesis', 'Neighbourhoods', 'hypotheses']
 
@@ -49,41 +50,31 @@ class Neighbourhoods:
         self._radius_m = radius_m
         self._frames = frames
         self._positions: NDArray[np.float64] | None = None
-        if len(snapshot) and snapshot.poses.known.all():
+        if snapshot.poses.known.all():
             self._positions = snapshot.poses.positions
-            # Sorted along x, so that a large map is not gone through for every question.
-            self._by_x = np.argsort(self._positions[:, 0])
-            self._xs = self._positions[self._by_x, 0]
 
-    def of(self, row: int) -> NDArray[np.int64]:
-        """Return the rows next to a row, itself included."""
+    def near(self, row: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell of each of ``rows`` (n,) whether it is next to a row, or that row itself."""
         if self._positions is not None:
-            centre = self._positions[row]
-            begin = np.searchsorted(self._xs, centre[0] - self._radius_m, side='left')
-            end = np.searchsorted(self._xs, centre[0] + self._radius_m, side='right')
-            rows = np.sort(self._by_x[begin:end])
-            offsets = self._positions[rows] - centre
-            near = np.einsum('ij,ij->i', offsets, offsets) <= self._radius_m ** 2
-            return np.asarray(rows[near], np.int64)
-        begin = max(row - self._frames, 0)
-        rows = np.arange(begin, min(row + self._frames + 1, len(self._session_of)))
-        return np.asarray(rows[self._session_of[rows] == self._session_of[row]], np.int64)
+            offsets = self._positions[rows] - self._positions[row]
+            return np.asarray(np.einsum('ij,ij->i', offsets, offsets) <= self._radius_m ** 2)
+        return np.asarray((np.abs(rows - row) <= self._frames)
+                          & (self._session_of[rows] == self._session_of[row]))
 
 
-def hypotheses(belief: NDArray[np.float64], neighbourhoods: Neighbourhoods,
-               count: int) -> list[Hypothesis]:
+def hypotheses(belief: Belief, neighbourhoods: Neighbourhoods, count: int) -> list[Hypothesis]:
     """
     Return up to ``count`` distinct answers, likeliest first.
 
     Each takes the belief of its neighbourhood with it, so probabilities add up to at most one.
     """
-    left = belief.copy()
+    rows, left = belief.rows, belief.probabilities.copy()
     found = []
-    for _ in range(min(count, len(belief))):
-        row = int(np.argmax(left))
-        if left[row] <= 0.0:
+    for _ in range(min(count, len(rows))):
+        best = int(np.argmax(left))
+        if left[best] <= 0.0:
             break
-        near = neighbourhoods.of(row)
-        found.append(Hypothesis(row, float(left[near].sum())))
+        near = neighbourhoods.near(int(rows[best]), rows)
+        found.append(Hypothesis(int(rows[best]), float(left[near].sum())))
         left[near] = 0.0
     return sorted(found, key=lambda h: -h.probability)

@@ -17,40 +17,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-import time
 
 import numpy as np
-from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.index.flat_index import FlatIndex
 from vpr_ros.maps.index.opening import open_index
-from vpr_ros.maps.index.place_index import Neighbours
 from vpr_ros.maps.index.place_index import PlaceIndex
 from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.snapshot import Snapshot
-from vpr_ros.matching.evidence import Background
-from vpr_ros.matching.evidence import log_evidence
-from vpr_ros.matching.forward_filter import ForwardFilter
-from vpr_ros.matching.forward_filter import Transition
+from vpr_ros.matching.follower import Look
+from vpr_ros.matching.follower import StageTimes
+from vpr_ros.matching.followers import make_follower
 from vpr_ros.matching.hypotheses import hypotheses
 from vpr_ros.matching.hypotheses import Hypothesis
 from vpr_ros.matching.hypotheses import Neighbourhoods
+from vpr_ros.matching.localizer_state import LocalizerState
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.types import Candidate
 from vpr_ros.types import Decision
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
 from vpr_ros.types import Localization
+from vpr_ros.types import Pose
 
 __all__ = ['Localizer', 'open_localizer']
 
 # Stamps of two cameras may come in the wrong order; further back is a new run.
 _STAMP_JITTER_NS = 500_000_000
-# Log likelihood ratio of places that search did not return, at most.
-_NOT_AMONG_THE_BEST = -0.5
 
 
 class Localizer:
@@ -72,85 +68,84 @@ class Localizer:
             raise ValueError('the extractor is not the network of this map')
         self.snapshot = snapshot
         self._extractor = extractor
-        self._index: PlaceIndex = FlatIndex(snapshot) if index is None else index
-        self._background = Background.of(snapshot.descriptors)
-        self._filter = ForwardFilter(
-            snapshot.session_of, snapshot.stamps_ns, _transition(settings))
-        self.change_settings(settings)
+        self._follower = make_follower(
+            snapshot, FlatIndex(snapshot) if index is None else index, settings)
         self._last_ns: int | None = None
+        self.change_settings(settings)
 
     def change_settings(self, settings: MatchingSettings) -> None:
         """Go on with other settings; the belief stays. Refused ones change nothing."""
-        transition = _transition(settings)
+        self._follower.change_settings(settings)
         self.settings = settings
         self._neighbourhoods = Neighbourhoods(
             self.snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
-        self._filter.transition = transition
 
     def reset(self) -> None:
         """Forget all evidence, as after a restart."""
-        self._filter.reset()
+        self._follower.reset()
         self._extractor.restart()
         self._last_ns = None
 
+    def state(self) -> LocalizerState:
+        """
+        Return all that is remembered of earlier frames; later frames do not change it.
+
+        Not the frames of a network of sequences: after :meth:`restore` its window fills again.
+        """
+        return LocalizerState(self.snapshot.map_id, self.snapshot.revision, self._last_ns,
+                              self._follower.state())
+
+    def restore(self, state: LocalizerState) -> None:
+        """
+        Go on where a state was taken.
+
+        :raises VprError: for the state of another map, or of another filter; nothing is changed.
+        """
+        state.check(self.snapshot.map_id, self.snapshot.revision)
+        self._follower.restore(state.follower)
+        self._extractor.restart()
+        self._last_ns = state.last_ns
+
     def localize(self, frame: Frame) -> tuple[Description, Localization]:
         """Describe a frame and say where it was taken."""
-        began = time.perf_counter_ns()
-        description = self._extractor.describe(frame)
-        describe_ns = time.perf_counter_ns() - began
-        return description, self.match(description, describe_ns=describe_ns)
+        times = StageTimes()
+        with times.stage('describe'):
+            description = self._extractor.describe(frame)
+        return description, self._match(description, frame.T_odom_base, times)
 
-    def match(self, description: Description, *, describe_ns: int = 0) -> Localization:
+    def match(self, description: Description, *,
+              T_odom_base: Pose | None = None) -> Localization:
         """
         Say where a described frame was taken.
 
-        :param describe_ns: how long describing took, for the answer's stage times.
+        :param T_odom_base: where odometry had the robot at that stamp, when known.
         """
-        times = {'describe': describe_ns}
-        began = time.perf_counter_ns()
-        depth = max(self.settings.search_depth, self.settings.candidates)
-        neighbours = self._index.search(description.descriptor, depth)
-        times['search'] = time.perf_counter_ns() - began
+        return self._match(description, T_odom_base, StageTimes())
 
-        began = time.perf_counter_ns()
-        rows = self.snapshot.rows_of(neighbours.place_ids)
-        self._follow(description, rows, neighbours)
-        found = hypotheses(self._filter.places, self._neighbourhoods, self.settings.candidates)
-        times['filter'] = time.perf_counter_ns() - began
-        return self._answer(description, rows, neighbours, found, times)
+    def _match(self, description: Description, T_odom_base: Pose | None,
+               times: StageTimes) -> Localization:
+        descriptor = description.descriptor
+        if descriptor.shape != (self.snapshot.descriptors.shape[1],):
+            raise ValueError(f'a descriptor must have {self.snapshot.descriptors.shape[1]} '
+                             f'numbers, as in this map, got shape {descriptor.shape}')
+        if not np.isfinite(descriptor).all():
+            raise ValueError('a descriptor must be finite, got NaN or infinity')
+        if self._last_ns is not None and description.stamp_ns < self._last_ns - _STAMP_JITTER_NS:
+            self._follower.reset()
+            self._last_ns = None
+        # A little older than the last: seen at its time.
+        stamp_ns = max(description.stamp_ns, self._last_ns or 0)
+        belief = self._follower.follow(Look(stamp_ns, descriptor, T_odom_base), times)
+        self._last_ns = stamp_ns
+        with times.stage('answer'):
+            found = hypotheses(belief, self._neighbourhoods, self.settings.candidates)
+            candidates = tuple(self._candidate(h, description) for h in found)
+        return self._answer(description, candidates, belief.nowhere, times)
 
-    def _follow(self, description: Description, rows: NDArray[np.int64],
-                neighbours: Neighbours) -> None:
-        s = self.settings
-        elapsed_ns = None if self._last_ns is None else description.stamp_ns - self._last_ns
-        if s.filter == 'none' or elapsed_ns is None or elapsed_ns < -_STAMP_JITTER_NS:
-            self._filter.reset()
-            self._last_ns = description.stamp_ns
-            news = 1.0
-        else:
-            elapsed_ns = max(elapsed_ns, 0)
-            self._filter.predict(elapsed_ns)
-            self._last_ns = description.stamp_ns if elapsed_ns else self._last_ns
-            # Sequences of S frames share all but one with the sequence before.
-            news = self._filter.independence(elapsed_ns) / self._extractor.frames
-        deviations = self._background.standardise(description.descriptor,
-                                                  neighbours.similarities)
-        evidence = log_evidence(deviations, slope=s.evidence_slope,
-                                threshold=s.evidence_threshold, bound=s.largest_evidence)
-        # What search did not return looks no better than the last that it did; on a large map
-        # even that looks good, but not to be among the best speaks against a place.
-        elsewhere = min(float(evidence.min()), _NOT_AMONG_THE_BEST)
-        self._filter.update(rows, news * evidence, news * elsewhere)
-
-    def _answer(self, description: Description, rows: NDArray[np.int64], neighbours: Neighbours,
-                found: list[Hypothesis], times: dict[str, int]) -> Localization:
-        similarity = dict(zip(rows.tolist(), neighbours.similarities.tolist(), strict=True))
-        camera = dict(zip(rows.tolist(), neighbours.cameras.tolist(), strict=True))
-        candidates = tuple(
-            self._candidate(h, description, similarity.get(h.row), camera.get(h.row))
-            for h in found)
+    def _answer(self, description: Description, candidates: tuple[Candidate, ...],
+                nowhere: float, times: StageTimes) -> Localization:
         probability = candidates[0].probability if candidates else 0.0
-        decision, reason = self._decide(probability)
+        decision, reason = self._decide(probability, nowhere)
         known = decision is Decision.KNOWN
         return Localization(
             stamp_ns=description.stamp_ns, camera=description.camera,
@@ -159,23 +154,20 @@ class Localizer:
             probability=probability, probability_source='default', candidates=candidates,
             T_map_base=candidates[0].T_map_base if known else None, stage_times_ns=times)
 
-    def _candidate(self, hypothesis: Hypothesis, description: Description,
-                   similarity: float | None, camera: int | None) -> Candidate:
+    def _candidate(self, hypothesis: Hypothesis, description: Description) -> Candidate:
         snapshot, row = self.snapshot, hypothesis.row
-        if similarity is None or camera is None:
-            # The filter holds on to a place that this frame's search did not return.
-            views = snapshot.views_of(row)
-            products = snapshot.descriptors[views].astype(np.float32) @ description.descriptor
-            best = int(np.argmax(products))
-            similarity, camera = float(products[best]), int(snapshot.view_cameras[views[best]])
+        views = snapshot.views_of(row)
+        products = snapshot.descriptors[views].astype(np.float32) @ description.descriptor
+        best = int(np.argmax(products))
         return Candidate(
             place_id=int(snapshot.place_ids[row]), stamp_ns=int(snapshot.stamps_ns[row]),
             session=snapshot.sessions[snapshot.session_of[row]],
-            camera=snapshot.cameras[camera], similarity=similarity,
-            probability=hypothesis.probability, T_map_base=snapshot.poses[row])
+            camera=snapshot.cameras[int(snapshot.view_cameras[views[best]])],
+            similarity=float(products[best]), probability=hypothesis.probability,
+            T_map_base=snapshot.poses[row])
 
-    def _decide(self, probability: float) -> tuple[Decision, str]:
-        nowhere, wanted = self._filter.nowhere, self.settings.known_probability
+    def _decide(self, probability: float, nowhere: float) -> tuple[Decision, str]:
+        wanted = self.settings.known_probability
         if probability >= wanted:
             return Decision.KNOWN, (
                 f'the best place has probability {probability:.2f} (at least {wanted:.2f} is '
@@ -200,8 +192,3 @@ def open_localizer(map_path: Path, extraction: ExtractionSettings, matching: Mat
     except BaseException:
         places.close()
         raise
-
-
-def _transition(settings: MatchingSettings) -> Transition:
-    return Transition(settings.fastest_speed_ratio, settings.enter_probability,
-                      settings.leave_probability, settings.jump_probability)

@@ -30,20 +30,39 @@ class MatchingSettings(Settings):
 
     candidates: int = setting(
         5, 'How many candidates an answer carries.', ge=1, le=100, live=True)
-    filter: Literal['forward', 'none'] = setting(  # noqa: A003
+    filter: Literal[  # noqa: A003
+        'forward', 'none', 'sequence_sum', 'seqslam'] = setting(
         'forward', 'Evidence over time: "forward" follows the robot along the traverses of the '
-        'map, "none" judges every frame alone (on a large map one frame is rarely enough).')
+        'map, "none" judges every frame alone (on a large map one frame is rarely enough); '
+        '"sequence_sum" and "seqslam" are baselines, for maps of some thousand places.')
+    motion: Literal['odometry', 'image', 'time'] = setting(
+        'odometry', 'What says how far the robot drove: "odometry" where it is given (and, where '
+        'it is not, the images), "image" how alike successive images are, "time" the clock alone.',
+        live=True)
     search_depth: int = setting(
         50, 'How many places of the map each frame brings evidence for.', ge=1, le=10000)
+    background: bool = setting(
+        True, 'Compare an image with what sets a place apart from the rest of the map, and not '
+        'with all that it looks like.')
     evidence_slope: float = setting(
-        1.2, 'Log odds of "same place" that one robust standard deviation of similarity is '
-        'worth.', gt=0.0, le=100.0, live=True)
+        0.7, 'Log odds of "same place" for each mean exceedance: how far wrong places stand above '
+        'the worst of the best, on average.', gt=0.0, le=100.0, live=True)
     evidence_threshold: float = setting(
-        1.8, "How many robust standard deviations above the map's background the similarity "
-        'must stand for even odds.', ge=0.0, le=100.0, live=True)
+        1.0, 'How many mean exceedances make even odds between a place and "nowhere".',
+        ge=0.0, le=100.0, live=True)
     largest_evidence: float = setting(
-        6.0, 'Bound on the log odds that one frame can give, for or against.',
+        8.0, 'Bound on the log odds that one frame can give between two places.',
         gt=0.0, le=100.0, live=True)
+    temperature: float = setting(
+        0.0, 'Share of the evidence of each frame that is news, a place after the last; 0: as the '
+        'map shows.', ge=0.0, le=1.0, live=True)
+    gate: bool = setting(
+        True, 'Expect the robot elsewhere where the frames before do not explain what it sees.',
+        live=True)
+    filter_cells: int = setting(
+        1000, 'How many hypotheses the filter holds at most.', ge=10, le=1_000_000, live=True)
+    sequence_frames: int = setting(
+        20, 'How many frames the baselines compare at once.', ge=1, le=10_000)
     fastest_speed_ratio: float = setting(
         3.0, 'How much faster than on the traverse of the map the robot may drive.',
         gt=0.0, le=50.0, live=True)

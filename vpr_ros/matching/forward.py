@@ -1,0 +1,199 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Our own way to follow a robot: search, evidence, motion, and a filter that weighs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.maps.index.place_index import PlaceIndex
+from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.matching.background import Background
+from vpr_ros.matching.belief import Belief
+from vpr_ros.matching.evidence import Evidence
+from vpr_ros.matching.evidence import weigh
+from vpr_ros.matching.follower import FollowerState
+from vpr_ros.matching.follower import Look
+from vpr_ros.matching.follower import StageTimes
+from vpr_ros.matching.motion import driven_places
+from vpr_ros.matching.motion import ImageMotion
+from vpr_ros.matching.motion import Step
+from vpr_ros.matching.place_filter import Cells
+from vpr_ros.matching.place_filter import PlaceFilter
+from vpr_ros.matching.place_filter import Transition
+from vpr_ros.matching.redundancy import Redundancy
+from vpr_ros.matching.route import Route
+from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.types import Pose
+
+__all__ = ['ForwardFollower']
+
+# The index ranks by a scalar product and the evidence by a contrast, which is nearly the same: so
+# many times as many are asked for.
+_SEARCHED = 3
+# Change below this is rounding: not even a robot at rest sees the same pixels twice.
+_SAME_IMAGE = 1e-5
+
+
+class ForwardFollower:
+    """
+    Follows a robot with a filter over place, speed and "nowhere".
+
+    With the setting ``filter: none`` it forgets between frames.
+
+    :param snapshot: the map, with at least one place.
+    :param index: finds places of it.
+    """
+
+    def __init__(self, snapshot: Snapshot, index: PlaceIndex, settings: MatchingSettings) -> None:
+        self._snapshot = snapshot
+        self._index = index
+        self._settings = settings
+        self._route = Route.of(snapshot)
+        descriptors, views = snapshot.descriptors, snapshot.first_views
+        self._background = (Background.of(descriptors) if settings.background
+                            else Background.none(descriptors))
+        self._images = ImageMotion.of(descriptors, views, self._route)
+        posed = bool(snapshot.poses.known.all())
+        self._redundancy = Redundancy.of(
+            self._background, views, snapshot.session_of, settings.search_depth,
+            snapshot.poses.positions if posed else None)
+        self._filter = PlaceFilter(self._route, _transition(settings))
+        self.reset()
+
+    def change_settings(self, settings: MatchingSettings) -> None:
+        """Go on with other settings; the belief stays. Refused ones change nothing."""
+        transition = _transition(settings)
+        self._settings = settings
+        self._filter.change(transition)
+
+    def reset(self) -> None:
+        """Forget all frames."""
+        self._filter.reset()
+        self._last: Look | None = None
+        self._usual_change = 1.0
+
+    def follow(self, look: Look, times: StageTimes) -> Belief:
+        """Take in one frame; stamps never go back between two resets."""
+        s = self._settings
+        if s.filter == 'none':
+            self.reset()
+        with times.stage('search'):
+            rows, scores = self._search(look.descriptor)
+        with times.stage('evidence'):
+            evidence = weigh(rows, scores, slope=s.evidence_slope,
+                             threshold=s.evidence_threshold, bound=s.largest_evidence)
+        with times.stage('motion'):
+            news, news_at = self._predict(look)
+        with times.stage('filter'):
+            self._filter.update(evidence, news, news_at)
+            return self._shown(self._filter.belief(), evidence)
+
+    def _search(self, query: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the rows and contrasts of the best places."""
+        depth = self._settings.search_depth
+        direction = self._background.direction(query)
+        found = self._index.search(direction, _SEARCHED * depth)
+        rows = self._snapshot.rows_of(found.place_ids)
+        scores = self._background.contrasts(
+            direction, self._snapshot.views_at(rows, found.cameras), found.similarities)
+        best = np.argsort(-scores, kind='stable')[:depth]
+        return rows[best], scores[best]
+
+    def _predict(self, look: Look) -> tuple[float, NDArray[np.float64]]:
+        """
+        Move the belief on to a frame.
+
+        :returns: how much of its evidence is news, and (speeds,) how much for a robot that drove
+            at each speed: who stands sees one place of the map again and again.
+        """
+        last, speeds = self._last, self._filter.speeds
+        if last is None:
+            self._last = look
+            return 1.0, np.ones(len(speeds))
+        elapsed_s = (look.stamp_ns - last.stamp_ns) / 1e9
+        if elapsed_s <= 0.0:
+            return 0.0, np.zeros(len(speeds))
+        self._last = look
+        step = self._step(last, look, elapsed_s)
+        if step.change is not None and step.change < _SAME_IMAGE:
+            # A repeated image, of a robot that stands or of a camera that does.
+            return 0.0, np.zeros(len(speeds))
+        places = self._filter.predict(step, self._images)
+        ways = np.append(np.full(len(speeds), places) if step.measured
+                         else np.minimum(np.abs(speeds), 1.0) * step.places, places)
+        fixed = self._settings.temperature
+        news = fixed * np.minimum(ways, 1.0) if fixed > 0.0 else self._redundancy.news(ways)
+        return float(news[-1]), news[:-1]
+
+    def _step(self, last: Look, look: Look, elapsed_s: float) -> Step:
+        motion = self._settings.motion
+        if motion == 'odometry' and last.T_odom_base is not None and look.T_odom_base is not None:
+            driven = driven_places(self._route, last.T_odom_base.inverse() @ look.T_odom_base)
+            if driven is not None:
+                return Step(driven, measured=True)
+        places = elapsed_s / self._route.seconds
+        if motion == 'time' or self._images is None:
+            return Step(places)
+        change = 1.0 - float(last.descriptor @ look.descriptor)
+        usual, self._usual_change = self._usual_change, self._images.learnt(
+            change, places, self._usual_change)
+        return Step(places, change=change, usual=usual)
+
+    def _shown(self, belief: Belief, evidence: Evidence) -> Belief:
+        """Show for each stop the one of its places that looked most like the frame."""
+        stops, first = np.unique(self._route.stop_of[evidence.rows], return_index=True)
+        mine = self._route.stop_of[belief.rows]
+        at = np.minimum(np.searchsorted(stops, mine), len(stops) - 1)
+        # Of a stop the first is the best.
+        rows = np.where(stops[at] == mine, evidence.rows[first[at]], belief.rows)
+        return Belief(rows, belief.probabilities, belief.nowhere)
+
+    def state(self) -> FollowerState:
+        """Return what is remembered; later frames do not change it."""
+        cells, last = self._filter.cells, self._last
+        arrays: dict[str, NDArray[Any]] = {
+            'x': cells.x, 'speed': self._filter.speeds[cells.speed], 'weight': cells.weight,
+            'told': cells.told,
+            'rest': np.array([cells.spread, cells.nowhere, cells.helped, self._usual_change])}
+        if last is not None:
+            arrays |= {'stamp_ns': np.array([last.stamp_ns]), 'descriptor': last.descriptor}
+            if last.T_odom_base is not None:
+                arrays['odometry'] = np.concatenate(
+                    [last.T_odom_base.position, last.T_odom_base.quaternion])
+        return FollowerState('forward', arrays)
+
+    def restore(self, state: FollowerState) -> None:
+        """Go on where a state was taken."""
+        arrays = state.of_kind('forward')
+        speeds = self._filter.speeds
+        spread, nowhere, helped, self._usual_change = arrays['rest'].tolist()
+        self._filter.cells = Cells(
+            arrays['x'], np.abs(arrays['speed'][:, None] - speeds).argmin(axis=1),
+            arrays['weight'], arrays['told'], spread, nowhere, helped)
+        self._last = None
+        if 'stamp_ns' in arrays:
+            odometry = arrays.get('odometry')
+            pose = None if odometry is None else Pose(odometry[:3], odometry[3:])
+            self._last = Look(int(arrays['stamp_ns'][0]), arrays['descriptor'], pose)
+
+
+def _transition(settings: MatchingSettings) -> Transition:
+    return Transition(settings.fastest_speed_ratio, settings.enter_probability,
+                      settings.leave_probability, settings.jump_probability,
+                      settings.filter_cells, settings.gate)
