@@ -159,14 +159,13 @@ class ImageMotion:
             ways = self._typical(route.timed[high] - route.timed[low])
             self._local[unread] = np.where(
                 high > low, change * self._typical(1.0) / ways, self._typical(1.0))
-        return np.asarray(self._local[stops], np.float64)
+        found: NDArray[np.float64] = self._local[stops].astype(np.float64)
+        return found
 
 
 def _changes(descriptors: NDArray[Any], here: NDArray[np.int64],
              there: NDArray[np.int64]) -> NDArray[np.float64]:
     a, b = (np.asarray(descriptors[views], np.float32) for views in (here, there))
-        found: NDArray[np.float64] = self._local[stops].astype(np.float64)
-        return found
 
 
 @dataclass(frozen=True)
