@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """The followers by the name of their setting."""
 
 from __future__ import annotations

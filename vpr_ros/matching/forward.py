@@ -101,7 +101,8 @@ class ForwardFollower:
         with times.stage('motion'):
             news, news_at = self._predict(look)
         with times.stage('filter'):
-            self._filter.update(evidence, news, news_at)
+            if news > 0.0:
+                self._filter.update(evidence, news, news_at)
             return self._shown(self._filter.belief(), evidence)
 
     def _search(self, query: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -166,6 +166,8 @@ class ImageMotion:
 def _changes(descriptors: NDArray[Any], here: NDArray[np.int64],
              there: NDArray[np.int64]) -> NDArray[np.float64]:
     a, b = (np.asarray(descriptors[views], np.float32) for views in (here, there))
+    cosines = np.einsum('ij,ij->i', a, b).astype(np.float64)
+    return np.asarray(np.maximum(1.0 - cosines, 1e-6))
 
 
 @dataclass(frozen=True)
