@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 import zipfile
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,10 @@ __all__ = ['LocalizerState']
 
 _FORMAT = 1
 _LARGEST_BYTES = 1 << 28
+# What reading a damaged or a hostile file raises: an array that claims to be huge, a member that
+# is encrypted, or packed in a way that nobody knows.
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, RuntimeError,
+               zipfile.BadZipFile, zlib.error)
 _ABOUT = ('format', 'map_id', 'map_revision', 'kind', 'last_ns')
 
 
@@ -77,11 +82,13 @@ class LocalizerState:
                 about = {name: arrays[name] for name in _ABOUT}
                 held = {name.removeprefix('follower.'): arrays[name] for name in arrays.files
                         if name.startswith('follower.')}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            found = int(about['format'])
+            last = about['last_ns']
+            state = cls(str(about['map_id']), int(about['map_revision']),
+                        int(last[0]) if len(last) else None,
+                        FollowerState(str(about['kind']), held))
+        except _UNREADABLE as error:
             raise VprError(f'{path} is no saved state of a localizer: {error}') from error
-        if int(about['format']) != _FORMAT:
-            raise VprError(f'{path} has format {int(about["format"])}, this version reads '
-                           f'{_FORMAT}: start anew')
-        last = about['last_ns']
-        return cls(str(about['map_id']), int(about['map_revision']),
-                   int(last[0]) if len(last) else None, FollowerState(str(about['kind']), held))
+        if found != _FORMAT:
+            raise VprError(f'{path} has format {found}, this version reads {_FORMAT}: start anew')
+        return state
