@@ -40,6 +40,7 @@ class World:
     def __init__(self, extractor, *, lengths=(200,), cameras=('front',), posed=True, seed=0):
         self.rng = np.random.default_rng(seed)
         self.extractor = extractor
+        self._noises = {}  # of a run, at each place
         n, c = sum(lengths), len(cameras)
         session_of = np.repeat(np.arange(len(lengths)), lengths)
         stamps = np.array([k for length in lengths for k in range(length)], np.int64) * SECOND
@@ -64,14 +65,30 @@ class World:
         descriptor = self.snapshot.descriptors[view] + noise * random_directions(self.rng, 1)[0]
         return Description(stamp_ns, descriptor / np.linalg.norm(descriptor))
 
+    def look_from(self, place, stamp_ns, *, noise=0.0):
+        """Describe what is seen between places of one session: it fades from one to the next."""
+        low = int(place)
+        part = place - low
+        rows = [low, min(low + 1, len(self.snapshot) - 1)]
+        for row in rows:
+            if (row, noise) not in self._noises:
+                self._noises[row, noise] = noise * random_directions(self.rng, 1)[0]
+        clear = self.snapshot.descriptors[np.array(rows) * len(self.snapshot.cameras)]
+        seen = clear + np.stack([self._noises[row, noise] for row in rows])
+        descriptor = (1.0 - part) * seen[0] + part * seen[1]
+        return Description(stamp_ns, descriptor / np.linalg.norm(descriptor))
+
     def look_elsewhere(self, stamp_ns):
         """Describe something that is nowhere in the map."""
         return Description(stamp_ns, random_directions(self.rng, 1)[0])
 
     def row(self, localization):
         """Return the row of the best candidate."""
-        place_id = localization.candidates[0].place_id
-        return int(np.flatnonzero(self.snapshot.place_ids == place_id)[0])
+        return self.row_of(localization.candidates[0])
+
+    def row_of(self, candidate):
+        """Return the row of a candidate."""
+        return int(np.flatnonzero(self.snapshot.place_ids == candidate.place_id)[0])
 
 
 @pytest.fixture(scope='session')

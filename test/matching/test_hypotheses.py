@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.matching.belief import Belief
 from vpr_ros.matching.hypotheses import hypotheses
 from vpr_ros.matching.hypotheses import Neighbourhoods
 from vpr_ros.networks.identity import NetworkIdentity
@@ -40,22 +41,32 @@ def snapshot_of(session_of, positions=None):
         descriptors=np.ones((n, 1), np.float32))
 
 
+def beside(near, row, count):
+    """Return which of the first ``count`` rows are next to one."""
+    return np.flatnonzero(near.near(row, np.arange(count))).tolist()
+
+
+def belief_in(probabilities):
+    probabilities = np.asarray(probabilities, float)
+    return Belief(np.arange(len(probabilities)), probabilities, 1.0 - probabilities.sum())
+
+
 def test_by_frames_within_a_session():
     near = Neighbourhoods(snapshot_of([0] * 5 + [1] * 3), radius_m=5.0, frames=2)
-    assert [near.of(row).tolist() for row in range(8)] == [
+    assert [beside(near, row, 8) for row in range(8)] == [
         [0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4], [1, 2, 3, 4], [2, 3, 4],
         [5, 6, 7], [5, 6, 7], [5, 6, 7]]
     alone = Neighbourhoods(snapshot_of([0] * 3), radius_m=5.0, frames=0)
-    assert [alone.of(row).tolist() for row in range(3)] == [[0], [1], [2]]
+    assert [beside(alone, row, 3) for row in range(3)] == [[0], [1], [2]]
 
 
 def test_by_distance_over_sessions():
     positions = [(0, 0, 0), (3, 0, 0), (6, 0, 0), (0, 5, 0), (0, 0, 5.001), (100, 0, 0)]
     near = Neighbourhoods(snapshot_of([0, 0, 0, 1, 1, 1], positions), radius_m=5.0, frames=2)
-    assert near.of(0).tolist() == [0, 1, 3]
-    assert near.of(1).tolist() == [0, 1, 2]
-    assert near.of(4).tolist() == [4]
-    assert near.of(5).tolist() == [5]
+    assert beside(near, 0, 6) == [0, 1, 3]
+    assert beside(near, 1, 6) == [0, 1, 2]
+    assert beside(near, 4, 6) == [4]
+    assert beside(near, 5, 6) == [5]
 
 
 @pytest.mark.parametrize('radius', [0.5, 3.0, 40.0])
@@ -67,7 +78,7 @@ def test_by_distance_like_every_pair(radius):
     positions[30:40, 0] = 1.0
     near = Neighbourhoods(snapshot_of([0] * 80, positions), radius_m=radius, frames=1)
     for row in range(80):
-        assert near.of(row).tolist() == [
+        assert beside(near, row, 80) == [
             other for other in range(80)
             if sum((positions[row] - positions[other]) ** 2) <= radius ** 2]
 
@@ -75,24 +86,29 @@ def test_by_distance_like_every_pair(radius):
 def test_one_place_without_a_pose_leaves_the_order_of_frames():
     positions = [(0, 0, 0), (0, 0, 0), None, (0, 0, 0)]
     near = Neighbourhoods(snapshot_of([0] * 4, positions), radius_m=5.0, frames=1)
-    assert near.of(0).tolist() == [0, 1]
+    assert beside(near, 0, 4) == [0, 1]
 
 
 def test_distinct_answers_by_hand():
     near = Neighbourhoods(snapshot_of([0] * 8), radius_m=5.0, frames=1)
-    belief = np.array([0.05, 0.1, 0.05, 0.0, 0.11, 0.0, 0.02, 0.03])
+    belief = belief_in([0.05, 0.1, 0.05, 0.0, 0.11, 0.0, 0.02, 0.03])
     found = hypotheses(belief, near, 3)
     # The peak of 0.11 comes first, but the three around row 1 are likelier together.
     assert [h.row for h in found] == [1, 4, 7]
     assert [h.probability for h in found] == pytest.approx([0.2, 0.11, 0.05])
-    assert belief[4] == 0.11  # the belief itself stands
+    assert belief.probabilities[4] == 0.11  # the belief itself stands
+    # In any order, and without those that are not likely.
+    order = np.array([4, 7, 0, 2, 6, 1])
+    some = Belief(order, belief.probabilities[order], belief.nowhere)
+    assert hypotheses(some, near, 3) == found
 
 
 def test_no_answer_where_there_is_no_belief():
     near = Neighbourhoods(snapshot_of([0] * 4), radius_m=5.0, frames=1)
-    assert hypotheses(np.zeros(4), near, 3) == []
-    assert [h.row for h in hypotheses(np.array([0, 0, 0, 0.5]), near, 3)] == [3]
-    assert len(hypotheses(np.full(4, 0.25), near, 100)) <= 4
+    assert hypotheses(belief_in(np.zeros(4)), near, 3) == []
+    assert hypotheses(Belief(np.zeros(0, np.int64), np.zeros(0), 1.0), near, 3) == []
+    assert [h.row for h in hypotheses(belief_in([0, 0, 0, 0.5]), near, 3)] == [3]
+    assert len(hypotheses(belief_in(np.full(4, 0.25)), near, 100)) <= 4
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1)),
@@ -104,7 +120,7 @@ def test_answers_are_distinct_and_add_up_to_at_most_one(belief, count, frames, p
     positions = rng.uniform(0, 20, (n, 3)) if posed else None
     near = Neighbourhoods(snapshot_of(np.sort(rng.integers(0, 3, n)), positions),
                           radius_m=5.0, frames=frames)
-    found = hypotheses(belief, near, count)
+    found = hypotheses(belief_in(belief), near, count)
     assert len(found) <= count
     assert (len(found) == 0) == (belief.max() == 0)
     probabilities = [h.probability for h in found]
@@ -112,8 +128,8 @@ def test_answers_are_distinct_and_add_up_to_at_most_one(belief, count, frames, p
     assert sum(probabilities) <= 1.0 + 1e-12
     rows = [h.row for h in found]
     for row in rows:
-        assert not set(near.of(row).tolist()) & set(rows) - {row}
+        assert not set(beside(near, row, n)) & set(rows) - {row}
     if found:
         assert int(belief.argmax()) in rows
         for h in found:
-            assert belief[h.row] <= h.probability <= belief[near.of(h.row)].sum() + 1e-12
+            assert belief[h.row] <= h.probability <= belief[beside(near, h.row, n)].sum() + 1e-12

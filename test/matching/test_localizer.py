@@ -31,10 +31,12 @@ from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.settings import MapSettings
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.localizer import Localizer
+from vpr_ros.matching.localizer_state import LocalizerState
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.types import Decision
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
+from vpr_ros.types import Pose
 
 SECOND = 10 ** 9
 
@@ -62,7 +64,7 @@ def check(localization, settings):
 def test_one_clear_frame_is_enough_in_a_small_map(world):
     here = world()
     localizer = here.localizer()
-    answer = localizer.match(here.look(120, 5 * SECOND), describe_ns=1234)
+    answer = localizer.match(here.look(120, 5 * SECOND))
     check(answer, localizer.settings)
     assert here.row(answer) == 120
     assert answer.decision is Decision.KNOWN
@@ -71,8 +73,7 @@ def test_one_clear_frame_is_enough_in_a_small_map(world):
     assert (answer.stamp_ns, answer.camera) == (5 * SECOND, 'front')
     assert (answer.map_id, answer.map_revision) == ('world', 7)
     assert (answer.network, answer.probability_source) == ('thumbnail', 'default')
-    assert set(answer.stage_times_ns) == {'describe', 'search', 'filter'}
-    assert answer.stage_times_ns['describe'] == 1234
+    assert set(answer.stage_times_ns) == {'search', 'evidence', 'motion', 'filter', 'answer'}
     assert all(t > 0 for t in answer.stage_times_ns.values())
     best = answer.candidates[0]
     assert (best.session, best.camera) == ('s0', 'front')
@@ -303,7 +304,7 @@ def test_candidates_without_poses(world):
     assert here.row(answer) == 39
     rows = [int(np.flatnonzero(here.snapshot.place_ids == c.place_id)[0])
             for c in answer.candidates]
-    assert np.diff(np.sort(rows)).min() > 2
+    assert (np.diff(np.sort(rows)) > 2).all()
 
 
 def test_few_places(world):
@@ -328,9 +329,9 @@ def test_a_description_of_another_kind_is_refused_and_changes_nothing(world):
     for n in range(3):
         look = here.look(20 + n, n * SECOND)
         assert told(localizer.match(look)) == told(other.match(look))
-    with pytest.raises(ValueError, match=r'shape \(64,\), got \(65,\)'):
+    with pytest.raises(ValueError, match=r'must have 64 numbers, .* got shape \(65,\)'):
         localizer.match(Description(4 * SECOND, np.ones(65)))
-    with pytest.raises(ValueError, match='a query must be finite'):
+    with pytest.raises(ValueError, match='a descriptor must be finite'):
         localizer.match(Description(4 * SECOND, np.full(64, np.nan)))
     look = here.look(23, 3 * SECOND)
     assert told(localizer.match(look)) == told(other.match(look))
@@ -399,7 +400,7 @@ def test_live_changes_of_what_is_one_place(world, posed, narrow, wide):
     together = localizer.match(here.look(79, 29 * SECOND))  # seen stamp: the same belief
     rows = [int(np.flatnonzero(here.snapshot.place_ids == c.place_id)[0])
             for c in together.candidates]
-    assert np.diff(np.sort(rows)).min() > 2
+    assert (np.diff(np.sort(rows)) > 2).all()
     assert together.probability > alone.probability
 
 
@@ -418,31 +419,158 @@ SPEEDS = {
 }
 
 
-@pytest.mark.parametrize('hertz', [1, 5])
-@pytest.mark.parametrize('speed', SPEEDS)
-def test_robots_are_followed_at_their_own_speed(world, speed, hertz):
-    """Under a noise that a single frame gets right about half of the time."""
+def followed_share(world, speed, hertz, motion, noise=2.0):
+    """Return the shares of right, of known and wrong, and of right answers to single frames."""
     right = known_and_wrong = single = frames = 0
     for seed in range(3):
         here = world(lengths=(400,), seed=seed)
-        localizer, alone = here.localizer(), here.localizer(filter='none')
-        position, seen = 30.0, None
+        localizer, alone = here.localizer(motion=motion), here.localizer(filter='none')
+        place = 30.0
+        odometry = Pose.identity()
         for n in range(80 * hertz):
-            row, stamp = round(position), n * SECOND // hertz
-            position += SPEEDS[speed](n / hertz) / hertz
-            # What is seen at a place keeps its errors until the next one.
-            if row != seen:
-                seen, look = row, here.look(row, stamp, noise=2.5)
-            answer = localizer.match(dataclasses.replace(look, stamp_ns=stamp))
-            if n < 10 * hertz:
-                continue
-            frames += 1
-            right += abs(here.row(answer) - row) <= 2
-            known_and_wrong += answer.known and abs(here.row(answer) - row) > 3
-            single += abs(here.row(alone.match(look)) - row) <= 2
-    assert single / frames < 0.8
-    assert right / frames > 0.94
-    assert known_and_wrong / frames < 0.02
+            look = here.look_from(place, n * SECOND // hertz, noise=noise)
+            answer = localizer.match(
+                look, T_odom_base=odometry if motion == 'odometry' else None)
+            if n >= 10 * hertz:
+                frames += 1
+                right += abs(here.row(answer) - place) <= 2
+                known_and_wrong += answer.known and abs(here.row(answer) - place) > 3
+                single += abs(here.row(alone.match(look)) - place) <= 2
+            way = SPEEDS[speed](n / hertz) / hertz
+            place += way
+            odometry = odometry @ Pose.from_xy_yaw(10.0 * way, 0.0, 0.0)
+    return right / frames, known_and_wrong / frames, single / frames
+
+
+@pytest.mark.parametrize('hertz, motion, least', [
+    (1, 'time', 0.9), (5, 'time', 0.7), (1, 'image', 0.8), (5, 'odometry', 0.97)])
+@pytest.mark.parametrize('speed', SPEEDS)
+def test_robots_are_followed_at_their_own_speed(world, speed, hertz, motion, least):
+    """
+    Under a noise that a single frame gets right about half of the time.
+
+    Who knows the time alone, and sees again and again an image that is wrong, cannot know that
+    the robot stands.
+    """
+    right, known_and_wrong, single = followed_share(world, speed, hertz, motion)
+    assert single < 0.9
+    assert right > least
+    assert known_and_wrong < 0.02
+
+
+def test_odometry_tells_places_apart_that_time_cannot(world):
+    """Two streets begin alike and look alike again, one 20 places on, the other 30."""
+    right = {}
+    for known in (True, False):
+        here = world(lengths=(60, 60))
+        d = here.snapshot.descriptors
+        d[60:70] = d[:10]
+        d[95:105] = d[25:35]
+        localizer = here.localizer()
+        odometry, stamp = Pose.identity(), 0
+        # Ten places of the beginning, then a stretch that is in no map, at any speed.
+        for row in range(10):
+            localizer.match(here.look(row, stamp), T_odom_base=odometry if known else None)
+            stamp, odometry = stamp + SECOND, odometry @ Pose.from_xy_yaw(10.0, 0.0, 0.0)
+        odometry = odometry @ Pose.from_xy_yaw(15 * 10.0, 0.0, 0.0)
+        stamp += 20 * SECOND
+        for row in range(25, 29):
+            answer = localizer.match(here.look(row, stamp),
+                                     T_odom_base=odometry if known else None)
+            stamp, odometry = stamp + SECOND, odometry @ Pose.from_xy_yaw(10.0, 0.0, 0.0)
+        rows = {here.row_of(c): c.probability for c in answer.candidates}
+        right[known] = rows.get(28, 0.0), rows.get(98, 0.0)
+    assert right[True][0] > 0.9
+    assert right[False][1] > 0.2
+
+
+def drives(here, n=40):
+    """Return looks and odometry of a drive through the map."""
+    odometry = [Pose.from_xy_yaw(9.0 * k, 0.1 * k, 0.01 * k) for k in range(n)]
+    return [(here.look(50 + k, k * SECOND + 7, noise=1.5), odometry[k]) for k in range(n)]
+
+
+@pytest.mark.parametrize('with_odometry', [True, False])
+@pytest.mark.parametrize('stop', [0, 1, 20])
+def test_a_restored_state_goes_on_as_if_nothing_had_been(world, tmp_path, stop, with_odometry):
+    here = world(lengths=(150, 50))
+    looks = [(look, pose if with_odometry else None) for look, pose in drives(here)]
+    whole, first = here.localizer(), here.localizer()
+    for look, pose in looks[:stop]:
+        assert told(whole.match(look, T_odom_base=pose)) == told(
+            first.match(look, T_odom_base=pose))
+    first.state().write(tmp_path / 'state.npz')
+    second = here.localizer()
+    second.match(here.look(3, 5 * SECOND))  # what it knew before is forgotten
+    second.restore(LocalizerState.read(tmp_path / 'state.npz'))
+    for look, pose in looks[stop:]:
+        assert told(second.match(look, T_odom_base=pose)) == told(
+            whole.match(look, T_odom_base=pose))
+
+
+def test_a_state_is_not_changed_by_what_comes_after(world):
+    here = world()
+    localizer = here.localizer()
+    looks = drives(here)
+    for look, pose in looks[:20]:
+        localizer.match(look, T_odom_base=pose)
+    state = localizer.state()
+    wanted = [told(localizer.match(look, T_odom_base=pose)) for look, pose in looks[20:]]
+    for _ in range(2):
+        localizer.restore(state)
+        assert [told(localizer.match(look, T_odom_base=pose))
+                for look, pose in looks[20:]] == wanted
+
+
+@pytest.mark.parametrize('wrong, message', [
+    ({'map_id': 'other'}, 'this state is of map other, revision 7'),
+    ({'map_revision': 8}, 'revision 8, and not of world, revision 7'),
+    ({'kind': 'seqslam'}, "saved with the filter 'seqslam'")])
+def test_a_state_of_something_else_is_refused_and_changes_nothing(world, wrong, message):
+    here = world()
+    localizer, other = here.localizer(), here.localizer()
+    looks = drives(here)
+    for look, _ in looks[:20]:
+        assert told(localizer.match(look)) == told(other.match(look))
+    state = localizer.state()
+    if 'kind' in wrong:
+        state = dataclasses.replace(
+            state, follower=dataclasses.replace(state.follower, **wrong))
+    else:
+        state = dataclasses.replace(state, **wrong)
+    with pytest.raises(VprError, match=message):
+        localizer.restore(state)
+    for look, _ in looks[20:]:
+        assert told(localizer.match(look)) == told(other.match(look))
+
+
+@pytest.mark.xfail(strict=True, reason='restore() takes any arrays of the right filter')
+@pytest.mark.parametrize('changes', [
+    {'x': np.array([1e9])}, {'x': np.array([np.nan])}, {'weight': np.array([np.nan])},
+    {'weight': np.zeros(3)}, {'rest': np.zeros(2)}, {'descriptor': np.zeros(3, np.float32)},
+    {'x': None}, {'rest': None}, {'weight': np.array(['much'])},
+], ids=str)
+def test_a_state_that_cannot_be_is_refused_and_changes_nothing(world, changes):
+    here = world()
+    localizer, other = here.localizer(), here.localizer()
+    looks = drives(here)
+    for look, _ in looks[:20]:
+        assert told(localizer.match(look)) == told(other.match(look))
+    state = localizer.state()
+    arrays = dict(state.follower.arrays)
+    for name, value in changes.items():
+        if value is None:
+            del arrays[name]
+        elif value.shape == (1,):
+            arrays[name] = np.repeat(value, len(arrays[name]))
+        else:
+            arrays[name] = value
+    wrong = dataclasses.replace(
+        state, follower=dataclasses.replace(state.follower, arrays=arrays))
+    with pytest.raises(VprError):
+        localizer.restore(wrong)
+    for look, _ in looks[20:]:
+        assert told(localizer.match(look)) == told(other.match(look))
 
 
 def test_a_gap_of_a_thousand_seconds_is_not_bridged_to_a_wrong_place(world):
@@ -482,7 +610,7 @@ def test_in_a_large_map_nowhere_stays_unknown():
     for k, look in enumerate(directions(40)):
         answer = localizer.match(Description(k * SECOND, look))
         assert answer.decision is Decision.UNKNOWN
-        nowhere.append(localizer._filter.nowhere)
+        nowhere.append(localizer._follower._filter.cells.nowhere)
     assert min(nowhere) > 0.5
     assert nowhere[-1] > 0.8
     # And whoever drives there is found.
@@ -531,9 +659,9 @@ def test_on_a_railway_from_summer_to_winter(tmp_path, shared_data):
             answer = localizer.match(description)
             right += abs(answer.candidates[0].stamp_ns - summer.stamps_ns[n]) <= 10 * SECOND
         recall[kind] = right / frames
-    # Measured: 0.20 and 0.64; time triples what is found.
-    assert 0.15 < recall['none'] < 0.3
-    assert recall['forward'] > 0.55
+    # Measured: 0.37 and 0.93.
+    assert 0.25 < recall['none'] < 0.5
+    assert recall['forward'] > 0.85
 
 
 def test_a_fast_index_over_rounded_descriptors_gives_the_same_answers(world):

@@ -34,7 +34,9 @@ def test_defaults_are_valid_and_described():
     ('largest_evidence', 0.0), ('largest_evidence', 101.0), ('fastest_speed_ratio', 0.0),
     ('enter_probability', 0.0), ('enter_probability', 1.0), ('leave_probability', 0.0),
     ('jump_probability', 1.0), ('same_place_m', 0.0), ('same_place_frames', -1),
-    ('known_probability', 1.1), ('known_probability', float('nan')),
+    ('known_probability', 1.1), ('motion', 'gps'), ('temperature', -0.1), ('temperature', 1.1),
+    ('filter_cells', 9), ('filter_cells', 1_000_001), ('sequence_frames', 0),
+    ('background', 'perhaps'), ('gate', 'perhaps'), ('known_probability', float('nan')),
     ('evidence_slope', float('nan')), ('evidence_slope', float('inf')),
     ('same_place_m', float('nan')),
 ])
