@@ -79,6 +79,16 @@ class FollowerState:
                            f'is {kind!r}: restore it with the setting that saved it')
         return self.arrays
 
+    def numbers(self, name: str, count: int) -> NDArray[Any]:
+        """Return a named array of so many finite numbers; VprError for anything else."""
+        array = self.arrays.get(name)
+        if array is None or array.shape != (count,) or array.dtype.kind not in 'if' \
+                or not np.isfinite(array).all():
+            came = 'nothing' if array is None else f'{array.dtype} of shape {array.shape}'
+            raise VprError(f'a state of the filter {self.kind!r} holds {count} finite numbers '
+                           f'{name!r}, this one has {came}: it is damaged; start anew')
+        return array
+
 
 class Follower(Protocol):
     """Follows one robot through one map."""

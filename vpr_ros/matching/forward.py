@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.errors import VprError
 from vpr_ros.maps.index.place_index import PlaceIndex
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.background import Background
@@ -86,7 +87,7 @@ class ForwardFollower:
         """Forget all frames."""
         self._filter.reset()
         self._last: Look | None = None
-        self._usual_change = 1.0
+        self._usual_change, self._pairs = 1.0, 0
 
     def follow(self, look: Look, times: StageTimes) -> Belief:
         """Take in one frame; stamps never go back between two resets."""
@@ -152,9 +153,11 @@ class ForwardFollower:
         if motion == 'time' or self._images is None:
             return Step(places)
         change = 1.0 - float(last.descriptor @ look.descriptor)
-        usual, self._usual_change = self._usual_change, self._images.learnt(
-            change, places, self._usual_change)
-        return Step(places, change=change, usual=usual)
+        usual = self._usual_change
+        if change >= _SAME_IMAGE:
+            self._usual_change = self._images.learnt(change, places, usual, seen=self._pairs)
+            self._pairs += 1
+        return Step(places, change=change, usual=usual if self._pairs > 1 else self._usual_change)
 
     def _shown(self, belief: Belief, evidence: Evidence) -> Belief:
         """Show for each stop the one of its places that looked most like the frame."""
@@ -171,7 +174,8 @@ class ForwardFollower:
         arrays: dict[str, NDArray[Any]] = {
             'x': cells.x, 'speed': self._filter.speeds[cells.speed], 'weight': cells.weight,
             'told': cells.told,
-            'rest': np.array([cells.spread, cells.nowhere, cells.helped, self._usual_change])}
+            'rest': np.array([cells.spread, cells.nowhere, cells.helped, self._usual_change]),
+            'pairs': np.array([self._pairs])}
         if last is not None:
             arrays |= {'stamp_ns': np.array([last.stamp_ns]), 'descriptor': last.descriptor}
             if last.T_odom_base is not None:
@@ -180,18 +184,32 @@ class ForwardFollower:
         return FollowerState('forward', arrays)
 
     def restore(self, state: FollowerState) -> None:
-        """Go on where a state was taken."""
+        """
+        Go on where a state was taken.
+
+        :raises VprError: for one that is of no such follower of this map; nothing is changed.
+        """
         arrays = state.of_kind('forward')
-        speeds = self._filter.speeds
-        spread, nowhere, helped, self._usual_change = arrays['rest'].tolist()
-        self._filter.cells = Cells(
-            arrays['x'], np.abs(arrays['speed'][:, None] - speeds).argmin(axis=1),
-            arrays['weight'], arrays['told'], spread, nowhere, helped)
-        self._last = None
+        n = len(arrays.get('x', ()))
+        cells = {name: state.numbers(name, n) for name in ('x', 'speed', 'weight', 'told')}
+        spread, nowhere, helped, usual = state.numbers('rest', 4).tolist()
+        total = float(cells['weight'].sum()) + spread + nowhere
+        inside = (cells['x'] > -0.5) & (cells['x'] < len(self._route) - 0.5)
+        least = min(float(cells['weight'].min(initial=0.0)), spread, nowhere)
+        if not inside.all() or least < 0.0 or abs(total - 1.0) > 1e-6 or usual <= 0.0:
+            raise VprError('this state is of no filter of this map: its cells lie outside, or its '
+                           f'weights add up to {total:.6f} and not to 1; start anew')
+        last = None
+        pairs = int(state.numbers('pairs', 1)[0])
         if 'stamp_ns' in arrays:
-            odometry = arrays.get('odometry')
-            pose = None if odometry is None else Pose(odometry[:3], odometry[3:])
-            self._last = Look(int(arrays['stamp_ns'][0]), arrays['descriptor'], pose)
+            descriptor = state.numbers('descriptor', self._snapshot.descriptors.shape[1])
+            odometry = state.numbers('odometry', 7) if 'odometry' in arrays else None
+            last = Look(int(state.numbers('stamp_ns', 1)[0]), descriptor.astype(np.float32),
+                        None if odometry is None else Pose(odometry[:3], odometry[3:]))
+        speed = np.abs(cells['speed'][:, None] - self._filter.speeds).argmin(axis=1)
+        self._filter.cells = Cells(cells['x'], speed, cells['weight'], cells['told'], spread,
+                                   nowhere, helped)
+        self._last, self._usual_change, self._pairs = last, usual, pairs
 
 
 def _transition(settings: MatchingSettings) -> Transition:

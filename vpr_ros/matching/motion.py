@@ -50,7 +50,7 @@ _LEAST_DEVIATION = 0.3
 _OUTLIERS = 0.05
 # How fast the usual change of a run is learnt, per place, and from how much of it upwards: to
 # stand is not usual.
-_LEARNING, _DRIVING, _MOST_TIMES = 0.05, 0.4, 3.0
+_LEARNING, _DRIVING, _MOST_TIMES = 0.05, 0.4, 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class ImageMotion:
         return cls(descriptors, views, route, np.array(distances), np.array(changes),
                    max(deviations[0], _LEAST_DEVIATION))
 
-    def learnt(self, change: float, places: float, usual: float) -> float:
+    def learnt(self, change: float, places: float, usual: float, *, seen: int = 1000) -> float:
         """
         Return the usual change of a run, over the map's, after one more pair of frames.
 
@@ -115,13 +115,13 @@ class ImageMotion:
         more, for its noise.
 
         :param places: how far the robot came at its usual speed.
+        :param seen: how many pairs it has been learnt from: the first ones teach most.
         """
         relative = change / max(usual * float(self._typical(places)), 1e-9)
         if relative < _DRIVING:
             return usual
-        rate = _LEARNING * min(places, 1.0)
-        return float(np.clip(usual * min(relative, _MOST_TIMES) ** rate, 1.0 / _MOST_TIMES,
-                             _MOST_TIMES))
+        rate = max(_LEARNING * min(places, 1.0), 1.0 / (seen + 1))
+        return float(np.clip(usual * relative ** rate, 1.0 / _MOST_TIMES, _MOST_TIMES))
 
     def log_likelihoods(self, change: float, usual: float,
                         stops: NDArray[np.int64] | None,
