@@ -29,12 +29,14 @@ still makes none. Elsewhere every image of the reference is a place.
 
 Every pair of traverses is measured in the order reference -> query. "single image" ranks the
 places by similarity to one image alone (query statistics: none); "over time" is the best answer
-of the Localizer with its default settings, which has seen the earlier images of the run.
+of the Localizer with its default settings, which has seen the earlier images of the run. With
+--odometry it is told the odometry too, where the data set has some and knows poses.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from itertools import combinations
@@ -73,6 +75,7 @@ def main() -> None:
     parser.add_argument('--networks', default='compact,thumbnail', metavar='A,B{options}')
     parser.add_argument('--imagenet', default='', metavar='FILE',
                         help='MobileNetV2 weights, batch norm folded, as safetensors')
+    parser.add_argument('--odometry', action='store_true', help='use it where there is some')
     parser.add_argument('--pairs', default='', help='only these, as reference:query,...')
     given = parser.parse_args()
     networks = split_networks(given.networks)
@@ -93,7 +96,8 @@ def main() -> None:
                 described[name] = _describe(dataset, name, extractors)
             for number, extractor in enumerate(extractors):
                 print(f'{labels[number]:<{width}}', end='')
-                _measure(dataset, extractor, number, reference, query, described)
+                _measure(dataset, extractor, number, reference, query, described,
+                         odometry=given.odometry)
 
 
 def _network(name: str, options: str, imagenet: str) -> ExtractionSettings:
@@ -116,6 +120,7 @@ class _Described:
 
     by_network: list[list[Description]]
     poses: list[Pose | None]
+    odometry: list[Pose | None]
     places: list[int]
 
 
@@ -135,11 +140,11 @@ def _describe(dataset: Dataset, name: str, extractors: list[Extractor]) -> _Desc
     if all(pose is not None for pose in poses):
         chosen = {frame.stamp_ns for frame in select_keyframes(kept, MapSettings())}
         places = [i for i, frame in enumerate(kept) if frame.stamp_ns in chosen]
-    return _Described(found, poses, places)
+    return _Described(found, poses, [frame.T_odom_base for frame in kept], places)
 
 
 def _measure(dataset: Dataset, extractor: Extractor, number: int, reference: str, query: str,
-             described: dict[str, _Described]) -> None:
+             described: dict[str, _Described], *, odometry: bool) -> None:
     truth = dataset.ground_truth(reference, query)
     if truth is None:
         raise SystemExit(f'{dataset.root} knows no truth for {reference} -> {query}')
@@ -152,7 +157,8 @@ def _measure(dataset: Dataset, extractor: Extractor, number: int, reference: str
     references = np.stack([place.views[0].descriptor for place in mapped])
     queries = np.stack([d.descriptor for d in asked])
     single = recalls_at(rank(queries @ references.T, 10), truth, (1, 5, 10))
-    best, known = _localize(extractor, mapped, asked)
+    driven = described[query].odometry if odometry else [None] * len(asked)
+    best, known = _localize(extractor, mapped, asked, driven)
     right = truth.are_matches(np.arange(len(best)), best)
     counted = truth.has_match()
     precision = f'{right[known].mean():.3f}' if known.any() else '-'
@@ -167,7 +173,8 @@ def _protocol(truth: GroundTruth) -> str:
 
 
 def _localize(extractor: Extractor, references: list[NewPlace],
-              queries: list[Description]) -> tuple[np.ndarray, np.ndarray]:
+              queries: list[Description],
+              odometry: Sequence[Pose | None]) -> tuple[np.ndarray, np.ndarray]:
     """Return the reference index of the best answer and the decision for each query."""
     with tempfile.TemporaryDirectory() as folder, PlaceMap.create(
             Path(folder) / 'map.vprmap', extractor.identity) as place_map:
@@ -175,7 +182,8 @@ def _localize(extractor: Extractor, references: list[NewPlace],
         place_map.append('reference', references)
         snapshot = place_map.snapshot()
     localizer = Localizer(snapshot, extractor, MatchingSettings())
-    answers = [localizer.match(description) for description in queries]
+    answers = [localizer.match(description, T_odom_base=pose)
+               for description, pose in zip(queries, odometry, strict=True)]
     ids = np.array([a.candidates[0].place_id for a in answers], np.int64)
     return snapshot.rows_of(ids), np.array([a.known for a in answers])
 

@@ -171,8 +171,8 @@ class Dense:
         before = 1 - self.nowhere
         self.spread *= math.exp(news * elsewhere)
         on_map = self.p.sum() + self.spread
-        self.helped = place_filter._MEMORY * self.helped + math.log(
-            on_map / before / np.exp(news * found).mean())
+        self.helped = min(0.0, place_filter._MEMORY * self.helped + math.log(
+            on_map / before / np.exp(news * found).mean()))
         total = on_map + self.nowhere
         self.p, self.spread, self.nowhere = (
             self.p / total, self.spread / total, self.nowhere / total)

@@ -24,10 +24,11 @@ the map's descriptors,
 
     s(q, d) = (q - m)' A (d - m) / |d - m|_A,    A = (C + r c I)^-1,    |x|_A = (x' A x)^1/2,
 
-c being the mean eigenvalue of C. It is the matched filter, the linear detector with the best ratio
-of signal to clutter (Turin: An introduction to matched filters, 1960), here with the clutter of
-the map alone: no other query is needed to judge one. The numerator is a scalar product of d with
-one vector, so any index of descriptors can be searched for it.
+c being the mean of the eigenvalues of C that a map of its size can show. It is the matched filter,
+the linear detector with the best ratio of signal to clutter (Turin: An introduction to matched
+filters, 1960), here with the clutter of the map alone: no other query is needed to judge one. The
+numerator is a scalar product of d with one vector, so any index of descriptors can be searched for
+it.
 """
 
 from __future__ import annotations

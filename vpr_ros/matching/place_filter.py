@@ -65,8 +65,8 @@ _RETURN = 0.95
 _EDGE = 0.5 - 1e-7
 # Cells lighter than this share of the heaviest are let go.
 _LIGHTEST = 1e-5
-# How much of what the sequence was good for is remembered from frame to frame, and how sure the
-# gate can become that it is not good any more.
+# How much of what the sequence misled to is remembered from frame to frame, and how sure the gate
+# can become. (What it was good for is not: who is carried away must not wait for that to fade.)
 _MEMORY, _MOST_DOUBT = 0.8, 0.2
 
 
@@ -99,7 +99,7 @@ class Cells:
     :param told: (n,) the evidence that the last frame gave it above that of any place.
     :param spread: the weight that is spread evenly over the map.
     :param nowhere: the weight of no place of the map; all weights add up to 1.
-    :param helped: decayed sum of how much likelier the sequence made each frame, in nats.
+    :param helped: decayed sum of how much likelier the sequence made each frame: nats, at most 0.
     """
 
     x: Floats
@@ -199,7 +199,7 @@ class PlaceFilter:
         let_go = float(merged[~keep].sum())
         self.cells = Cells(
             x[keep], speed[keep], merged[keep] / total, told[keep], (spread + let_go) / total,
-            cells.nowhere / total, _MEMORY * cells.helped + explained)
+            cells.nowhere / total, min(_MEMORY * cells.helped + explained, 0.0))
 
     def belief(self) -> Belief:
         """Return how likely each place is, at any speed; places of a stop are one."""
