@@ -235,3 +235,22 @@ def test_threads():
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+SEQVLAD = '{weights: random, trunk: resnet18, clusters: 2, height: 64, width: 96}'
+
+
+def test_the_length_of_sequences_is_a_setting():
+    long = make_extractor(settings(network='seqvlad', options=SEQVLAD, sequence_length=3))
+    assert long.frames == 3
+    assert make_extractor(settings(network='seqvlad', options=SEQVLAD)).frames == 5
+    # A map says it by itself.
+    again = make_extractor(settings(options='{weights: random}'), long.identity)
+    assert again.frames == 3
+    with pytest.raises(VprError, match='build the map again'):
+        make_extractor(settings(options='{weights: random}', sequence_length=4), long.identity)
+
+
+def test_a_network_of_single_frames_has_no_sequences():
+    with pytest.raises(VprError, match="'thumbnail' describes single frames"):
+        make_extractor(settings(network='thumbnail', sequence_length=2))

@@ -696,3 +696,26 @@ def test_the_gate_finds_a_kidnapped_robot_sooner(world):
             assert right[39]
             waits[gate] += right[40:].index(True)
     assert waits[True] < waits[False]
+
+
+def test_a_network_of_sequences_follows_a_robot_in_the_same_localizer():
+    """SeqVLAD on a sliding window; its map says how much less each of its frames is news."""
+    network = make_extractor(ExtractionSettings(
+        network='seqvlad', device='cpu', threads=1, sequence_length=3,
+        options='{weights: random, trunk: resnet18, clusters: 2, height: 64, width: 96}'))
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (24, 8, 12, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
+    frames = [Frame(n * SECOND, image) for n, image in enumerate(images)]
+    described = [d for _, d in network.describe_all(frames)]
+    n = len(frames)
+    snapshot = Snapshot(
+        map_id='sequences', revision=1, network=network.identity, sessions=('s',),
+        cameras=('front',), place_ids=np.arange(n) + 1, stamps_ns=np.arange(n) * SECOND,
+        session_of=np.zeros(n, np.int64), poses=Poses.of([None] * n), view_rows=np.arange(n),
+        view_cameras=np.zeros(n, np.int64),
+        descriptors=np.stack([d.descriptor for d in described]))
+    network.restart()
+    localizer = Localizer(snapshot, network, MatchingSettings())
+    best = [localizer.localize(frame)[1].candidates[0].place_id - 1 for frame in frames[8:]]
+    # The window holds frames of the run alone: after three of them it is that of the map.
+    assert best[2:] == list(range(10, n))

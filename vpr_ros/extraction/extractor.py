@@ -107,6 +107,7 @@ def make_extractor(settings: ExtractionSettings,
     from vpr_ros.extraction.engines.eager import EagerSequenceEngine
     from vpr_ros.networks.base import SequenceNetwork
     from vpr_ros.networks.registry import create_network
+    from vpr_ros.networks.registry import network_options
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -125,6 +126,12 @@ def make_extractor(settings: ExtractionSettings,
         # A map may come from a stranger: which file is read or downloaded is the user's to say.
         theirs = {k: v for k, v in _options(expected.options).items() if k not in SOURCE_OPTIONS}
         options = {**theirs, **options}
+    if settings.sequence_length:
+        if 'sequence_length' not in network_options(name):
+            raise VprError(f'network {name!r} describes single frames, and '
+                           f'extraction.sequence_length is {settings.sequence_length}: set it to '
+                           '0, or choose a network of sequences such as "seqvlad"')
+        options['sequence_length'] = settings.sequence_length
     network = create_network(name, options)
     identity = network.identity()
     if expected is not None and identity != expected:

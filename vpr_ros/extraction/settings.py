@@ -37,6 +37,9 @@ class ExtractionSettings(Settings):
         'auto', 'Where it runs: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1".')
     threads: int = setting(
         0, 'CPU threads of the network; 0 leaves the choice to the library.', ge=0)
+    sequence_length: int = setting(
+        0, 'Frames that one descriptor describes, for networks of sequences; 0: as the network or '
+        'the map has it.', ge=0, le=1000)
     sequence_spacing_s: float = setting(
         0.0, 'Seconds between the frames of a sequence, for networks that describe sequences; 0: '
         'every frame that comes. Where a robot sees more frames a second than its map holds, set '
