@@ -124,6 +124,13 @@ def test_no_frame_proves_more_than_the_bound(seed, slope, threshold, bound):
     assert above.max() <= bound * (1.0 + 1e-9) + 1e-9 * slope * threshold
 
 
+def test_the_largest_settings_leave_ratios_that_are_numbers():
+    evidence = weigh(np.arange(50), tail(0), slope=100.0, threshold=100.0, bound=100.0)
+    assert np.exp(evidence.elsewhere) > 0.0
+    assert np.isfinite(np.exp(evidence.log_ratios)).all()
+    assert np.ptp(evidence.log_ratios) == pytest.approx(100.0)
+
+
 def test_a_share_of_it():
     evidence = Evidence(np.array([3, 5]), np.array([2.0, -1.0]), -0.5)
     half = evidence.tempered(0.5)

@@ -485,6 +485,17 @@ def test_odometry_tells_places_apart_that_time_cannot(world):
     assert right[False][1] > 0.2
 
 
+@pytest.mark.parametrize('slope', [1e-3, 0.7, 100.0])
+@pytest.mark.parametrize('threshold', [0.0, 100.0])
+@pytest.mark.parametrize('bound', [1e-3, 100.0])
+def test_the_largest_and_the_least_settings_give_probabilities(world, slope, threshold, bound):
+    here = world(lengths=(60,))
+    localizer = here.localizer(evidence_slope=slope, evidence_threshold=threshold,
+                               largest_evidence=bound)
+    for row in range(10):
+        check(localizer.match(here.look(row, row * SECOND, noise=1.0)), localizer.settings)
+
+
 def drives(here, n=40):
     """Return looks and odometry of a drive through the map."""
     odometry = [Pose.from_xy_yaw(9.0 * k, 0.1 * k, 0.01 * k) for k in range(n)]

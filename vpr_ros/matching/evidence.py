@@ -42,6 +42,8 @@ __all__ = ['Evidence', 'exceedances', 'weigh']
 
 # Exceedances are not told apart below this share of the best score: rounding makes them.
 _LEAST_UNIT = 1e-6
+# Settings may ask for more against a place than a float can hold as a ratio.
+_MOST_AGAINST = 500.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,4 +91,5 @@ def weigh(rows: NDArray[np.int64], scores: NDArray[np.float64], *, slope: float,
         proves much.
     """
     worth = np.minimum(slope * exceedances(scores), bound)
-    return Evidence(rows, worth - slope * threshold, -slope * threshold)
+    against = min(slope * threshold, _MOST_AGAINST)
+    return Evidence(rows, worth - against, -against)
