@@ -485,6 +485,21 @@ def test_odometry_tells_places_apart_that_time_cannot(world):
     assert right[False][1] > 0.2
 
 
+@pytest.mark.parametrize('origin', [0.0, 1e5, 1e9])
+def test_odometry_that_counts_from_elsewhere_leads_nobody_away(world, origin):
+    """As a driver that is started anew has it."""
+    here = world()
+    localizer = here.localizer()
+    for row in range(60, 120):
+        # Half of the way by the old count, half by the new.
+        x = 10.0 * row if row < 90 else origin + 10.0 * (row - 90)
+        answer = localizer.match(here.look(row, row * SECOND, noise=2.0),
+                                 T_odom_base=Pose.from_xy_yaw(x, 0.0, 0.0))
+        if row >= 80:
+            assert answer.known
+            assert here.row(answer) == row
+
+
 @pytest.mark.parametrize('slope', [1e-3, 0.7, 100.0])
 @pytest.mark.parametrize('threshold', [0.0, 100.0])
 @pytest.mark.parametrize('bound', [1e-3, 100.0])
@@ -532,6 +547,18 @@ def test_a_state_is_not_changed_by_what_comes_after(world):
         localizer.restore(state)
         assert [told(localizer.match(look, T_odom_base=pose))
                 for look, pose in looks[20:]] == wanted
+
+
+def test_a_state_at_the_edge_of_the_first_place_is_restored(world):
+    here = world()
+    localizer = here.localizer()
+    localizer.match(here.look(0, 0))
+    state = localizer.state()
+    arrays = state.follower.arrays | {'x': np.full_like(state.follower.arrays['x'], -0.5)}
+    follower = dataclasses.replace(state.follower, arrays=arrays)
+    # Where a robot that comes back to the first place stands.
+    localizer.restore(dataclasses.replace(state, follower=follower))
+    assert here.row(localizer.match(here.look(0, SECOND))) == 0
 
 
 @pytest.mark.parametrize('wrong, message', [

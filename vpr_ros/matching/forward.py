@@ -49,6 +49,9 @@ __all__ = ['ForwardFollower']
 _SEARCHED = 3
 # Change below this is rounding: not even a robot at rest sees the same pixels twice.
 _SAME_IMAGE = 1e-5
+# Odometry is not believed that is so many times as fast as the fastest robot, over more than a few
+# places: its driver was started anew, and counts from elsewhere.
+_IMPOSSIBLE, _FEW_PLACES = 10.0, 3.0
 
 
 class ForwardFollower:
@@ -145,11 +148,12 @@ class ForwardFollower:
 
     def _step(self, last: Look, look: Look, elapsed_s: float) -> Step:
         motion = self._settings.motion
+        places = elapsed_s / self._route.seconds
         if motion == 'odometry' and last.T_odom_base is not None and look.T_odom_base is not None:
             driven = driven_places(self._route, last.T_odom_base.inverse() @ look.T_odom_base)
-            if driven is not None:
+            fastest = _IMPOSSIBLE * max(self._settings.fastest_speed_ratio, 1.0)
+            if driven is not None and abs(driven) <= max(fastest * places, _FEW_PLACES):
                 return Step(driven, measured=True)
-        places = elapsed_s / self._route.seconds
         if motion == 'time' or self._images is None:
             return Step(places)
         change = 1.0 - float(last.descriptor @ look.descriptor)
@@ -194,7 +198,7 @@ class ForwardFollower:
         cells = {name: state.numbers(name, n) for name in ('x', 'speed', 'weight', 'told')}
         spread, nowhere, helped, usual = state.numbers('rest', 4).tolist()
         total = float(cells['weight'].sum()) + spread + nowhere
-        inside = (cells['x'] > -0.5) & (cells['x'] < len(self._route) - 0.5)
+        inside = (cells['x'] >= -0.5) & (cells['x'] < len(self._route) - 0.5)
         least = min(float(cells['weight'].min(initial=0.0)), spread, nowhere)
         if not inside.all() or least < 0.0 or abs(total - 1.0) > 1e-6 or usual <= 0.0:
             raise VprError('this state is of no filter of this map: its cells lie outside, or its '
