@@ -103,6 +103,14 @@ def test_distinct_answers_by_hand():
     assert hypotheses(some, near, 3) == found
 
 
+def test_rounding_makes_nothing_likelier_than_certain():
+    even = np.full(20, 1.0 / 20.0)
+    assert even.sum() > 1.0
+    near = Neighbourhoods(snapshot_of([0] * 20), radius_m=5.0, frames=20)
+    found, = hypotheses(Belief(np.arange(20), even, 0.0), near, 3)
+    assert found.probability == 1.0
+
+
 def test_no_answer_where_there_is_no_belief():
     near = Neighbourhoods(snapshot_of([0] * 4), radius_m=5.0, frames=1)
     assert hypotheses(belief_in(np.zeros(4)), near, 3) == []

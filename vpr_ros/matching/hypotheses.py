@@ -75,6 +75,7 @@ def hypotheses(belief: Belief, neighbourhoods: Neighbourhoods, count: int) -> li
         if left[best] <= 0.0:
             break
         near = neighbourhoods.near(int(rows[best]), rows)
-        found.append(Hypothesis(int(rows[best]), float(left[near].sum())))
+        # Rounded sums may be above it.
+        found.append(Hypothesis(int(rows[best]), min(float(left[near].sum()), 1.0)))
         left[near] = 0.0
     return sorted(found, key=lambda h: -h.probability)
