@@ -586,7 +586,8 @@ def test_a_state_of_something_else_is_refused_and_changes_nothing(world, wrong, 
 @pytest.mark.parametrize('changes', [
     {'x': np.array([1e9])}, {'x': np.array([np.nan])}, {'weight': np.array([np.nan])},
     {'weight': np.zeros(3)}, {'rest': np.zeros(2)}, {'descriptor': np.zeros(3, np.float32)},
-    {'x': None}, {'rest': None}, {'weight': np.array(['much'])},
+    {'x': None}, {'rest': None}, {'weight': np.array(['much'])}, {'x': np.array(3.0)},
+    {'pairs': np.array([-1])}, {'odometry': np.zeros(7)},
 ], ids=str)
 def test_a_state_that_cannot_be_is_refused_and_changes_nothing(world, changes):
     here = world()

@@ -40,3 +40,17 @@ def test_the_state_of_another_map_changes_nothing():
     assert here.state()['said'].tolist() == [[1.0] * 5]
     assert not here.is_news(7)
     assert here.is_news(8)
+
+
+@pytest.mark.parametrize('changes', [
+    {'said': None}, {'stamp_ns': None}, {'said': np.full((1, 5), np.nan, np.float32)},
+    {'said': np.array([['much'] * 5])}, {'stamp_ns': np.array([0.5])},
+    {'stamp_ns': np.array([[7]])}], ids=str)
+def test_a_damaged_state_changes_nothing(changes):
+    here = Trail(np.zeros(5, np.int64), 3, 2, 0.0)
+    here.add(7, np.ones(5, np.float32))
+    wrong = {name: value for name, value in (here.state() | changes).items() if value is not None}
+    with pytest.raises(VprError, match='damaged'):
+        here.restore(wrong)
+    assert here.state()['said'].tolist() == [[1.0] * 5]
+    assert not here.is_news(7)

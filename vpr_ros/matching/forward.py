@@ -194,20 +194,24 @@ class ForwardFollower:
         :raises VprError: for one that is of no such follower of this map; nothing is changed.
         """
         arrays = state.of_kind('forward')
-        n = len(arrays.get('x', ()))
+        n = np.size(arrays.get('x', ()))
         cells = {name: state.numbers(name, n) for name in ('x', 'speed', 'weight', 'told')}
         spread, nowhere, helped, usual = state.numbers('rest', 4).tolist()
         total = float(cells['weight'].sum()) + spread + nowhere
         inside = (cells['x'] >= -0.5) & (cells['x'] < len(self._route) - 0.5)
         least = min(float(cells['weight'].min(initial=0.0)), spread, nowhere)
-        if not inside.all() or least < 0.0 or abs(total - 1.0) > 1e-6 or usual <= 0.0:
+        pairs = int(state.numbers('pairs', 1)[0])
+        if not inside.all() or least < 0.0 or abs(total - 1.0) > 1e-6:
             raise VprError('this state is of no filter of this map: its cells lie outside, or its '
                            f'weights add up to {total:.6f} and not to 1; start anew')
         last = None
-        pairs = int(state.numbers('pairs', 1)[0])
+        odometry = state.numbers('odometry', 7) if 'odometry' in arrays else None
+        turned = 1.0 if odometry is None else float(np.linalg.norm(odometry[3:]))
+        if usual <= 0.0 or pairs < 0 or abs(turned - 1.0) > 1e-6:
+            raise VprError('this state has a usual change, a count of images or a rotation of '
+                           'odometry that cannot be: it is damaged; start anew')
         if 'stamp_ns' in arrays:
             descriptor = state.numbers('descriptor', self._snapshot.descriptors.shape[1])
-            odometry = state.numbers('odometry', 7) if 'odometry' in arrays else None
             last = Look(int(state.numbers('stamp_ns', 1)[0]), descriptor.astype(np.float32),
                         None if odometry is None else Pose(odometry[:3], odometry[3:]))
         speed = np.abs(cells['speed'][:, None] - self._filter.speeds).argmin(axis=1)

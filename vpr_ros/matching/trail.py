@@ -90,7 +90,11 @@ class Trail:
 
     def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Go on where a state was taken; of more frames than are kept here, take the last."""
-        said, stamps = arrays['said'], arrays['stamp_ns']
+        said, stamps = (arrays.get(name, np.array('nothing')) for name in ('said', 'stamp_ns'))
+        if said.dtype.kind != 'f' or not np.isfinite(said).all() or stamps.dtype.kind != 'i' \
+                or stamps.shape not in ((0,), (1,)):
+            raise VprError('a state of this filter holds finite numbers "said" and a stamp, this '
+                           'one does not: it is damaged; start anew')
         if said.ndim != 2 or said.shape[1] != len(self._at):
             raise VprError(f'this state was saved for another map: expected numbers of '
                            f'{len(self._at)} places, got an array of shape {said.shape}; start '
