@@ -561,6 +561,24 @@ def test_a_state_at_the_edge_of_the_first_place_is_restored(world):
     assert here.row(localizer.match(here.look(0, SECOND))) == 0
 
 
+@pytest.mark.parametrize('restored', [True, False])
+def test_who_writes_into_a_state_does_not_write_into_the_localizer(world, restored):
+    here = world()
+    localizer, other = here.localizer(), here.localizer()
+    looks = drives(here)
+    for look, pose in looks[:20]:
+        localizer.match(look, T_odom_base=pose)
+        other.match(look, T_odom_base=pose)
+    state = localizer.state()
+    if restored:
+        localizer.restore(state)
+    for array in state.follower.arrays.values():
+        array[...] = 0
+    for look, pose in looks[20:]:
+        assert told(localizer.match(look, T_odom_base=pose)) == told(
+            other.match(look, T_odom_base=pose))
+
+
 @pytest.mark.parametrize('wrong, message', [
     ({'map_id': 'other'}, 'this state is of map other, revision 7'),
     ({'map_revision': 8}, 'revision 8, and not of world, revision 7'),

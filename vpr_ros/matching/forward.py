@@ -176,12 +176,12 @@ class ForwardFollower:
         """Return what is remembered; later frames do not change it."""
         cells, last = self._filter.cells, self._last
         arrays: dict[str, NDArray[Any]] = {
-            'x': cells.x, 'speed': self._filter.speeds[cells.speed], 'weight': cells.weight,
-            'told': cells.told,
+            'x': cells.x.copy(), 'speed': self._filter.speeds[cells.speed],
+            'weight': cells.weight.copy(), 'told': cells.told.copy(),
             'rest': np.array([cells.spread, cells.nowhere, cells.helped, self._usual_change]),
             'pairs': np.array([self._pairs])}
         if last is not None:
-            arrays |= {'stamp_ns': np.array([last.stamp_ns]), 'descriptor': last.descriptor}
+            arrays |= {'stamp_ns': np.array([last.stamp_ns]), 'descriptor': last.descriptor.copy()}
             if last.T_odom_base is not None:
                 arrays['odometry'] = np.concatenate(
                     [last.T_odom_base.position, last.T_odom_base.quaternion])
@@ -195,7 +195,8 @@ class ForwardFollower:
         """
         arrays = state.of_kind('forward')
         n = np.size(arrays.get('x', ()))
-        cells = {name: state.numbers(name, n) for name in ('x', 'speed', 'weight', 'told')}
+        cells = {name: state.numbers(name, n).astype(np.float64)
+                 for name in ('x', 'speed', 'weight', 'told')}
         spread, nowhere, helped, usual = state.numbers('rest', 4).tolist()
         total = float(cells['weight'].sum()) + spread + nowhere
         inside = (cells['x'] >= -0.5) & (cells['x'] < len(self._route) - 0.5)
