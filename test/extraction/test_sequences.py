@@ -21,8 +21,6 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-from vpr_ros.extraction.engines.eager import EagerEngine
-from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.sequences import FrameWindow
 from vpr_ros.extraction.settings import ExtractionSettings
@@ -196,22 +194,3 @@ def test_the_network_describes_whole_sequences_too():
         network(torch.zeros(1, 3, 3, 4, 4))
     with pytest.raises(ValueError, match=r'expected \(B, 2, 3, H, W\), got \(2, 3, 4, 4\)'):
         network(torch.zeros(2, 3, 4, 4))
-
-
-def test_sequences_that_share_frames_are_not_news_each_time(tmp_path):
-    made = extractor()
-    frames = plain_frames_at(*range(20, 80))
-    with PlaceMap.create(tmp_path / 'm.vprmap', made.identity) as place_map:
-        list(build_session(place_map, 'once', frames, made, MapSettings(), source='once'))
-        snapshot = place_map.snapshot()
-    made.restart()
-    descriptions = [made.describe(frame) for frame in frames[:15]][10:]
-    # Told of the same descriptors, and that each describes one frame.
-    single = Extractor(made.identity, EagerEngine(registry.create_network('thumbnail'),
-                                                  torch.device('cpu')))
-    assert (made.frames, single.frames) == (3, 1)
-    careful, hasty = (
-        [localizer.match(d).probability for d in descriptions] for localizer in (
-            Localizer(snapshot, one, MatchingSettings()) for one in (made, single)))
-    assert careful[0] == hasty[0]
-    assert all(a < b / 2 for a, b in zip(careful[2:], hasty[2:], strict=True)), (careful, hasty)

@@ -124,3 +124,18 @@ def test_a_large_map_is_looked_at_in_parts_and_always_alike():
     assert (one.correlations == other.correlations).all()
     part = learnt(descriptors[:3000])
     assert one.correlations[0] == pytest.approx(part.correlations[0], abs=0.1)
+
+
+def test_sequences_that_share_frames_are_not_news_each_time():
+    """
+    Each frame of a sequence of three is in three of them, and the map of them shows it.
+
+    Two sequences have four of nine products in common with the next two, then one: the best of
+    them, which alone count, are correlated by less than that.
+    """
+    single = route_of(1500, 0.0)
+    sequences = single[:-2] + single[1:-1] + single[2:]
+    sequences /= np.linalg.norm(sequences, axis=1, keepdims=True)
+    alone, together = (float(learnt(d).news(np.array([1.0]))[0]) for d in (single, sequences))
+    assert alone > 0.9
+    assert together < 0.85 * alone
