@@ -756,7 +756,7 @@ def test_the_gate_finds_a_kidnapped_robot_sooner(world):
 
 
 def test_a_network_of_sequences_follows_a_robot_in_the_same_localizer():
-    """SeqVLAD on a sliding window; its map says how much less each of its frames is news."""
+    """A sliding window of SeqVLAD; the map says how much of each of its frames is news."""
     network = make_extractor(ExtractionSettings(
         network='seqvlad', device='cpu', threads=1, sequence_length=3,
         options='{weights: random, trunk: resnet18, clusters: 2, height: 64, width: 96}'))
