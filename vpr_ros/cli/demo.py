@@ -110,7 +110,8 @@ def _bag(dataset: Dataset, name: str, out: Path) -> BagSource:
         write_traverse(path, traverse, encoding='jpeg', overwrite=True,
                        on_frame=lambda _: line.advance())
     pose_topic = '/ground_truth/pose' if traverse.poses is not None else ''
-    source = open_source(path, None, poses=PoseOptions(pose_topic))
+    source = open_source(path, None, poses=PoseOptions(pose_topic),
+                         odometry='/odom' if traverse.odometry else '')
     assert isinstance(source, BagSource)
     return source
 
