@@ -102,8 +102,9 @@ def main() -> None:
         if given.cases and case not in given.cases.split(','):
             continue
         way = drive(len(looks), np.random.default_rng(given.seed))
-        run = _Run(looks, way, truth.select(np.floor(way + 0.5).astype(np.int64) + given.first,
-                                            np.arange(len(places))).are_matches, period_ns)
+        driven = truth.select(np.floor(way + 0.5).astype(np.int64) + given.first,
+                              np.arange(len(places)))
+        run = _Run(looks, way, driven.are_matches, period_ns, given.noise)
         answers = run.drive(plain, extractor, filters)
         for name in filters:
             costs[name] += answers[name]
@@ -130,6 +131,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument('--first', type=int, default=0, help='first frame of the query')
     parser.add_argument('--frames', type=int, default=0,
                         help='so many frames of the query; 0: all. The map is always whole')
+    parser.add_argument('--noise', type=float, default=0.0,
+                        help='added anew to the descriptor of each query, relative to it')
     parser.add_argument('--seed', type=int, default=0)
     given = parser.parse_args()
     unknown = set(filter(None, given.cases.split(','))) - set(CASES)
@@ -208,6 +211,7 @@ class _Run:
     way: NDArray[np.float64]
     are_matches: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.bool_]]
     period_ns: int
+    noise: float
 
     def drive(self, snapshot: Snapshot, extractor: Extractor, filters: list[str],
               odometry: list[Pose] | None = None) -> dict[str, list[Localization]]:
@@ -215,12 +219,21 @@ class _Run:
         localizers = {name: Localizer(snapshot, extractor, _settings(name)) for name in filters}
         answers: dict[str, list[Localization]] = {name: [] for name in filters}
         for n, at in enumerate(self.way):
-            look = Description((n + 1) * self.period_ns, self.looks[int(at + 0.5)].descriptor)
+            look = Description((n + 1) * self.period_ns,
+                               self._seen(self.looks[int(at + 0.5)].descriptor, n))
             # Each begins as often as the others: what ran before fills the caches.
             for name in np.roll(filters, n).tolist():
                 answers[name].append(localizers[name].match(
                     look, T_odom_base=odometry[n] if odometry else None))
         return answers
+
+    def _seen(self, descriptor: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+        """Return a descriptor as the n-th query has it: no camera sees the same twice."""
+        if self.noise <= 0.0:
+            return descriptor
+        drawn = np.random.default_rng([n, 2]).standard_normal(len(descriptor), dtype=np.float32)
+        noisy = descriptor + self.noise / np.sqrt(len(descriptor)) * drawn
+        return np.asarray(noisy / np.linalg.norm(noisy), np.float32)
 
     def outcome(self, snapshot: Snapshot, answers: list[Localization]) -> Outcome:
         """Compare answers with the truth; no answer is a wrong one."""
