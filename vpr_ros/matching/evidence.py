@@ -24,10 +24,9 @@ distributed as the largest of anything are (Pickands 1975), so their median over
 and not disturbed by a few right ones.
 
 In this unit the log likelihood ratio "taken here" against "taken elsewhere" of one frame grew by
-about one per unit for every network, light and weather of the town that was looked at
-(``benchmarks/evidence.py``). Frames one after the other err alike, so their evidence adds up to
-less than its sum; how much less the map knows itself, see
-:class:`vpr_ros.matching.redundancy.Redundancy`.
+about one per unit for the networks, lights and weathers of the town that were looked at. Frames
+one after the other err alike, so their evidence adds up to less than its sum; how much less the
+map knows itself, see :class:`vpr_ros.matching.redundancy.Redundancy`.
 """
 
 from __future__ import annotations

@@ -39,12 +39,8 @@ import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.belief import Belief
-from vpr_ros.matching.follower import FollowerState
-from vpr_ros.matching.follower import Look
-from vpr_ros.matching.follower import StageTimes
 from vpr_ros.matching.settings import MatchingSettings
-from vpr_ros.matching.similarities import Similarities
-from vpr_ros.matching.trail import Trail
+from vpr_ros.matching.trail_follower import TrailFollower
 from vpr_ros.matching.uniqueness import best_apart
 from vpr_ros.matching.uniqueness import unique
 from vpr_ros.matching.uniqueness import WINDOW_PLACES
@@ -90,7 +86,7 @@ def steps_back(speed: float, frames: int) -> int:
     return int(speed * frames + 0.5)
 
 
-class SeqSlam:
+class SeqSlam(TrailFollower):
     """
     Follows a robot by the best line through the last ``sequence_frames`` frames.
 
@@ -100,30 +96,12 @@ class SeqSlam:
     :param snapshot: the map; VprError when it is too large.
     """
 
+    kind = 'seqslam'
+
     def __init__(self, snapshot: Snapshot, settings: MatchingSettings) -> None:
-        self._similarities = Similarities(snapshot)
-        self._session_of = snapshot.session_of
-        self._trail = Trail(snapshot.session_of, settings.sequence_frames,
-                            steps_back(max(SPEEDS), settings.sequence_frames - 1), np.inf)
-        self._settings = settings
-
-    def change_settings(self, settings: MatchingSettings) -> None:
-        """Go on with other settings; the frames stay."""
-        self._settings = settings
-
-    def reset(self) -> None:
-        """Forget all frames."""
-        self._trail.clear()
-
-    def follow(self, look: Look, times: StageTimes) -> Belief:
-        """Take in one frame; stamps never go back between two resets."""
-        if self._trail.is_news(look.stamp_ns):
-            with times.stage('compare'):
-                differences = 1.0 - self._similarities.of(look.descriptor)
-            with times.stage('sequence'):
-                self._trail.add(look.stamp_ns, enhanced(differences, self._session_of))
-        with times.stage('sequence'):
-            return self._belief(self.scores())
+        super().__init__(snapshot, settings,
+                         reach=steps_back(max(SPEEDS), settings.sequence_frames - 1),
+                         outside=np.inf)
 
     def scores(self) -> NDArray[np.float64]:
         """Return the sum of differences (N,) along the best line to each place; inf for none."""
@@ -136,18 +114,14 @@ class SeqSlam:
             np.minimum(best, line, out=best)
         return np.asarray(self._trail.of_places(best), np.float64)
 
-    def _belief(self, scores: NDArray[np.float64]) -> Belief:
+    def _said(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
+        return enhanced(1.0 - similarities, self._session_of)
+
+    def _belief(self) -> Belief:
+        scores = self.scores()
         rows = best_apart(scores, self._session_of, max(2, self._settings.candidates))
         # The least difference counts as 0 (OpenSeqSLAM): ratios need scores that are not negative.
         costs = np.maximum(scores[rows] - len(self._trail) * self._trail.least(), 0.0)
         # Where there is no second, nothing shows that the first is unique.
         second = costs[min(1, len(costs) - 1)] if len(costs) else 1.0
         return unique(rows, costs / second if second > 0.0 else np.ones(len(rows)), _UNIQUE)
-
-    def state(self) -> FollowerState:
-        """Return what is remembered; later frames do not change it."""
-        return FollowerState('seqslam', self._trail.state())
-
-    def restore(self, state: FollowerState) -> None:
-        """Go on where a state was taken."""
-        self._trail.restore(state.of_kind('seqslam'))

@@ -26,12 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.belief import Belief
-from vpr_ros.matching.follower import FollowerState
-from vpr_ros.matching.follower import Look
-from vpr_ros.matching.follower import StageTimes
 from vpr_ros.matching.settings import MatchingSettings
-from vpr_ros.matching.similarities import Similarities
-from vpr_ros.matching.trail import Trail
+from vpr_ros.matching.trail_follower import TrailFollower
 from vpr_ros.matching.uniqueness import best_apart
 from vpr_ros.matching.uniqueness import unique
 
@@ -41,7 +37,7 @@ __all__ = ['SequenceSum']
 _UNIQUE = 1.2
 
 
-class SequenceSum:
+class SequenceSum(TrailFollower):
     """
     Follows a robot by the sums of the last ``sequence_frames`` similarities.
 
@@ -51,30 +47,11 @@ class SequenceSum:
     :param snapshot: the map; VprError when it is too large.
     """
 
+    kind = 'sequence_sum'
+
     def __init__(self, snapshot: Snapshot, settings: MatchingSettings) -> None:
-        self._similarities = Similarities(snapshot)
-        self._session_of = snapshot.session_of
-        self._trail = Trail(snapshot.session_of, settings.sequence_frames,
-                            settings.sequence_frames - 1, 0.0)
-        self._settings = settings
-
-    def change_settings(self, settings: MatchingSettings) -> None:
-        """Go on with other settings; the frames stay."""
-        self._settings = settings
-
-    def reset(self) -> None:
-        """Forget all frames."""
-        self._trail.clear()
-
-    def follow(self, look: Look, times: StageTimes) -> Belief:
-        """Take in one frame; stamps never go back between two resets."""
-        if self._trail.is_news(look.stamp_ns):
-            with times.stage('compare'):
-                similarities = self._similarities.of(look.descriptor)
-            with times.stage('sequence'):
-                self._trail.add(look.stamp_ns, similarities - similarities.mean())
-        with times.stage('sequence'):
-            return self._belief(self.sums())
+        super().__init__(snapshot, settings,
+                         reach=settings.sequence_frames - 1, outside=0.0)
 
     def sums(self) -> NDArray[np.float64]:
         """Return the sum (N,) of similarities above the mean along the line to each place."""
@@ -83,17 +60,13 @@ class SequenceSum:
             line += self._trail.ago(frame, frame)
         return np.asarray(self._trail.of_places(line), np.float64)
 
-    def _belief(self, sums: NDArray[np.float64]) -> Belief:
+    def _said(self, similarities: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(similarities - similarities.mean(), np.float32)
+
+    def _belief(self) -> Belief:
+        sums = self.sums()
         rows = best_apart(-sums, self._session_of, max(2, self._settings.candidates))
         best = sums[rows[0]]
         heights = sums[rows] / best if best > 0.0 else np.ones(len(rows))
         # Where there is no second, nothing shows that the first is unique.
         return unique(rows, -heights, -_UNIQUE * float(heights[min(1, len(rows) - 1)]))
-
-    def state(self) -> FollowerState:
-        """Return what is remembered; later frames do not change it."""
-        return FollowerState('sequence_sum', self._trail.state())
-
-    def restore(self, state: FollowerState) -> None:
-        """Go on where a state was taken."""
-        self._trail.restore(state.of_kind('sequence_sum'))
