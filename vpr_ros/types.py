@@ -288,6 +288,8 @@ class Frame(_Record):
     :param calibration: intrinsics and mounting, when known.
     :param T_map_base: where the robot was, when the source knows (mapping, ground truth).
     :param T_odom_base: where odometry had the robot at that stamp, when the source knows.
+    :param depth: (H, W) float32 metres along the optical axis of each pixel of the image, NaN
+        where it is not known; None without a depth camera. Not copied, like the image.
     """
 
     stamp_ns: int
@@ -296,6 +298,7 @@ class Frame(_Record):
     calibration: Camera | None = None
     T_map_base: Pose | None = None
     T_odom_base: Pose | None = None
+    depth: Array | None = None
 
     def __post_init__(self) -> None:
         image = np.asarray(self.image)
@@ -305,7 +308,10 @@ class Frame(_Record):
         image = _readonly(image, 'image', (-1, -1, 3), np.uint8, copy=False)
         if image.size == 0:
             raise ValueError(f'a frame holds a non-empty image, got shape {image.shape}')
-        _set(self, stamp_ns=_stamp(self.stamp_ns), image=image)
+        depth = self.depth
+        if depth is not None:
+            depth = _readonly(depth, 'depth', image.shape[:2], np.float32, copy=False)
+        _set(self, stamp_ns=_stamp(self.stamp_ns), image=image, depth=depth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,18 +322,29 @@ class LocalFeatures(_Record):
     :param points: (N, 2) float32 x, y in pixels of the image as delivered.
     :param descriptors: (N, d) float32, L2-normalised rows.
     :param scores: (N,) float32, larger is more salient.
+    :param depths: (N,) float32 metres along the optical axis, NaN where it is not known; None
+        where it is known of no point.
     """
 
     points: Array
     descriptors: Array
     scores: Array
+    depths: Array | None = None
 
     def __post_init__(self) -> None:
         points = _readonly(self.points, 'points', (-1, 2), np.float32)
-        n = len(points)
+        n, depths = len(points), self.depths
+        if depths is not None:
+            depths = _readonly(depths, 'depths', (n,), np.float32)
         _set(self, points=points,
              descriptors=_readonly(self.descriptors, 'descriptors', (n, -1), np.float32),
-             scores=_readonly(self.scores, 'scores', (n,), np.float32))
+             scores=_readonly(self.scores, 'scores', (n,), np.float32), depths=depths)
+
+    def best(self, count: int) -> LocalFeatures:
+        """Return the features with the highest scores, the best first."""
+        kept = np.argsort(-self.scores, kind='stable')[:count]
+        return LocalFeatures(self.points[kept], self.descriptors[kept], self.scores[kept],
+                             None if self.depths is None else self.depths[kept])
 
 
 @dataclass(frozen=True, eq=False)
@@ -420,7 +437,8 @@ class RelativePose(_Record):
     Pose of the query's base in the base of the place it matched.
 
     :param T_match_query: base to base, with covariance where known.
-    :param translation_valid: False when only the rotation (and the direction) is known.
+    :param translation_valid: False when only the rotation is known; the position is then the
+        direction that the query lies in (of length 1), or zero where that is not known either.
     :param inliers: how many local correspondences support it.
     """
 
