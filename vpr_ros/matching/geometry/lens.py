@@ -1,0 +1,97 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""From pixels to rays: what a lens did is undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.errors import VprError
+from vpr_ros.types import Camera
+
+__all__ = ['focal_px', 'normalised', 'spacing_px']
+
+Array = NDArray[Any]
+
+# As sensor_msgs/CameraInfo and Kalibr call them, and how many coefficients each may have.
+_RADIAL = ('plumb_bob', 'rational_polynomial', 'radtan')
+_RADIAL_COUNTS = (4, 5, 8, 12, 14)
+_FISHEYE = ('equidistant', 'fisheye')
+# A ray of 80 degrees; beyond, a pixel is a large part of the plane at depth one.
+_LARGEST = 5.67
+# How far a point, its distortion undone and done again, may come out from where it was.
+_ROUND_TRIP_PX = 0.1
+
+
+def normalised(points: Array, camera: Camera) -> Array:
+    """
+    Return points of an image on the plane at depth one, as a lens without distortion sees them.
+
+    :param points: (n, 2) pixels of the image as delivered.
+    :returns: (n, 2) float64; NaN where the model of the lens has no ray (far out, where its
+        polynomial turns back) or a ray more than 80 degrees off the axis.
+    :raises VprError: for a model of distortion that is not known.
+    """
+    points = np.asarray(points, np.float64).reshape(-1, 1, 2)
+    if not len(points):
+        return np.zeros((0, 2))
+    matrix, coefficients = camera.matrix, camera.distortion
+    if camera.rectified or not coefficients.any():
+        rays = cv2.undistortPoints(points, matrix, None)
+        return _near_axis(rays[:, 0])
+    if camera.distortion_model in _FISHEYE and len(coefficients) == 4:
+        rays = cv2.fisheye.undistortPoints(points, matrix, coefficients)
+        again = cv2.fisheye.distortPoints(rays, matrix, coefficients)
+    elif camera.distortion_model in _RADIAL and len(coefficients) in _RADIAL_COUNTS:
+        criteria = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 50, 1e-10)
+        rays = cv2.undistortPoints(points, matrix, coefficients, criteria=criteria)
+        again = cv2.projectPoints(
+            cv2.convertPointsToHomogeneous(rays), np.zeros(3), np.zeros(3), matrix,
+            coefficients)[0]
+    else:
+        raise VprError(
+            f'camera {camera.name!r}: the distortion is undone for the models '
+            f'{", ".join(_RADIAL)} (4, 5, 8, 12 or 14 coefficients) and {", ".join(_FISHEYE)} '
+            f'(4), got {camera.distortion_model!r} with {len(coefficients)}; give rectified '
+            'images, or their calibration in one of these models')
+    with np.errstate(invalid='ignore'):
+        rays[~(np.linalg.norm(again - points, axis=2) < _ROUND_TRIP_PX)] = np.nan
+    return _near_axis(rays[:, 0])
+
+
+def focal_px(camera: Camera) -> float:
+    """Return the focal length in pixels, between those of x and y."""
+    return float(np.sqrt(camera.matrix[0, 0] * camera.matrix[1, 1]))
+
+
+def spacing_px(points: Array) -> float:
+    """
+    Return the distance between the columns or rows of points on a grid, in pixels.
+
+    :param points: (n, 2); where they stand on no grid the result is far below a pixel, unless
+        they are very few.
+    """
+    steps = [float(gaps[gaps > 1e-3].min()) for gaps in
+             np.diff(np.sort(points.astype(np.float64), axis=0), axis=0).T if (gaps > 1e-3).any()]
+    return min(steps, default=0.0)
+
+
+def _near_axis(rays: Array) -> Array:
+    with np.errstate(invalid='ignore'):
+        rays[~(np.linalg.norm(rays, axis=1) < _LARGEST)] = np.nan
+    return rays

@@ -1,0 +1,37 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What one camera saw, as geometry needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vpr_ros.types import Camera
+from vpr_ros.types import LocalFeatures
+
+__all__ = ['Sight']
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """
+    Local features of one image, and the camera that took it.
+
+    :param features: points in pixels of the image as delivered.
+    :param camera: intrinsics, distortion and mounting, or None where they are not known.
+    """
+
+    features: LocalFeatures
+    camera: Camera | None = None
