@@ -18,12 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.engines.engine import Engine
+from vpr_ros.extraction.engines.engine import EngineOutput
+from vpr_ros.extraction.local.depths import with_depths
+from vpr_ros.extraction.local.making import make_source
+from vpr_ros.extraction.local.network_features import NetworkFeatures
+from vpr_ros.extraction.local.source import LocalFeatureSource
 from vpr_ros.extraction.preparation import prepare
 from vpr_ros.extraction.sequences import SlidingEngine
 from vpr_ros.extraction.settings import ExtractionSettings
@@ -32,6 +38,7 @@ from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import SOURCE_OPTIONS
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
+from vpr_ros.types import LocalFeatures
 import yaml
 
 if TYPE_CHECKING:
@@ -46,13 +53,21 @@ class Extractor:
 
     A network of sequences describes a frame together with those before it: the frames of a camera
     then come in the order they were taken, and :meth:`restart` begins another sequence.
+
+    :param local: finds the local features of the descriptions; None for none.
     """
 
     def __init__(self, identity: NetworkIdentity, engine: Engine | SlidingEngine, *,
-                 batch_size: int = 16) -> None:
+                 batch_size: int = 16, local: LocalFeatureSource | None = None) -> None:
         self.identity = identity
         self._engine = engine
         self._batch_size = batch_size
+        self._local = local
+
+    @property
+    def local_kind(self) -> str:
+        """Return the kind of local features that descriptions carry; empty for none."""
+        return self._local.kind if self._local is not None else ''
 
     @property
     def frames(self) -> int:
@@ -80,11 +95,20 @@ class Extractor:
         if not np.isfinite(output.descriptors).all():
             raise VprError(f'network {self.identity.name} returned a descriptor that is not '
                            'finite: its weights or its engine are broken')
+        features = self._local_features(frames, output)
         return [
             Description(stamp_ns=frame.stamp_ns, camera=frame.camera,
                         descriptor=output.descriptors[row],
-                        attention=None if output.attention is None else output.attention[row])
+                        attention=None if output.attention is None else output.attention[row],
+                        local_features=features[row])
             for row, frame in enumerate(frames)]
+
+    def _local_features(self, frames: list[Frame],
+                        output: EngineOutput) -> Sequence[LocalFeatures | None]:
+        if self._local is None:
+            return [None] * len(frames)
+        found = self._local.extract(frames, output)
+        return [with_depths(f, frame) for f, frame in zip(found, frames, strict=True)]
 
     def describe_all(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Description]]:
         """Describe a stream of frames in batches, in order."""
@@ -94,12 +118,16 @@ class Extractor:
 
 
 def make_extractor(settings: ExtractionSettings,
-                   expected: NetworkIdentity | None = None) -> Extractor:
+                   expected: NetworkIdentity | None = None,
+                   local_kind: str | None = None) -> Extractor:
     """
     Make the extractor that the settings ask for.
 
     :param expected: the network that made a map; any other is refused, because descriptors of
         two networks cannot be compared.
+    :param local_kind: the kind of local features that the map holds, '' for none: any other is
+        refused. None where there is no map yet, or nobody compares them: then "auto" means those
+        of the network for a new map, and none for the network of a map.
     """
     # Heavy, and message code must work without it.
     import torch
@@ -144,13 +172,18 @@ def make_extractor(settings: ExtractionSettings,
             f'({expected.differences(identity, "in the map", "here")}): give {wanted}, or build '
             'the map again')
     device = _device(settings.device)
+    if local_kind is None and expected is not None and settings.local_features == 'auto':
+        local_kind = ''
+    local = make_source(settings, device, network=name, feature_map=network.feature_map,
+                        held=local_kind)
+    features = isinstance(local, NetworkFeatures)
     engine: Engine | SlidingEngine
     if isinstance(network, SequenceNetwork):
-        engine = SlidingEngine(EagerSequenceEngine(network, device),
+        engine = SlidingEngine(EagerSequenceEngine(network, device, features=features),
                                spacing_ns=round(settings.sequence_spacing_s * 1e9))
     else:
-        engine = EagerEngine(network, device)
-    return Extractor(identity, engine, batch_size=settings.batch_size)
+        engine = EagerEngine(network, device, features=features)
+    return Extractor(identity, engine, batch_size=settings.batch_size, local=local)
 
 
 def _options(text: str) -> dict[str, object]:

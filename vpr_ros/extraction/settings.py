@@ -44,5 +44,15 @@ class ExtractionSettings(Settings):
         0.0, 'Seconds between the frames of a sequence, for networks that describe sequences; 0: '
         'every frame that comes. Where a robot sees more frames a second than its map holds, set '
         'the distance in time that its map has.', ge=0.0)
+    local_features: Literal['auto', 'none', 'network', 'sift', 'orb', 'aliked'] = setting(
+        'auto', 'Local features, by which geometry tells right places from wrong ones: "network" '
+        'takes cells of the feature map of the network, at no cost; "sift", "orb" and "aliked" '
+        'find points of their own, finer and slower; "auto" is what the map holds, and '
+        'for a new map "network" where the network has such a map.')
+    local_weights: str = setting(
+        '', 'Weight file of "aliked" (.safetensors or .pth, as its authors published it); nothing '
+        'is ever downloaded.')
+    local_count: int = setting(
+        256, 'How many local features of an image are kept, the best by score.', ge=1, le=65536)
     batch_size: int = setting(
         16, 'Images described together when a map is built.', ge=1, le=1024)

@@ -117,6 +117,8 @@ class AttentionVlad(nn.Module):
 class AttentionVladNetwork(PlaceNetwork):
     """A trunk and a pooling, attentive or not."""
 
+    feature_map = True
+
     def __init__(self, trunk: Trunk, pool: AttentionVlad | Head, *, height: int,
                  width: int) -> None:
         super().__init__(name='attention_vlad', dimension=pool.dimension,

@@ -48,8 +48,12 @@ class PlaceNetwork(nn.Module):
 
     A subclass calls ``super().__init__`` with its name, dimension and preprocessing and
     implements :meth:`describe`. Results must not depend on the other images of a batch.
+
+    One whose outputs hold the map that was pooled says ``feature_map = True``: local features
+    can be made of it.
     """
 
+    feature_map = False
     mean: Tensor
     std: Tensor
 

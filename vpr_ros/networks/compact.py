@@ -86,6 +86,8 @@ class PositiveAttention(nn.Module):
 class Compact(PlaceNetwork):
     """Small trunk, context-flexible attention, attended cells, projection to 512-d."""
 
+    feature_map = True
+
     def __init__(self, *, dimension: int = 512, features: int = 128, height: int = 240,
                  width: int = 320) -> None:
         super().__init__(

@@ -203,6 +203,8 @@ class ContextAttentionNetwork(PlaceNetwork):
     :param attention: from the maps of the trunk to G (B, h, w) on the grid of the last, or None.
     """
 
+    feature_map = True
+
     def __init__(self, trunk: Trunk, attention: nn.Module | None, head: Head, *, height: int,
                  width: int) -> None:
         super().__init__(name='context_attention', dimension=head.dimension,
@@ -230,6 +232,8 @@ class ContextAttentionNetwork(PlaceNetwork):
 
 class CrossPoolingNetwork(PlaceNetwork):
     """A trunk whose last map is the attention of the map before it (Liu et al. 2017)."""
+
+    feature_map = True
 
     def __init__(self, trunk: Trunk, *, dimension: int, height: int, width: int) -> None:
         head = Head('flatten', math.prod(trunk.map_channels), grid=(1, 1), dimension=dimension)

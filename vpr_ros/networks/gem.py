@@ -36,6 +36,8 @@ __all__ = ['GemNetwork', 'gem']
 class GemNetwork(PlaceNetwork):
     """A trunk, GeM pooling, L2; as many dimensions as the trunk has channels."""
 
+    feature_map = True
+
     def __init__(self, trunk: Trunk, *, p: float, height: int, width: int) -> None:
         super().__init__(name='gem', dimension=trunk.channels,
                          preprocessing=imagenet_preprocessing(height, width))

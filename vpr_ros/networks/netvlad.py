@@ -58,6 +58,8 @@ VARIANTS: Mapping[str, Mapping[str, object]] = {
 class NetVlad(PlaceNetwork):
     """A trunk and VLAD over all locations of its map; K * C dimensions without projection."""
 
+    feature_map = True
+
     def __init__(self, trunk: Trunk, head: Head, *, height: int, width: int) -> None:
         super().__init__(name='netvlad', dimension=head.dimension,
                          preprocessing=imagenet_preprocessing(height, width))

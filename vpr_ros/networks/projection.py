@@ -239,6 +239,7 @@ class ProjectedNetwork(PlaceNetwork):
     def __init__(self, network: PlaceNetwork, projection: Projection) -> None:
         super().__init__(name=network.name, dimension=projection.dimension,
                          preprocessing=network.preprocessing)
+        self.feature_map = network.feature_map
         self.network = network
         self.projection = projection
 
@@ -253,6 +254,7 @@ class ProjectedSequenceNetwork(SequenceNetwork):
     def __init__(self, network: SequenceNetwork, projection: Projection) -> None:
         super().__init__(name=network.name, dimension=projection.dimension,
                          preprocessing=network.preprocessing, length=network.length)
+        self.feature_map = network.feature_map
         self.network = network
         self.projection = projection
 

@@ -206,6 +206,7 @@ class Saane(PlaceNetwork):
     :param scene: tells what the scene consists of; None for appearance alone.
     """
 
+    feature_map = True
     scale = 10.0  # the length that the paper's loss gives to descriptors (alpha)
 
     def __init__(self, trunk: Trunk, scene: PSPNet | None,

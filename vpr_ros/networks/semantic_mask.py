@@ -221,6 +221,8 @@ class SemanticMask(PlaceNetwork):
     :param semantics: None for the ways that need none.
     """
 
+    feature_map = True
+
     def __init__(self, trunk: Trunk, head: Head, *, way: str, mask: str,
                  semantics: SemanticActivations | None, height: int, width: int) -> None:
         super().__init__(name='semantic_mask', dimension=head.dimension,

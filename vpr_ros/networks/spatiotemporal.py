@@ -110,6 +110,8 @@ _LAYERS = (
 class SpatioTemporal(SequenceNetwork):
     """See :func:`spatiotemporal` for the options."""
 
+    feature_map = True
+
     def __init__(self, *, sequence_length: int = 5, height: int = 384, width: int = 384,
                  window: int = 6, stride: int = 3, branches: str = 'both', fold: str = 'sum',
                  positions: str = 'relative', clusters: int = 64, dimension: int = 0,

@@ -34,23 +34,35 @@ AnyNetwork = TypeVar('AnyNetwork', bound=PlaceNetwork)
 
 
 class EagerEngine:
-    """Run a network operation by operation."""
+    """
+    Run a network operation by operation.
 
-    def __init__(self, network: PlaceNetwork, device: torch.device) -> None:
+    :param features: whether to return the map that was pooled.
+    """
+
+    def __init__(self, network: PlaceNetwork, device: torch.device, *,
+                 features: bool = False) -> None:
         self._device = device
+        self._features = features
         self._network = _placed(network, device)
 
     def run(self, images: NDArray[Any]) -> EngineOutput:
         """Describe images (B, h, w, 3) uint8 RGB of the network's input size."""
         with torch.inference_mode():
-            return _fetched(self._network(_batch(images, self._device)))
+            return _fetched(self._network(_batch(images, self._device)), self._features)
 
 
 class EagerSequenceEngine:
-    """Run a network of sequences operation by operation."""
+    """
+    Run a network of sequences operation by operation.
 
-    def __init__(self, network: SequenceNetwork, device: torch.device) -> None:
+    :param features: whether to return the map of the newest frame that was pooled.
+    """
+
+    def __init__(self, network: SequenceNetwork, device: torch.device, *,
+                 features: bool = False) -> None:
         self._device = device
+        self._features = features
         self._network = _placed(network, device)
         self.length = network.length
 
@@ -63,12 +75,11 @@ class EagerSequenceEngine:
     def aggregate(self, sequences: list[list[Encoding]]) -> EngineOutput:
         """Describe sequences of S encodings each, oldest first."""
         with torch.inference_mode():
-            outputs = [_fetched(self._network.aggregate(torch.stack(sequence)[None]))
-                       for sequence in sequences]
-        attention = None
-        if outputs[0].attention is not None:
-            attention = np.concatenate([o.attention for o in outputs if o.attention is not None])
-        return EngineOutput(np.concatenate([o.descriptors for o in outputs]), attention)
+            outputs = [_fetched(self._network.aggregate(torch.stack(sequence)[None]),
+                                self._features) for sequence in sequences]
+        return EngineOutput(np.concatenate([o.descriptors for o in outputs]),
+                            _joined([o.attention for o in outputs]),
+                            _joined([o.features for o in outputs]))
 
 
 def _placed(network: AnyNetwork, device: torch.device) -> AnyNetwork:
@@ -86,6 +97,16 @@ def _batch(images: NDArray[Any], device: torch.device) -> torch.Tensor:
     return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(255.0)
 
 
-def _fetched(output: NetworkOutput) -> EngineOutput:
-    attention = None if output.attention is None else output.attention.cpu().numpy()
-    return EngineOutput(output.descriptors.cpu().numpy(), attention)
+def _fetched(output: NetworkOutput, features: bool) -> EngineOutput:
+    return EngineOutput(output.descriptors.cpu().numpy(), _array(output.attention),
+                        _array(output.features) if features else None)
+
+
+def _array(tensor: torch.Tensor | None) -> NDArray[np.float32] | None:
+    return None if tensor is None else tensor.cpu().numpy()
+
+
+def _joined(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    """Join what one network gave for several sequences; it gives something for all or none."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None

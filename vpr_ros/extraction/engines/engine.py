@@ -36,10 +36,13 @@ class EngineOutput:
 
     :param descriptors: (B, D) float32, L2-normalised.
     :param attention: (B, h, w) float32, or None.
+    :param features: (B, C, h, w) float32, the map that was pooled (of a sequence, its newest
+        frame's); None where the engine was not asked for it or the network has none.
     """
 
     descriptors: NDArray[np.float32]
     attention: NDArray[np.float32] | None
+    features: NDArray[np.float32] | None = None
 
 
 class Engine(Protocol):
