@@ -17,7 +17,9 @@
 import numpy as np
 import pytest
 from vpr_ros.evaluation.intervals import block_bootstrap_interval
+from vpr_ros.evaluation.intervals import block_resamples
 from vpr_ros.evaluation.intervals import Interval
+from vpr_ros.evaluation.intervals import wilson_interval
 
 RIGHT = 0.7  # how many queries of a simulated traverse are right, in the long run
 
@@ -103,3 +105,47 @@ def test_equal_values_have_no_width():
 def test_what_has_no_interval_is_refused(values, given, words):
     with pytest.raises(ValueError, match=words):
         block_bootstrap_interval(values, **given)
+
+
+@pytest.mark.parametrize(('count', 'block'), [(21, 7), (23, 7), (20, 20), (5, 1)])
+def test_resamples_are_whole_blocks_that_go_on_at_the_beginning(count, block):
+    drawn = list(block_resamples(count, block, 30, seed=3))
+    assert len(drawn) == 30
+    for indices in drawn:
+        assert indices.shape == (count,)
+        steps = np.diff(indices) % count
+        inside = np.arange(1, count) % block > 0
+        assert (steps[inside] == 1 % count).all()
+    if count >= 2 * block:
+        values = np.random.default_rng(1).normal(size=count)
+        interval = block_bootstrap_interval(values, block, resamples=30, seed=3)
+        means = [values[indices].mean() for indices in drawn]
+        assert [interval.low, interval.high] == pytest.approx(np.quantile(means, [0.025, 0.975]))
+
+
+def test_resamples_of_nothing_are_refused():
+    for count, block, resamples in (0, 1, 5), (5, 6, 5), (5, 0, 5), (5, 1, 0):
+        with pytest.raises(ValueError, match='in a block and at least 1 resample'):
+            list(block_resamples(count, block, resamples))
+
+
+@pytest.mark.parametrize(('hits', 'count'), [(0, 1), (1, 1), (3, 17), (50, 50), (0, 1000)])
+def test_wilson_is_where_the_share_is_just_not_refuted(hits, count):
+    interval = wilson_interval(hits, count)
+    for end, extreme in (interval.low, hits == 0), (interval.high, hits == count):
+        if extreme:
+            assert end == hits / count
+        else:
+            z = (hits / count - end) / np.sqrt(end * (1 - end) / count)
+            assert abs(z) == pytest.approx(1.959964)
+    assert interval.contains(hits / count)
+
+
+def test_wilson_of_ten_of_twenty_is_that_of_the_books():
+    interval = wilson_interval(10, 20)
+    assert [interval.low, interval.high] == pytest.approx([0.2993, 0.7007], abs=1e-4)
+    assert wilson_interval(0, 0) == Interval(0.0, 1.0)
+    assert wilson_interval(10, 20, 0.5).high < 0.6
+    for wrong in (3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0):
+        with pytest.raises(ValueError, match='expected hits from 0 to count'):
+            wilson_interval(*wrong)

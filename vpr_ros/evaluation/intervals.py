@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-How sure a mean over the queries of a traverse is.
+How sure a number over the queries of a traverse is.
 
 Queries that follow each other see nearly the same, so they are right or wrong together, and
 hundreds of them say less than hundreds of independent ones would. Resampling whole blocks of
@@ -24,12 +24,19 @@ last queries count as much as all others.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+import math
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
-__all__ = ['block_bootstrap_interval', 'Interval']
+__all__ = ['block_bootstrap_interval', 'block_resamples', 'Interval', 'wilson_interval']
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ def block_bootstrap_interval(values: ArrayLike, block: int = 10, resamples: int 
         raise ValueError(f'{len(data)} values do not make two blocks of {block}: take a shorter '
                          'block, or more queries')
     whole, rest = divmod(len(data), block)
-    starts = np.random.default_rng(seed).integers(len(data), size=(resamples, whole + 1))
+    starts = _starts(len(data), block, resamples, seed)
     # Sums of the values before each position, of two rounds: any block is a difference of two.
     before = np.concatenate([[0.0], np.cumsum(np.tile(data, 2))])
     # The last block is cut, so that each resample has as many values as there are.
@@ -82,3 +89,46 @@ def block_bootstrap_interval(values: ArrayLike, block: int = 10, resamples: int 
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return Interval(float(low), float(high))
+
+
+def block_resamples(count: int, block: int, resamples: int, seed: int = 0) -> Iterator[Array]:
+    """
+    Draw blocks of consecutive queries, for numbers that are no mean.
+
+    The draws are those of :func:`block_bootstrap_interval`.
+
+    :param count: how many queries there are, at least 1; ``block`` is at most as many.
+    :returns: ``resamples`` arrays (count,) int64 of query indices.
+    """
+    if not 1 <= block <= count or resamples < 1:
+        raise ValueError(f'expected 1 to {count} queries in a block and at least 1 resample, got '
+                         f'{block} and {resamples}')
+    within = np.arange(block)
+    for row in _starts(count, block, resamples, seed):
+        yield ((row[:, None] + within) % count).ravel()[:count]
+
+
+def _starts(count: int, block: int, resamples: int, seed: int) -> Array:
+    """Return (resamples, blocks) where the blocks of each resample begin; the last is cut."""
+    return np.random.default_rng(seed).integers(count, size=(resamples, count // block + 1))
+
+
+def wilson_interval(hits: int, count: int, confidence: float = 0.95) -> Interval:
+    """
+    Return the interval of a share of independent queries (Wilson, JASA 1927).
+
+    Unlike a bootstrap it has a width where all or none are hits, and suits small counts.
+
+    :param hits: how many of the ``count`` were; both at least 0.
+    :returns: within [0, 1]; all of it when nothing was counted.
+    """
+    if not 0 <= hits <= count or not 0.0 < confidence < 1.0:
+        raise ValueError('expected hits from 0 to count and a confidence between 0 and 1, got '
+                         f'{hits} of {count} and {confidence}')
+    if count == 0:
+        return Interval(0.0, 1.0)
+    z2 = NormalDist().inv_cdf((1.0 + confidence) / 2.0) ** 2
+    middle = (hits + z2 / 2.0) / (count + z2)
+    half = math.sqrt(z2 * (hits * (count - hits) / count + z2 / 4.0)) / (count + z2)
+    # Both are exact at the ends but for rounding.
+    return Interval(0.0 if hits == 0 else middle - half, 1.0 if hits == count else middle + half)
