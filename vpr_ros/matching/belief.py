@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,11 @@ class Belief:
     :param rows: (n,) int64, different places of the snapshot; the others are hardly likely.
     :param probabilities: (n,).
     :param nowhere: the probability that it is at no place of the map.
+    :param alike: (m,) rows of the places that look most like the frame, best first, likely or
+        not.
     """
 
     rows: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     nowhere: float
+    alike: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))

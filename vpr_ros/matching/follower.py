@@ -37,15 +37,23 @@ __all__ = ['Follower', 'FollowerState', 'Look', 'StageTimes']
 @dataclass(frozen=True, eq=False)
 class Look:
     """
-    What a follower is told of one frame.
+    What a follower is told of one moment.
 
-    :param descriptor: (D,) float32, L2-normalised.
+    :param descriptor: (D,) float32, L2-normalised; of the leading camera.
     :param T_odom_base: where odometry had the robot, when known.
+    :param others: (n, D) what other cameras saw at that moment.
     """
 
     stamp_ns: int
     descriptor: NDArray[np.float32]
     T_odom_base: Pose | None = None
+    others: NDArray[np.float32] | None = None
+
+    @property
+    def descriptors(self) -> NDArray[np.float32]:
+        """Return (1 + n, D) of all cameras, the leading one first."""
+        lead = self.descriptor[None]
+        return lead if self.others is None else np.concatenate([lead, self.others])
 
 
 class StageTimes(dict[str, int]):
@@ -107,6 +115,15 @@ class Follower(Protocol):
 
     def restore(self, state: FollowerState) -> None:
         """Go on where a state was taken."""
+        ...
+
+    def confirm(self, places: NDArray[np.bool_], log_ratio: float) -> None:
+        """
+        Take in what a closer look says of some places, after :meth:`follow`.
+
+        :param places: (N,) whether it is of each place of the map.
+        :param log_ratio: log likelihood ratio "taken at one of them" against "taken elsewhere".
+        """
         ...
 
     def change_settings(self, settings: MatchingSettings) -> None:

@@ -90,6 +90,7 @@ class ForwardFollower:
         """Forget all frames."""
         self._filter.reset()
         self._last: Look | None = None
+        self._news = 0.0
         self._usual_change, self._pairs = 1.0, 0
 
     def follow(self, look: Look, times: StageTimes) -> Belief:
@@ -98,27 +99,64 @@ class ForwardFollower:
         if s.filter == 'none':
             self.reset()
         with times.stage('search'):
-            rows, scores = self._search(look.descriptor)
+            rows, scores = self._search(look.descriptors)
         with times.stage('evidence'):
             evidence = weigh(rows, scores, slope=s.evidence_slope,
                              threshold=s.evidence_threshold, bound=s.largest_evidence)
         with times.stage('motion'):
-            news, news_at = self._predict(look)
+            self._news, news_at = self._predict(look)
         with times.stage('filter'):
-            if news > 0.0:
-                self._filter.update(evidence, news, news_at)
+            if self._news > 0.0:
+                self._filter.update(evidence, self._news, news_at)
             return self._shown(self._filter.belief(), evidence)
 
-    def _search(self, query: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the rows and contrasts of the best places."""
+    def confirm(self, places: NDArray[np.bool_], log_ratio: float) -> None:
+        """
+        Take in what a closer look says of some places (N,), after :meth:`follow`.
+
+        What is no news to the first look is none to the second: the robot stands.
+        """
+        if self._news > 0.0:
+            self._filter.confirm(places[self._route.row_of], self._news * log_ratio)
+
+    def _search(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.int64],
+                                                             NDArray[np.float64]]:
+        """Return the rows and contrasts of the best places for the images (q, D) of a moment."""
         depth = self._settings.search_depth
-        direction = self._background.direction(query)
-        found = self._index.search(direction, _SEARCHED * depth)
-        rows = self._snapshot.rows_of(found.place_ids)
-        scores = self._background.contrasts(
-            direction, self._snapshot.views_at(rows, found.cameras), found.similarities)
+        directions = np.stack([self._background.direction(query) for query in queries])
+        found = [self._index.search(direction, _SEARCHED * depth) for direction in directions]
+        if len(queries) == 1:
+            rows = self._snapshot.rows_of(found[0].place_ids)
+            scores = self._background.contrasts(
+                directions[0], self._snapshot.views_at(rows, found[0].cameras),
+                found[0].similarities)
+        else:
+            rows = self._snapshot.rows_of(np.unique(np.concatenate([f.place_ids for f in found])))
+            scores = self._together(directions, rows)
         best = np.argsort(-scores, kind='stable')[:depth]
         return rows[best], scores[best]
+
+    def _together(self, directions: NDArray[np.float32],
+                  rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """
+        Return the contrasts (n,) of places with all that q cameras saw.
+
+        Each camera is compared with its best view of the place, for nobody knows which way the
+        robot faces: who comes back the other way sees behind what the map has ahead. Of a place
+        with fewer views than that the best so many count.
+        """
+        views = [self._snapshot.views_of(int(row)) for row in rows]
+        counts = np.array([len(of_place) for of_place in views])
+        begins = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        flat = np.concatenate(views)
+        descriptors = np.asarray(self._snapshot.descriptors[flat], np.float32)
+        each = np.sort([
+            np.maximum.reduceat(
+                self._background.contrasts(direction, flat, descriptors @ direction), begins)
+            for direction in directions], axis=0)[::-1]
+        pairs = np.minimum(counts, len(directions))
+        sums = np.cumsum(each, axis=0)
+        return np.asarray(sums[pairs - 1, np.arange(len(rows))] / pairs)
 
     def _predict(self, look: Look) -> tuple[float, NDArray[np.float64]]:
         """
@@ -170,7 +208,7 @@ class ForwardFollower:
         at = np.minimum(np.searchsorted(stops, mine), len(stops) - 1)
         # Of a stop the first is the best.
         rows = np.where(stops[at] == mine, evidence.rows[first[at]], belief.rows)
-        return Belief(rows, belief.probabilities, belief.nowhere)
+        return Belief(rows, belief.probabilities, belief.nowhere, evidence.rows)
 
     def state(self) -> FollowerState:
         """Return what is remembered; later frames do not change it."""

@@ -201,6 +201,19 @@ class PlaceFilter:
             x[keep], speed[keep], merged[keep] / total, told[keep], (spread + let_go) / total,
             cells.nowhere / total, min(_MEMORY * cells.helped + explained, 0.0))
 
+    def confirm(self, stops: NDArray[np.bool_], log_ratio: float) -> None:
+        """
+        Multiply in what a closer look says of some stops.
+
+        :param stops: (M,) whether it is of each stop.
+        """
+        cells = self.cells
+        looked_at = stops[_stops(cells.x)]
+        weight = np.where(looked_at, cells.weight * math.exp(log_ratio), cells.weight)
+        total = float(weight.sum()) + cells.spread + cells.nowhere
+        self.cells = replace(cells, weight=weight / total, spread=cells.spread / total,
+                             nowhere=cells.nowhere / total)
+
     def belief(self) -> Belief:
         """Return how likely each place is, at any speed; places of a stop are one."""
         stops, weight = _summed(_stops(self.cells.x), self.cells.weight)

@@ -74,6 +74,9 @@ class TrailFollower(ABC):
         with times.stage('sequence'):
             return self._belief()
 
+    def confirm(self, places: NDArray[np.bool_], log_ratio: float) -> None:
+        """Change nothing: what a baseline believes are its sums."""
+
     def state(self) -> FollowerState:
         """Return what is remembered; later frames do not change it."""
         return FollowerState(self.kind, self._trail.state())
