@@ -83,6 +83,7 @@ def rich(path, identity, unit, jpeg):
     """Return the path of a closed map that holds something of everything: 40 places, 2 cameras."""
     rng = np.random.default_rng(7)
     with PlaceMap.create(path, identity) as place_map:
+        place_map.set_local_kind('sift')
         for session, count in (('monday', 25), ('tuesday', 15)):
             place_map.add_session(session, source='test')
             place_map.calibrate(session, Camera('front', 640, 480, np.eye(3)))

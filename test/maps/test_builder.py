@@ -171,23 +171,31 @@ def test_the_calibration_of_a_frame_is_that_of_its_camera(path, extractor):
         assert [known.name for known in place_map.calibrations('monday')] == ['left']
 
 
+# Each takes 14 bytes in a map: 8 for its point, 2 for its score, 4 for the descriptor.
+FEATURES = (np.eye(5, 4) + 0.5) / np.linalg.norm(np.eye(5, 4) + 0.5, axis=1, keepdims=True)
+
+
 class WithFeatures(Extractor):
     """Adds local features to what a network says; five, the scores in no order."""
+
+    local_kind = 'sift'
 
     def describe_batch(self, frames):
         return [replace(description, local_features=LocalFeatures(
                     points=np.arange(10).reshape(5, 2) + frame.stamp_ns % 7,
-                    descriptors=np.eye(5, 4) + 0.125, scores=[0.5, 0.25, 4.0, 1.0, 2.0]))
+                    descriptors=FEATURES, scores=[0.5, 0.25, 4.0, 1.0, 2.0]))
                 for frame, description in zip(frames, super().describe_batch(frames),
                                               strict=True)]
 
 
-@pytest.mark.parametrize('count, kept', [(0, None), (2, [2, 4]), (9, [2, 4, 3, 0, 1])])
-def test_the_best_local_features_are_kept(path, extractor, count, kept):
+@pytest.mark.parametrize('size, kept', [
+    (0, None), (13, None), (28, [2, 4]), (41, [2, 4]), (1000, [2, 4, 3, 0, 1])])
+def test_the_best_local_features_are_kept(path, extractor, size, kept):
     seeing = WithFeatures(extractor.identity, extractor._engine)
     with PlaceMap.create(path, extractor.identity) as place_map:
         list(build_session(place_map, 'monday', scenes(3), seeing,
-                           MapSettings(local_features=count), source=''))
+                           MapSettings(local_features_bytes=size), source=''))
+        assert place_map.local_kind == ('sift' if size else '')
         for k, place_id in enumerate(place_map.place_ids()):
             features = place_map.place(place_id).views[0].local_features
             if kept is None:
@@ -195,8 +203,33 @@ def test_the_best_local_features_are_kept(path, extractor, count, kept):
                 continue
             points = np.arange(10).reshape(5, 2) + k * SECOND % 7
             assert np.array_equal(features.points, points[kept])
-            assert np.array_equal(features.descriptors, (np.eye(5, 4) + 0.125)[kept])
+            assert features.descriptors == pytest.approx(FEATURES[kept], abs=0.005)
             assert np.array_equal(features.scores, np.array([0.5, 0.25, 4.0, 1.0, 2.0])[kept])
+
+
+def test_views_of_a_place_share_what_its_local_features_may_take(path, extractor):
+    seeing = WithFeatures(extractor.identity, extractor._engine)
+    frames = [Frame(k * SECOND, frame.image, camera=camera) for k, frame in enumerate(scenes(3))
+              for camera in ('front', 'rear')]
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        list(build_session(place_map, 'monday', frames, seeing, cameras=('front', 'rear'),
+                           settings=MapSettings(local_features_bytes=6 * 14), source=''))
+        views = [view for place_id in place_map.place_ids()
+                 for view in place_map.place(place_id).views]
+    assert [len(view.local_features.points) for view in views] == [3] * 6
+
+
+def test_local_features_of_another_kind_are_not_added(path, extractor):
+    seeing = WithFeatures(extractor.identity, extractor._engine)
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        list(build_session(place_map, 'monday', scenes(3), seeing, MapSettings(), source=''))
+        seeing.local_kind = 'orb'
+        with pytest.raises(VprError, match="of the kind 'sift', which cannot .* 'orb'"):
+            list(build_session(place_map, 'tuesday', scenes(3), seeing, MapSettings(), source=''))
+        assert [session.name for session in place_map.sessions()] == ['monday']
+        # Without them they may come.
+        assert list(build_session(place_map, 'tuesday', scenes(3), seeing,
+                                  MapSettings(local_features_bytes=0), source='')) == [3]
 
 
 def test_a_session_goes_on_where_it_ended(path, extractor):

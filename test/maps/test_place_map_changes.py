@@ -50,14 +50,15 @@ def town(saved):
 
 @pytest.fixture
 def features():
-    """Return a function that makes n local features, in half precision already."""
+    """Return a function that makes n local features, with what is kept so in half precision."""
     rng = np.random.default_rng(4)
 
     def make(n, dimension=16):
+        descriptors = rng.standard_normal((n, dimension)).astype(np.float32)
         return LocalFeatures(
             (rng.random((n, 2)) * 500).astype(np.float32),
-            rng.standard_normal((n, dimension)).astype(np.float16),
-            rng.random(n).astype(np.float16))
+            descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True),
+            rng.random(n).astype(np.float16), rng.uniform(1, 50, n).astype(np.float16))
 
     return make
 
@@ -68,6 +69,7 @@ def features():
 def test_removing_takes_all_of_a_place_away(saved, features, unit):
     view = View('front', unit(1)[0], b'picture', features(3))
     with PlaceMap.open(saved, writeable=True) as place_map:
+        place_map.set_local_kind('sift')
         place_map.append('monday', [NewPlace(40, (view,))])
         first, second, third, fourth = place_map.place_ids()
         assert place_map.remove([second, fourth]) == 2
@@ -142,6 +144,8 @@ def test_adopted_places_are_what_they_were(tmp_path, identity, unit, features):
     with PlaceMap.create(tmp_path / 'a.vprmap', identity) as source, \
             PlaceMap.create(tmp_path / 'b.vprmap', identity) as target:
         source.add_session('monday', source='')
+        source.set_local_kind('sift')
+        target.set_local_kind('sift')
         ids = source.append('monday', [NewPlace(n, views, pose) for n in (10, 20)])
         info, = source.sessions()
         target.add_session('renamed', source='', id_prefix=info.id_prefix,
@@ -227,14 +231,53 @@ def test_calibrations_stay_with_their_session(town):
 def test_local_features_survive(saved, unit, features, count):
     given = features(count)
     with PlaceMap.open(saved, writeable=True) as place_map:
+        place_map.set_local_kind('sift')
         place_id, = place_map.append('monday', [
             NewPlace(40, (View('front', unit(1)[0], local_features=given),))])
     with PlaceMap.open(saved) as place_map:
         found = place_map.place(place_id).views[0].local_features
     assert found.points.shape == (count, 2)
     assert len(found.descriptors) == count
-    for name in ('points', 'descriptors', 'scores'):
+    for name in ('points', 'scores', 'depths'):
         assert getattr(found, name).tobytes() == getattr(given, name).tobytes()
+    if count:
+        assert (found.descriptors * given.descriptors).sum(axis=1).min() > 0.9999
+
+
+def test_local_features_are_of_one_kind(saved, unit, features):
+    place = NewPlace(40, (View('front', unit(1)[0], local_features=features(2)),))
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        assert place_map.local_kind == ''
+        with pytest.raises(VprError, match='does not say what makes local features'):
+            place_map.append('monday', [place])
+        place_map.set_local_kind('sift')
+        place_map.set_local_kind('orb')  # nothing is there yet
+        place_id, = place_map.append('monday', [place])
+        before = place_map.state
+        place_map.set_local_kind('orb')
+        assert place_map.state == before
+        for other in ('sift', ''):
+            with pytest.raises(VprError, match="holds local features of the kind 'orb'"):
+                place_map.set_local_kind(other)
+        place_map.remove([place_id])
+        place_map.set_local_kind('network')
+    with PlaceMap.open(saved) as place_map:
+        assert place_map.local_kind == 'network'
+
+
+def test_a_calibration_of_probabilities_leaves_indexes_as_they_are(saved):
+    with PlaceMap.open(saved, writeable=True) as place_map:
+        before = place_map.state, place_map.revision
+        assert place_map.calibration == ''
+        place_map.set_calibration('{"slope": 7}')
+        assert (place_map.state, place_map.revision) == before
+        with pytest.raises(RuntimeError), place_map.transaction():
+            place_map.set_calibration('{}')
+            raise RuntimeError
+    with PlaceMap.open(saved) as place_map:
+        assert place_map.calibration == '{"slope": 7}'
+        with pytest.raises(VprError, match='opened to read'):
+            place_map.set_calibration('')
 
 
 # Transactions
@@ -451,10 +494,11 @@ def test_an_old_map_becomes_a_new_one_when_it_may_be_changed(old, new_place, fea
     with PlaceMap.open(old, writeable=True) as place_map:
         assert_is_the_old_map(place_map)
         place_map.calibrate('monday', Camera('front', 640, 480, np.eye(3)))
+        place_map.set_local_kind('sift')
         view = View('front', unit(1)[0], local_features=features(2))
         assert place_map.append('monday', [NewPlace(30, (view,))]) == [FIRST + 2]
-        assert place_map.revision == 5
-    assert rows(old, 'PRAGMA user_version') == [(2,)]
+        assert place_map.revision == 6
+    assert rows(old, 'PRAGMA user_version') == [(3,)]
     assert rows(old, 'PRAGMA integrity_check') == [('ok',)]
     with PlaceMap.open(old) as place_map:
         assert len(place_map) == 3
@@ -555,7 +599,7 @@ def test_an_old_map_is_copied_as_a_new_one(old):
     with PlaceMap.open(old) as place_map:
         place_map.copy(out)
     assert rows(old, 'PRAGMA user_version') == [(1,)]
-    assert rows(out, 'PRAGMA user_version') == [(2,)]
+    assert rows(out, 'PRAGMA user_version') == [(3,)]
 
 
 @pytest.mark.parametrize('kind', ['float16', 'float32'])

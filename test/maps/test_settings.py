@@ -26,7 +26,7 @@ def test_defaults_are_valid_and_described():
     rows = parameters(MapSettings)
     assert {row.name for row in rows} == {
         'keyframe_by', 'keyframe_distance_m', 'keyframe_angle_rad', 'keyframe_interval_s',
-        'descriptor_type', 'thumbnail_width_px', 'local_features', 'camera_tolerance_s',
+        'descriptor_type', 'thumbnail_width_px', 'local_features_bytes', 'camera_tolerance_s',
         'pose_gap_s', 'fix_sigma_m', 'heading_distance_m'}
     assert all(row.description.endswith('.') for row in rows)
     assert make_settings(MapSettings, {r.name: r.default for r in rows}) == MapSettings()
@@ -35,7 +35,7 @@ def test_defaults_are_valid_and_described():
 @pytest.mark.parametrize('name, value', [
     ('keyframe_distance_m', -0.1), ('keyframe_angle_rad', -1.0), ('keyframe_interval_s', -1.0),
     ('descriptor_type', 'int8'), ('thumbnail_width_px', -1), ('thumbnail_width_px', 4097),
-    ('keyframe_by', 'angle'), ('local_features', -1), ('local_features', 65537),
+    ('keyframe_by', 'angle'), ('local_features_bytes', -1),
     ('camera_tolerance_s', -0.1), ('pose_gap_s', -1.0), ('fix_sigma_m', -1.0),
     ('heading_distance_m', 0.0),
 ])

@@ -248,7 +248,8 @@ def _append(place_map: PlaceMap, source: FrameSource, settings: BuildSettings, s
     from vpr_ros.extraction.extractor import make_extractor
     from vpr_ros.maps.builder import build_session
 
-    extractor = make_extractor(settings.extraction, expected=place_map.network)
+    extractor = make_extractor(settings.extraction, expected=place_map.network,
+                               local_kind=place_map.local_kind)
     added = 0
     try:
         with progress('appending to the map', source.count) as line:

@@ -24,8 +24,8 @@ from dataclasses import replace
 from itertools import islice
 import logging
 
-import numpy as np
 from vpr_ros.extraction.extractor import Extractor
+from vpr_ros.maps.feature_rows import bytes_per_feature
 from vpr_ros.maps.moments import Moment
 from vpr_ros.maps.moments import select_places
 from vpr_ros.maps.place_map import NewPlace
@@ -58,6 +58,7 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
     """
     if extractor.identity != place_map.network:
         raise ValueError('the extractor is not the network of this map')
+    kind = extractor.local_kind if settings.local_features_bytes else ''
     last = place_map.last_place(session) if resume else None
     extractor.restart()
     moments = select_places(frames, settings, cameras=cameras, last=last)
@@ -71,6 +72,8 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
             if not added and not resume:
                 place_map.add_session(session, source=source)
             _calibrate(place_map, session, group, calibrated)
+            if kind:
+                place_map.set_local_kind(kind)
             place_map.append(session, (_place(moment, settings) for moment in group))
         added += len(group)
         blind -= {frame.camera for moment in group for frame, _ in moment}
@@ -111,17 +114,16 @@ def _calibrate(place_map: PlaceMap, session: str, group: Iterable[_Described],
 
 def _place(moment: _Described, settings: MapSettings) -> NewPlace:
     lead, _ = moment[0]
+    share = settings.local_features_bytes // len(moment)
     views = tuple(
         View(camera=frame.camera, descriptor=description.descriptor,
              thumbnail=make_thumbnail(frame.image, settings.thumbnail_width_px),
-             local_features=_best(description.local_features, settings.local_features))
+             local_features=_best(description.local_features, share))
         for frame, description in moment)
     return NewPlace(stamp_ns=lead.stamp_ns, views=views, T_map_base=lead.T_map_base)
 
 
-def _best(features: LocalFeatures | None, count: int) -> LocalFeatures | None:
-    """Return the features with the highest scores, the best first."""
-    if features is None or count == 0:
-        return None
-    best = np.argsort(-features.scores, kind='stable')[:count]
-    return LocalFeatures(features.points[best], features.descriptors[best], features.scores[best])
+def _best(features: LocalFeatures | None, size: int) -> LocalFeatures | None:
+    """Return the features with the highest scores that so many bytes hold, the best first."""
+    count = 0 if features is None else size // bytes_per_feature(features)
+    return features.best(count) if features is not None and count else None

@@ -26,10 +26,12 @@ from typing import Any
 
 from vpr_ros.errors import VprError
 from vpr_ros.maps import database
+from vpr_ros.maps.feature_rows import FEATURE_COLUMNS
 from vpr_ros.maps.ids import LARGEST_COUNT
 from vpr_ros.maps.ids import PREFIX_BITS
 from vpr_ros.maps.ids import split_id
 from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.rows import CALIBRATION_COLUMNS
 from vpr_ros.maps.rows import DescriptorRows
 from vpr_ros.maps.soundness import sound_calibration
 from vpr_ros.maps.soundness import sound_features
@@ -129,12 +131,11 @@ class _Rows:
             ('session', 'NULL, number, name, source, id_prefix, created_ns, places_made',
              self._session),
             ('camera', 'NULL, name', self._camera),
-            ('calibration', 'NULL, width, height, matrix, distortion_model, distortion, '
-             'rectified, mounting', lambda *row: sound_calibration('', row)),
+            ('calibration', f'NULL, {CALIBRATION_COLUMNS}',
+             lambda *row: sound_calibration('', row)),
             ('place', 'id, id, session, stamp_ns, pose, covariance', self._place),
             ('view', 'place, descriptor', self._view),
-            ('local_features', 'place, count, points, descriptors, scores',
-             lambda *row: sound_features(row)),
+            ('local_features', f'place, {FEATURE_COLUMNS}', lambda *row: sound_features(row)),
             ('thumbnail', 'place, jpeg', sound_thumbnail),
         )
         for table, *_ in tables:

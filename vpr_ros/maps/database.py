@@ -31,11 +31,11 @@ __all__ = ['APPLICATION_ID', 'LONGEST_WAIT_S', 'SCHEMA_VERSION', 'close', 'conne
            'connect_damaged', 'copy', 'create', 'log', 'remove_journals']
 
 APPLICATION_ID = 0x56505231  # 'VPR1'
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: How long a writer waits for another one; a merge or a prune of a large map takes longer.
 LONGEST_WAIT_S = 10
 _TABLES = {1: {'map', 'session', 'camera', 'place', 'view', 'thumbnail'}}
-_TABLES[2] = _TABLES[1] | {'calibration', 'local_features'}
+_TABLES[3] = _TABLES[2] = _TABLES[1] | {'calibration', 'local_features'}
 # No honest descriptor or picture comes near this; a hostile file must not make us allocate.
 _LARGEST_VALUE = 64 * 1024 * 1024
 _PAGES_AT_ONCE = 1024
@@ -115,17 +115,21 @@ def _execute(connection: sqlite3.Connection, script: str) -> None:
             connection.execute(statement)
 
 
-def connect(path: Path, *, writeable: bool) -> sqlite3.Connection:
-    """Open a map file; anything else is refused with what it is."""
+def connect(path: Path, *, writeable: bool, any_thread: bool = False) -> sqlite3.Connection:
+    """
+    Open a map file; anything else is refused with what it is.
+
+    :param any_thread: whether another thread than this one may use it, one at a time.
+    """
     _find(path)
     if writeable and not os.access(path, os.W_OK):
         raise VprError(f'no permission to change the map {path}: open it to read, or copy it')
-    connection = _open(path, 'rw' if writeable else _reading_mode(path))
+    connection = _open(path, 'rw' if writeable else _reading_mode(path), any_thread=any_thread)
     try:
         _distrust(connection)
         version = _check(connection, path)
         if version < SCHEMA_VERSION and not writeable:
-            connection = _in_memory(connection)
+            connection = _in_memory(connection, any_thread=any_thread)
         _prepare(connection, writeable=writeable)
         _migrate(connection, version)
     except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -176,10 +180,10 @@ def _reading_mode(path: Path) -> str:
     return 'ro&immutable=1'
 
 
-def _open(path: Path, mode: str) -> sqlite3.Connection:
+def _open(path: Path, mode: str, *, any_thread: bool = False) -> sqlite3.Connection:
     try:
         return sqlite3.connect(f'{path.absolute().as_uri()}?mode={mode}', uri=True,
-                               isolation_level=None)
+                               isolation_level=None, check_same_thread=not any_thread)
     except sqlite3.Error as error:
         raise VprError(f'cannot open the map {path}: {error}') from error
 
@@ -191,9 +195,9 @@ def _distrust(connection: sqlite3.Connection) -> None:
     connection.execute('PRAGMA cell_size_check = ON')
 
 
-def _in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
+def _in_memory(connection: sqlite3.Connection, *, any_thread: bool) -> sqlite3.Connection:
     """Return a copy that may be changed, of a file that may not."""
-    copy = sqlite3.connect(':memory:', isolation_level=None)
+    copy = sqlite3.connect(':memory:', isolation_level=None, check_same_thread=not any_thread)
     with closing(connection):
         connection.backup(copy)
     _distrust(copy)

@@ -75,11 +75,16 @@ class MergePlan:
     :param T_target_source: where the frame of the source is in that of the target, None where
         poses come as they are.
     :param takes_frame: whether the target, which knows no pose yet, gets the source's frame.
+    :param local_kind: of the local features that the target has then.
+    :param drops_features: whether places come without their local features, which are of another
+        kind and could not be compared.
     """
 
     sessions: tuple[SessionPlan, ...]
     T_target_source: Pose | None
     takes_frame: bool
+    local_kind: str
+    drops_features: bool
 
     @property
     def places(self) -> int:
@@ -104,6 +109,7 @@ class Outline:
     network: NetworkIdentity
     datum: Datum | None
     posed: bool
+    local_kind: str
     sessions: dict[int, _Held]
 
     @classmethod
@@ -112,7 +118,7 @@ class Outline:
         sessions = target.sessions()
         return cls(
             str(target.path), target.id, target.network, target.datum,
-            any(session.posed for session in sessions),
+            any(session.posed for session in sessions), target.local_kind,
             {s.id_prefix: _Held(s.name, s.created_ns, s.made, target.stamps(s.name))
              for s in sessions})
 
@@ -126,7 +132,8 @@ class Outline:
                 before, made=max(before.made, part.info.made),
                 stamps={**before.stamps, **part.coming})
         return replace(
-            self, sessions=sessions, datum=source.datum if plan.takes_frame else self.datum,
+            self, sessions=sessions, local_kind=plan.local_kind,
+            datum=source.datum if plan.takes_frame else self.datum,
             posed=self.posed or any(part.coming and part.info.posed for part in plan.sessions))
 
 
@@ -163,7 +170,10 @@ def plan_merge(target: Outline, source: PlaceMap, *,
                    and target.datum is None)
     if posed and T_target_source is None and not takes_frame:
         T_target_source = _frame_change(target, source)
-    return MergePlan(tuple(sessions), T_target_source, takes_frame)
+    coming = any(session.coming for session in sessions)
+    local_kind = target.local_kind or (source.local_kind if coming else '')
+    return MergePlan(tuple(sessions), T_target_source, takes_frame, local_kind,
+                     coming and source.local_kind not in ('', local_kind))
 
 
 def _join(info: SessionInfo, names: set[str], source: PlaceMap) -> SessionPlan:
@@ -234,6 +244,7 @@ def carry_out(plan: MergePlan, target: PlaceMap, source: PlaceMap, *,
     with target.transaction():
         if plan.takes_frame:
             target.locate(source.frame, source.datum)
+        target.set_local_kind(plan.local_kind)
         for session in plan.sessions:
             info, name = session.info, session.target_name
             if not session.continued:
@@ -243,16 +254,18 @@ def carry_out(plan: MergePlan, target: PlaceMap, source: PlaceMap, *,
             for camera in source.calibrations(info.name):
                 if camera.name not in calibrated:
                     target.calibrate(name, camera)
-            target.adopt(name, _coming(session, plan.T_target_source, source, advance),
-                         made=info.made)
+            target.adopt(name, _coming(session, plan, source, advance), made=info.made)
 
 
-def _coming(session: SessionPlan, T_target_source: Pose | None, source: PlaceMap,
+def _coming(session: SessionPlan, plan: MergePlan, source: PlaceMap,
             advance: Callable[[], None] | None) -> Iterator[Place]:
     for place_id in session.coming:
         place = source.place(place_id)
-        if T_target_source is not None and place.T_map_base is not None:
-            place = replace(place, T_map_base=moved(T_target_source, place.T_map_base))
+        if plan.T_target_source is not None and place.T_map_base is not None:
+            place = replace(place, T_map_base=moved(plan.T_target_source, place.T_map_base))
+        if plan.drops_features:
+            place = replace(place, views=tuple(
+                replace(view, local_features=None) for view in place.views))
         yield place
         if advance is not None:
             advance()

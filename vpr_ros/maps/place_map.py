@@ -34,6 +34,7 @@ from vpr_ros import __version__
 from vpr_ros.errors import VprError
 from vpr_ros.maps import database
 from vpr_ros.maps.datum import Datum
+from vpr_ros.maps.feature_rows import features_row
 from vpr_ros.maps.ids import LARGEST_COUNT
 from vpr_ros.maps.ids import make_id
 from vpr_ros.maps.ids import PREFIX_BITS
@@ -42,10 +43,10 @@ from vpr_ros.maps.reading import in_memory
 from vpr_ros.maps.reading import Keep
 from vpr_ros.maps.reading import read_place
 from vpr_ros.maps.reading import read_snapshot
+from vpr_ros.maps.rows import CALIBRATION_COLUMNS
 from vpr_ros.maps.rows import calibration_from
 from vpr_ros.maps.rows import calibration_row
 from vpr_ros.maps.rows import DescriptorRows
-from vpr_ros.maps.rows import features_row
 from vpr_ros.maps.rows import pose_from
 from vpr_ros.maps.rows import pose_row
 from vpr_ros.maps.snapshot import Snapshot
@@ -117,6 +118,8 @@ class PlaceMap:
             int(facts['revision'])
             str(facts['frame'])
             str(facts['state'])
+            str(facts['local_features'])
+            str(facts['calibration'])
             if self.descriptor_type not in ('float16', 'float32'):
                 raise ValueError(f'descriptor type {self.descriptor_type!r}')
             dimension: object = self.network.dimension
@@ -146,7 +149,7 @@ class PlaceMap:
             'created_ns': time.time_ns(), 'software': f'vpr_ros {__version__}',
             'descriptor_type': descriptor_type, 'frame': frame,
             'datum': '' if datum is None else datum.to_text(), 'revision': 0,
-            'state': secrets.token_hex(8)})
+            'state': secrets.token_hex(8), 'local_features': '', 'calibration': ''})
         return cls(path, connection, writeable=True)
 
     @classmethod
@@ -201,6 +204,16 @@ class PlaceMap:
         with self._reading():
             return Datum.from_text(str(self._fact('datum')))
 
+    @property
+    def local_kind(self) -> str:
+        """Return what made the local features of views, as 'network' or 'sift'; '' for none."""
+        return str(self._fact('local_features'))
+
+    @property
+    def calibration(self) -> str:
+        """Return what :meth:`set_calibration` kept, '' before."""
+        return str(self._fact('calibration'))
+
     def _fact(self, key: str) -> str | int:
         with self._reading():
             value: str | int
@@ -228,8 +241,8 @@ class PlaceMap:
         """Return what is known of the cameras of a traverse."""
         with self._reading():
             return [calibration_from(name, row) for name, *row in self._connection.execute(
-                'SELECT c.name, k.width, k.height, k.matrix, k.distortion_model, k.distortion, '
-                'k.rectified, k.mounting FROM calibration k JOIN camera c ON c.number = k.camera '
+                f'SELECT c.name, {CALIBRATION_COLUMNS} FROM calibration k '
+                'JOIN camera c ON c.number = k.camera '
                 'JOIN session s ON s.number = k.session WHERE s.name = ? ORDER BY c.number',
                 (session,))]
 
@@ -364,6 +377,33 @@ class PlaceMap:
                 'INSERT OR REPLACE INTO calibration VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
                 (number, self._camera_number(camera.name), *calibration_row(camera)))
 
+    def set_local_kind(self, kind: str) -> None:
+        """
+        Say what makes the local features of views that come; only one kind can be compared.
+
+        VprError where views of the map have those of another kind.
+        """
+        if kind == self.local_kind:
+            return
+        with self._change():
+            if self._connection.execute('SELECT 1 FROM local_features LIMIT 1').fetchone():
+                raise VprError(
+                    f'{self.path} holds local features of the kind {self.local_kind!r}, which '
+                    f'cannot be compared with those of {kind or "none"!r}: give such ones, or '
+                    'build the map again')
+            self._connection.execute(
+                "UPDATE map SET value = ? WHERE key = 'local_features'", (kind,))
+
+    def set_calibration(self, text: str) -> None:
+        """
+        Keep how similarities become probabilities here, as JSON; '' forgets it.
+
+        What is searched stays as it is, and so do state and revision.
+        """
+        with self._change(renews=False):
+            self._connection.execute(
+                "UPDATE map SET value = ? WHERE key = 'calibration'", (text,))
+
     def append(self, session: str, places: Iterable[NewPlace]) -> list[int]:
         """
         Add places to a session in one transaction, and return their ids.
@@ -478,8 +518,12 @@ class PlaceMap:
                            'room on the disk once more while this is done') from error
 
     @contextmanager
-    def _change(self) -> Iterator[None]:
-        """Run one transaction, which raises the revision or leaves the map as it was."""
+    def _change(self, *, renews: bool = True) -> Iterator[None]:
+        """
+        Run one transaction, all of it or nothing.
+
+        :param renews: whether it raises the revision and renews the state.
+        """
         if self._changing:
             with self._part_of_change():
                 yield
@@ -492,10 +536,11 @@ class PlaceMap:
             try:
                 yield
                 self._refuse_to_go_on()
-                self._connection.execute(
-                    "UPDATE map SET value = value + 1 WHERE key = 'revision'")
-                self._connection.execute(
-                    "UPDATE map SET value = ? WHERE key = 'state'", (secrets.token_hex(8),))
+                if renews:
+                    self._connection.execute(
+                        "UPDATE map SET value = value + 1 WHERE key = 'revision'")
+                    self._connection.execute(
+                        "UPDATE map SET value = ? WHERE key = 'state'", (secrets.token_hex(8),))
                 self._connection.execute('COMMIT')
             except BaseException:
                 # A full disk makes SQLite roll back by itself.
@@ -571,7 +616,10 @@ class PlaceMap:
             execute('INSERT INTO view VALUES (?, ?, ?)',
                     (*key, self._descriptors.encode(view.descriptor)))
             if view.local_features is not None:
-                execute('INSERT INTO local_features VALUES (?, ?, ?, ?, ?, ?)',
+                if not self.local_kind:
+                    raise VprError(f'{self.path} does not say what makes local features: see '
+                                   'PlaceMap.set_local_kind')
+                execute('INSERT INTO local_features VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
                         (*key, *features_row(view.local_features)))
             if view.thumbnail:
                 execute('INSERT INTO thumbnail VALUES (?, ?, ?)', (*key, view.thumbnail))

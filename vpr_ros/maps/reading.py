@@ -24,9 +24,10 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.maps.feature_rows import FEATURE_COLUMNS
+from vpr_ros.maps.feature_rows import features_from
 from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.rows import DescriptorRows
-from vpr_ros.maps.rows import features_from
 from vpr_ros.maps.rows import pose_from
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.networks.identity import NetworkIdentity
@@ -52,8 +53,7 @@ def read_place(connection: sqlite3.Connection, place_id: int,
     if type(stamp_ns) is not int:
         raise ValueError(f'the stamp of place {place_id} is no number')
     features = {camera: features_from(values) for camera, *values in connection.execute(
-        'SELECT camera, count, points, descriptors, scores FROM local_features WHERE place = ?',
-        (place_id,))}
+        f'SELECT camera, {FEATURE_COLUMNS} FROM local_features WHERE place = ?', (place_id,))}
     views = []
     for number, camera, descriptor, jpeg in connection.execute(
             'SELECT c.number, c.name, v.descriptor, t.jpeg FROM view v '

@@ -23,13 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.types import Camera
-from vpr_ros.types import LocalFeatures
 from vpr_ros.types import Pose
 
-__all__ = ['calibration_from', 'calibration_row', 'DescriptorRows', 'features_from',
-           'features_row', 'pose_from', 'pose_row', 'Row']
+__all__ = ['CALIBRATION_COLUMNS', 'calibration_from', 'calibration_row', 'DescriptorRows',
+           'pose_from', 'pose_row', 'Row']
 
 Row = Sequence[Any]
+#: What :func:`calibration_row` makes and :func:`calibration_from` reads, in this order.
+CALIBRATION_COLUMNS = 'width, height, matrix, distortion_model, distortion, rectified, mounting'
 
 # How far from 1 the norm of a descriptor may be that is given; rounding may then take it further.
 _TOLERANCE = 1e-2
@@ -112,24 +113,6 @@ def calibration_from(name: str, row: Row) -> Camera:
         raise ValueError(f'the distortion model of camera {name!r} is no text')
     return Camera(name, width, height, np.frombuffer(matrix, '<f8').reshape(3, 3), model,
                   np.frombuffer(distortion, '<f8'), bool(rectified), pose_from(mounting))
-
-
-def features_row(features: LocalFeatures) -> tuple[int, bytes, bytes, bytes]:
-    """Return what the columns of local features hold, without place and camera."""
-    return (len(features.points), np.ascontiguousarray(features.points, '<f4').tobytes(),
-            np.ascontiguousarray(features.descriptors, '<f2').tobytes(),
-            np.ascontiguousarray(features.scores, '<f2').tobytes())
-
-
-def features_from(row: Row) -> LocalFeatures:
-    """Read what :func:`features_row` made; ValueError or TypeError for anything else."""
-    count, points, descriptors, scores = row
-    if type(count) is not int or count < 0:
-        raise ValueError(f'{count!r} local features')
-    return LocalFeatures(
-        points=np.frombuffer(points, '<f4').reshape(count, 2),
-        descriptors=np.frombuffer(descriptors, '<f2').reshape(count, -1 if count else 0),
-        scores=np.frombuffer(scores, '<f2'))
 
 
 def _blob(values: NDArray[np.float64]) -> bytes:

@@ -33,11 +33,14 @@ from vpr_ros.maps import database
 from vpr_ros.maps.check import Problem
 from vpr_ros.maps.check import Told
 from vpr_ros.maps.datum import Datum
+from vpr_ros.maps.feature_rows import FEATURE_COLUMNS
+from vpr_ros.maps.feature_rows import IMPORTED
 from vpr_ros.maps.ids import LARGEST_COUNT
 from vpr_ros.maps.ids import make_id
 from vpr_ros.maps.ids import PREFIX_BITS
 from vpr_ros.maps.ids import split_id
 from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.rows import CALIBRATION_COLUMNS
 from vpr_ros.maps.rows import DescriptorRows
 from vpr_ros.maps.soundness import sound_calibration
 from vpr_ros.maps.soundness import sound_features
@@ -102,6 +105,8 @@ def salvage(path: Path, out: Path, *, told: Told | None = None) -> Salvage:
         with PlaceMap.create(out, reader.network, descriptor_type=reader.descriptor_type,
                              frame=reader.frame, datum=reader.datum) as target:
             with target.transaction():
+                target.set_local_kind(reader.local_kind)
+                target.set_calibration(reader.calibration)
                 reader.copy(target, told)
         return reader.result
 
@@ -111,8 +116,11 @@ class _Reader:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        # Version 1 had neither calibrations nor local features.
-        self._new = connection.execute('PRAGMA user_version').fetchone()[0] > 1
+        # Version 1 had neither calibrations nor local features, version 2 fewer columns of them.
+        self._version = connection.execute('PRAGMA user_version').fetchone()[0]
+        self._new = self._version > 1
+        self._feature_columns = (FEATURE_COLUMNS if self._version > 2 else
+                                 'count, points, descriptors, scores, 0, NULL')
         self._found: set[int] = set()
         self.result = Salvage()
         try:
@@ -128,6 +136,10 @@ class _Reader:
         self.frame = str(self._optional('map', None, lambda: self._fact('frame')) or 'map')
         self.datum = self._optional(
             'map', None, lambda: Datum.from_text(str(self._fact('datum') or '')))
+        self.local_kind = str(self._optional(
+            'map', None, lambda: self._fact('local_features')) or '')
+        self.calibration = str(self._optional(
+            'map', None, lambda: self._fact('calibration')) or '')
         self._cameras = self._readable('camera', 'number, name')
         for number in self._optional('view', None, self._seeing) or ():
             self._cameras.setdefault(number, (number, f'salvaged {number}'))
@@ -160,6 +172,9 @@ class _Reader:
                     name = f'salvaged {prefix:x}'
                     target.add_session(name, source='salvaged', id_prefix=prefix)
                     names[prefix] = name
+                if not target.local_kind and any(
+                        view.local_features is not None for view in place.views):
+                    target.set_local_kind(IMPORTED)  # version 2 did not say, or it is lost
                 target.adopt(names[prefix], [place])
                 self.result.kept += 1
             except (*_Unreadable, VprError) as error:
@@ -225,7 +240,7 @@ class _Reader:
             return None
 
         def features() -> LocalFeatures | None:
-            found = row('count, points, descriptors, scores', 'local_features')
+            found = row(self._feature_columns, 'local_features')
             return None if found is None else sound_features(found)
 
         def thumbnail() -> bytes:
@@ -241,9 +256,8 @@ class _Reader:
         for number, name in self._cameras.values():
             def calibration(number: int = number, name: str = name) -> None:
                 row = self._connection.execute(
-                    'SELECT width, height, matrix, distortion_model, distortion, rectified, '
-                    'mounting FROM calibration WHERE session = ? AND camera = ?',
-                    (session.number, number)).fetchone()
+                    f'SELECT {CALIBRATION_COLUMNS} FROM calibration '
+                    'WHERE session = ? AND camera = ?', (session.number, number)).fetchone()
                 if row is not None:
                     target.calibrate(session.name, sound_calibration(name, row))
 

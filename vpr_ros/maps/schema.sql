@@ -1,8 +1,9 @@
--- Version 2 of the map file. One row per fact; the file alone is the map.
+-- Version 3 of the map file. One row per fact; the file alone is the map.
 
 CREATE TABLE map (
     key TEXT PRIMARY KEY,       -- uuid, network, created_ns, software, descriptor_type, frame,
-    value NOT NULL              -- datum, revision, state
+    value NOT NULL              -- datum, revision, state, local_features (their kind, '' where
+                                -- there are none), calibration (of probabilities, '' none)
 ) WITHOUT ROWID;
 
 CREATE TABLE session (          -- one traverse
@@ -56,8 +57,10 @@ CREATE TABLE local_features (   -- apart from view, like thumbnails: reading des
     camera INTEGER NOT NULL REFERENCES camera (number),
     count INTEGER NOT NULL,
     points BLOB NOT NULL,       -- count x 2 float32 little endian, x y in pixels
-    descriptors BLOB NOT NULL,  -- count x d float16 little endian
+    descriptors BLOB NOT NULL,  -- count x d as the encoding says
     scores BLOB NOT NULL,       -- count float16 little endian
+    encoding INTEGER NOT NULL DEFAULT 0,  -- 0 float16 little endian, 1 int8, 2 signs in bits
+    depths BLOB,                -- count float16 little endian, metres, NaN where it is not known
     PRIMARY KEY (place, camera)
 );
 

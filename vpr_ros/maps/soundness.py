@@ -19,9 +19,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from vpr_ros.maps.feature_rows import features_from
 from vpr_ros.maps.jpeg_header import jpeg_size
 from vpr_ros.maps.rows import calibration_from
-from vpr_ros.maps.rows import features_from
 from vpr_ros.maps.rows import pose_from
 from vpr_ros.maps.rows import Row
 from vpr_ros.types import Camera
@@ -56,11 +56,14 @@ def sound_calibration(name: str, row: Row) -> Camera:
 
 
 def sound_features(row: Row) -> LocalFeatures:
-    """Return local features that are finite."""
+    """Return local features that are finite, with depths in front of the camera."""
     features = features_from(row)
     if not all(np.isfinite(array).all() for array in (
             features.points, features.descriptors, features.scores)):
         raise ValueError('local features are not finite')
+    # NaN is a depth that is not known, and compares as false.
+    if features.depths is not None and (features.depths < 0.0).any():
+        raise ValueError('a depth of local features is negative')
     return features
 
 

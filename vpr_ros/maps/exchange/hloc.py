@@ -16,9 +16,9 @@
 A map as hloc keeps features: HDF5 with a group for each image.
 
 ``global-feats.h5`` holds ``<image>/global_descriptor`` (D,), ``feats.h5`` ``<image>/keypoints``
-(N, 2) pixels with an ``uncertainty``, ``descriptors`` (d, N), ``scores`` (N,) and ``image_size``
-(2,) width, height. ``places.csv`` and ``map.json`` beside them, which hloc does not look for, say
-which place an image is of.
+(N, 2) pixels with an ``uncertainty``, ``descriptors`` (d, N), ``scores`` (N,), ``image_size``
+(2,) width, height, and where they are known ``depths`` (N,) in metres. ``places.csv`` and
+``map.json`` beside them, which hloc does not look for, say which place an image is of.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from vpr_ros.maps.exchange.tables import TABLE
 from vpr_ros.maps.exchange.tables import unit_length
 from vpr_ros.maps.exchange.tables import write_line
 from vpr_ros.maps.exchange.tables import write_lines_header
+from vpr_ros.maps.feature_rows import IMPORTED
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.types import Camera
 from vpr_ros.types import LocalFeatures
@@ -114,6 +115,8 @@ def _write_features(group: Any, features: LocalFeatures, camera: Camera | None) 
     keypoints.attrs['uncertainty'] = 1.0  # pixels
     group.create_dataset('descriptors', data=features.descriptors.T)
     group.create_dataset('scores', data=features.scores)
+    if features.depths is not None:
+        group.create_dataset('depths', data=features.depths)
     # Matchers ask for the size; without a calibration, of what holds all points.
     size = (camera.width, camera.height) if camera is not None else (
         np.ceil(features.points.max(axis=0, initial=0.0)) + 1)
@@ -155,6 +158,8 @@ def import_hloc(path: Path, out: Path, *, network_name: str = '',
             card = Card.foreign(network_name, len(descriptors.descriptor(names[0])))
         with PlaceMap.create(out, card.network, descriptor_type=card.descriptor_type,
                              frame=card.frame, datum=card.datum) as place_map:
+            if features is not None:
+                place_map.set_local_kind(card.local_kind or IMPORTED)
             fill(place_map, card, _views(lines, set(names), descriptors, features, advance))
     return card
 
@@ -214,8 +219,11 @@ class _File:
         points = self._read(f'{image}/keypoints', (_MOST_FEATURES, 2))
         descriptors = self._read(f'{image}/descriptors', (_WIDEST_FEATURE, _MOST_FEATURES))
         scores = self._read(f'{image}/scores', (_MOST_FEATURES,))
+        depths = None
+        if f'{image}/depths' in self._names:
+            depths = self._read(f'{image}/depths', (_MOST_FEATURES,))
         try:
-            return LocalFeatures(points, descriptors.T, scores)
+            return LocalFeatures(points, descriptors.T, scores, depths)
         except ValueError as error:
             raise VprError(f'local features of {image[:200]!r}: {error}') from error
 

@@ -61,6 +61,7 @@ class Card:
     What all places of a map have in common.
 
     :param sessions: name -> source, prefix of ids, created_ns, made; empty where ids are not kept.
+    :param local_kind: what made its local features, '' where it has none.
     """
 
     network: NetworkIdentity
@@ -68,6 +69,7 @@ class Card:
     frame: str = 'map'
     datum: Datum | None = None
     sessions: tuple[tuple[str, str, int, int, int], ...] = ()
+    local_kind: str = ''
 
     @classmethod
     def of(cls, place_map: PlaceMap) -> Card:
@@ -76,7 +78,7 @@ class Card:
                                            place_map.descriptor_type),
                    place_map.frame, place_map.datum,
                    tuple((s.name, s.source, s.id_prefix, s.created_ns, s.made)
-                         for s in place_map.sessions()))
+                         for s in place_map.sessions()), place_map.local_kind)
 
     @classmethod
     def foreign(cls, name: str, dimension: int) -> Card:
@@ -96,6 +98,7 @@ class Card:
             'descriptor_type': self.descriptor_type, 'frame': self.frame,
             'datum': None if self.datum is None else json.loads(self.datum.to_text()),
             'sessions': [dict(zip(names, session, strict=True)) for session in self.sessions],
+            'local_features': self.local_kind,
         }, indent=2) + '\n', encoding='utf-8')
 
     @classmethod
@@ -117,7 +120,8 @@ class Card:
                 NetworkIdentity.from_json(json.dumps(values['network'])), kind, frame,
                 None if values['datum'] is None else Datum.from_text(json.dumps(values['datum'])),
                 tuple((_text(s['name']), _text(s['source']), _whole(s['id_prefix']),
-                       _whole(s['created_ns']), _whole(s['made'])) for s in values['sessions']))
+                       _whole(s['created_ns']), _whole(s['made'])) for s in values['sessions']),
+                _text(values.get('local_features', '')))  # added later
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise VprError(f'{path} does not describe a map: {str(error)[:300]}') from error
 
