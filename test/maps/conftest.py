@@ -89,7 +89,8 @@ def rich(path, identity, unit, jpeg):
             place_map.calibrate(session, Camera('front', 640, 480, np.eye(3)))
             place_map.append(session, [NewPlace(
                 n, tuple(View(camera, descriptor, jpeg, LocalFeatures(
-                    rng.random((9, 2)), rng.random((9, 16)), rng.random(9)))
+                    rng.random((9, 2)), rng.random((9, 16)), rng.random(9),
+                    rng.uniform(1, 50, 9) if n % 2 else None))
                     for camera, descriptor in zip(('front', 'rear'), unit(2), strict=True)),
                 Pose(rng.random(3), rng.random(4), np.eye(6))) for n in range(count)])
     return path

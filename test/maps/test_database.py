@@ -131,7 +131,8 @@ def test_flipped_bytes_are_refused_or_harmless(saved):
 
 
 @pytest.mark.parametrize('key', [
-    'uuid', 'network', 'created_ns', 'software', 'descriptor_type', 'revision'])
+    'uuid', 'network', 'created_ns', 'software', 'descriptor_type', 'revision', 'local_features',
+    'calibration'])
 def test_a_missing_fact(saved, key):
     spoil(saved, ('DELETE FROM map WHERE key = ?', (key,)))
     with pytest.raises(VprError, match=rf"town\.vprmap is damaged: .*'{key}'"):

@@ -28,9 +28,12 @@ from vpr_ros.maps.frames import moved
 from vpr_ros.maps.merge import merge
 from vpr_ros.maps.merge import Outline
 from vpr_ros.maps.merge import plan_merge
+from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.types import Camera
+from vpr_ros.types import LocalFeatures
 from vpr_ros.types import Pose
+from vpr_ros.types import View
 
 ZURICH = Datum(47.3769, 8.5417, 408.0)
 BERN = Datum(46.9480, 7.4474, 540.0)
@@ -185,6 +188,35 @@ def test_another_network_is_refused(make, identity):
                                        r'.*option trunk not set in .*a\.vprmap, "vgg16" in'):
         merge(target, source)
     assert len(target) == 1
+
+
+@pytest.fixture
+def seeing(make, unit):
+    """Return a function that makes a map of one place with local features."""
+    def seeing(name, session, kind):
+        place_map = make(name, {session: []})
+        if kind:
+            place_map.set_local_kind(kind)
+        features = LocalFeatures(np.ones((3, 2)), unit(3), np.ones(3), np.ones(3))
+        place_map.append(session, [NewPlace(
+            1, (View('front', unit(1)[0], b'', features if kind else None),))])
+        return place_map
+
+    return seeing
+
+
+@pytest.mark.parametrize('mine, theirs, kind, counts', [
+    ('sift', 'sift', 'sift', [3, 3]), ('', 'sift', 'sift', [0, 3]), ('sift', '', 'sift', [3, 0]),
+    ('orb', 'sift', 'orb', [3, 0])])
+def test_local_features_come_where_they_can_be_compared(seeing, mine, theirs, kind, counts):
+    target, source = seeing('a', 'monday', mine), seeing('b', 'tuesday', theirs)
+    outline = Outline.of(target)
+    plan = merge(target, source)
+    assert (plan.local_kind, plan.drops_features) == (kind, [mine, theirs] == ['orb', 'sift'])
+    assert outline.after(plan, source).local_kind == target.local_kind == kind
+    features = [target.place(place_id).views[0].local_features for place_id in target.place_ids()]
+    assert [0 if f is None else len(f.depths) for f in features] == counts
+    assert not merge(target, source).drops_features  # nothing is coming
 
 
 def test_a_damaged_source_adds_nothing(make):

@@ -174,7 +174,8 @@ def test_what_is_saved_can_be_merged_back(rich, out):
 
 def test_a_map_of_version_1_is_saved_too(rich, out):
     spoil(rich, 'DROP TABLE calibration', 'DROP TABLE local_features', 'PRAGMA user_version = 1',
-          "DELETE FROM map WHERE key IN ('frame', 'datum', 'state')",
+          "DELETE FROM map WHERE key NOT IN ('uuid', 'network', 'created_ns', 'software', "
+          "'descriptor_type', 'revision')",
           "UPDATE place SET stamp_ns = 'noon' WHERE stamp_ns = 3")
     result = salvage(rich, out)
     assert result.kept == 38
@@ -194,6 +195,24 @@ def test_what_cannot_be_saved(rich, out, statement, text):
     with pytest.raises(VprError, match=text):
         salvage(rich, out)
     assert not out.exists()
+
+
+def test_what_made_local_features_is_kept(rich, out):
+    with PlaceMap.open(rich, writeable=True) as place_map:
+        place_map.set_calibration('{}')
+    salvage(rich, out)
+    with PlaceMap.open(out) as place_map:
+        assert (place_map.local_kind, place_map.calibration) == ('sift', '{}')
+
+
+@pytest.mark.parametrize('statement', [
+    "DELETE FROM map WHERE key = 'local_features'", "UPDATE map SET value = '' WHERE "
+    "key = 'local_features'"])
+def test_local_features_whose_kind_is_lost(rich, out, statement):
+    spoil(rich, statement)
+    assert salvage(rich, out).kept == 40
+    with PlaceMap.open(out) as place_map:
+        assert place_map.local_kind == 'imported'
 
 
 def test_a_view_in_the_place_of_a_table_is_not_run(rich, out):

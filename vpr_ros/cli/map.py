@@ -118,9 +118,9 @@ def build(
     if dry_run:
         from vpr_ros.extraction.extractor import make_extractor
 
-        identity = make_extractor(settings.extraction).identity
-        _rehearse(source, settings.map, session or source.label, identity.dimension,
-                  settings.map.descriptor_type)
+        extractor = make_extractor(settings.extraction)
+        _rehearse(source, settings.map, session or source.label, extractor.identity.dimension,
+                  settings.map.descriptor_type, local_kind=extractor.local_kind)
         return
     places = build_map(source, out, settings, session=session, overwrite=overwrite,
                        frame=map_frame or 'map', datum=origin)
@@ -210,8 +210,10 @@ def append(
         name = session or source.label
         last = _last_place(place_map, name, resume=resume)
         if dry_run:
+            local_kind = ('' if settings.extraction.local_features == 'none'
+                          else place_map.local_kind)
             _rehearse(source, settings.map, name, place_map.network.dimension,
-                      place_map.descriptor_type, last=last)
+                      place_map.descriptor_type, local_kind=local_kind, last=last)
             return
         added = _append(place_map, source, settings, name, resume=resume)
         places = len(place_map)
@@ -268,20 +270,22 @@ def _append(place_map: PlaceMap, source: FrameSource, settings: BuildSettings, s
 
 
 def _rehearse(source: FrameSource, settings: MapSettings, session: str, dimension: int,
-              descriptor_type: str, *, last: Place | None = None) -> None:
+              descriptor_type: str, *, local_kind: str, last: Place | None = None) -> None:
     """Say what a source would add to a map."""
     from vpr_ros.maps.rehearsal import rehearse
 
     with progress('counting', source.count) as line:
         told = rehearse(line.passing(source.frames()), settings, cameras=source.cameras,
                         last=last)
+    size = told.size_bytes(dimension, descriptor_type,
+                           settings.local_features_bytes if local_kind else 0)
     rows = [
         ('session', session),
         ('frames', f'{told.frames} read from {source.path}'),
         ('places', f'{told.places} over {told.seconds:.1f} s, {told.posed} with a pose'),
         *((f'camera {camera}', f'{told.views.get(camera, 0)} views')
           for camera in source.cameras),
-        ('size', f'about {told.size_bytes(dimension, descriptor_type) / 1e6:.1f} MB'),
+        ('size', f'about {size / 1e6:.1f} MB'),
     ]
     if source.datum is not None:
         rows.append(('datum', str(source.datum)))
@@ -316,6 +320,7 @@ def info(path: MapFile) -> None:
             ('options', network.options),
             ('descriptors', f'{network.dimension} x {place_map.descriptor_type}, '
                             f'{network.metric} similarity'),
+            ('local features', _features_text(place_map)),
             ('frame', place_map.frame),
             ('datum', str(place_map.datum or 'none')),
             ('places', f'{len(place_map)}, {posed} with a pose'),
@@ -329,6 +334,16 @@ def info(path: MapFile) -> None:
             rows += [(f'  {camera.name}', _camera_text(camera))
                      for camera in place_map.calibrations(session.name)]
     table(rows)
+
+
+def _features_text(place_map: PlaceMap) -> str:
+    """Return what local features a map holds in a line."""
+    features = place_map.local_features()
+    if not features.views:
+        return 'none'
+    depth = f', {features.with_depth} views with depth' if features.with_depth else ''
+    return (f'{place_map.local_kind}, {features.count / features.views:.0f} a view, '
+            f'{features.size_bytes / features.places / 1e3:.1f} KB a place{depth}')
 
 
 def _camera_text(camera: Camera) -> str:

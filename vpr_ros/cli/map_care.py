@@ -163,6 +163,9 @@ def _tell_merge(path: Path, plan: MergePlan) -> None:
         f', moved by {T.position[0]:.2f}, {T.position[1]:.2f}, {T.position[2]:.2f} m and turned '
         'into the other frame')
     say(f'{escape(str(path))}: [bold]{plan.places}[/] new places{moved}')
+    if plan.drops_features:
+        say('  without their local features, which cannot be compared with those of kind '
+            f'{escape(plan.local_kind)}')
     for session in plan.sessions:
         facts = [f'{len(session.coming)} new']
         if session.known:

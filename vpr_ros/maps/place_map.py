@@ -56,7 +56,7 @@ from vpr_ros.types import Place
 from vpr_ros.types import Pose
 from vpr_ros.types import View
 
-__all__ = ['NewPlace', 'PlaceMap', 'SessionInfo']
+__all__ = ['FeatureTotals', 'NewPlace', 'PlaceMap', 'SessionInfo']
 
 # A map that asks for more than this is not honest.
 _LARGEST_DIMENSION = 1_000_000
@@ -90,6 +90,24 @@ class SessionInfo:
     posed: int
     first_ns: int | None
     last_ns: int | None
+
+
+@dataclass(frozen=True)
+class FeatureTotals:
+    """
+    The local features of a map.
+
+    :param views: how many have some, of how many ``places``.
+    :param count: of the features.
+    :param size_bytes: of what is kept of them, without what pages of the file leave empty.
+    :param with_depth: how many views know depths of some.
+    """
+
+    views: int
+    places: int
+    count: float
+    size_bytes: float
+    with_depth: int
 
 
 class PlaceMap:
@@ -291,6 +309,14 @@ class PlaceMap:
         with self._reading():
             count: int = self._connection.execute('SELECT count(*) FROM view').fetchone()[0]
         return count
+
+    def local_features(self) -> FeatureTotals:
+        """Return how many local features all views have together, and what they take."""
+        with self._reading():
+            return FeatureTotals(*self._connection.execute(
+                'SELECT count(*), count(DISTINCT place), total(count), total(length(points) + '
+                'length(descriptors) + length(scores) + ifnull(length(depths), 0)), '
+                'count(depths) FROM local_features').fetchone())
 
     def place(self, place_id: int) -> Place:
         """Return all that the map knows of a place; VprError where there is none of that id."""

@@ -59,11 +59,16 @@ class Rehearsal:
         """Return the time from the first to the last place."""
         return ((self.last_ns or 0) - (self.first_ns or 0)) / 1e9
 
-    def size_bytes(self, dimension: int, descriptor_type: str) -> int:
-        """Estimate how much a map would grow; local features do not count."""
+    def size_bytes(self, dimension: int, descriptor_type: str,
+                   local_features_bytes: int = 0) -> int:
+        """
+        Estimate how much a map would grow.
+
+        :param local_features_bytes: what local features of a place take.
+        """
         views = sum(self.views.values())
         descriptor = dimension * (2 if descriptor_type == 'float16' else 4)
-        return round(_FILLED * (self.places * _BYTES_PER_PLACE
+        return round(_FILLED * (self.places * (_BYTES_PER_PLACE + local_features_bytes)
                                 + views * (_BYTES_PER_VIEW + descriptor) + self.thumbnail_bytes))
 
 

@@ -172,12 +172,14 @@ def test_local_features_travel_with_hloc(rich, tmp_path):
         export_hloc(place_map, tmp_path / 'out')
     import_hloc(tmp_path / 'out', tmp_path / 'back.vprmap')
     with PlaceMap.open(rich) as old, PlaceMap.open(tmp_path / 'back.vprmap') as new:
+        assert new.local_kind == old.local_kind == 'sift'
         for place_id in old.place_ids():
             for mine, theirs in zip(old.place(place_id).views, new.place(place_id).views,
                                     strict=True):
                 for name in ('points', 'descriptors', 'scores'):
                     assert (getattr(mine.local_features, name)
                             == getattr(theirs.local_features, name)).all()
+                assert np.array_equal(mine.local_features.depths, theirs.local_features.depths)
 
 
 def test_an_empty_map(path, identity, tmp_path):
