@@ -21,9 +21,6 @@ Both charts have one scale and show one area: x of the map frame to the right, y
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
-import math
 from typing import Any
 
 import numpy as np
@@ -31,70 +28,27 @@ from numpy.typing import NDArray
 from vpr_ros.evaluation.charts import Answer
 from vpr_ros.evaluation.charts import marks
 from vpr_ros.evaluation.charts import outcome_mark
-from vpr_ros.evaluation.charts import svg_chart
 from vpr_ros.evaluation.markup import element
 from vpr_ros.evaluation.markup import Markup
-from vpr_ros.evaluation.markup import number
 from vpr_ros.evaluation.outcomes import Outcome
-from vpr_ros.evaluation.plan import Outline
 from vpr_ros.evaluation.plan import Plan
+from vpr_ros.evaluation.plan_canvas import apart
+from vpr_ros.evaluation.plan_canvas import draw_plan
+from vpr_ros.evaluation.plan_canvas import joined
+from vpr_ros.evaluation.plan_canvas import line_key
+from vpr_ros.evaluation.plan_canvas import lines
+from vpr_ros.evaluation.plan_canvas import PlanView
+from vpr_ros.evaluation.plan_canvas import SMALLEST_M
+from vpr_ros.evaluation.plan_canvas import xy
 
 __all__ = ['answer_chart', 'answer_keys', 'truth_chart', 'truth_keys']
 
 Array = NDArray[Any]
-WIDTH = 520.0
-MARGIN = 28.0
-LOWEST, HIGHEST = 180.0, 620.0
-# Below the map, for the scale bar.
-STRIP = 26.0
-# The width of the mapped route; see report_style.
-BAND = 11.0
 # Radius of the signs of answers, depending on the room between them.
 SMALLEST, LARGEST = 1.3, 3.2
-# Smaller than this much ground is not worth a plan of its own.
-SMALLEST_M = 10.0
 # Mistakes last: they must not be covered.
 ORDER = (Outcome.RIGHT, Outcome.KNOWN, Outcome.MISSED, Outcome.UNKNOWN, Outcome.REJECTED,
          Outcome.WRONG)
-
-
-@dataclass(frozen=True)
-class _View:
-    """
-    Takes metres in the map frame to units of the chart.
-
-    :param left: x in metres at the upper left corner of the map; ``top`` is its y.
-    :param scale: units per metre, the same along both axes.
-    :param height: of the map.
-    """
-
-    left: float
-    top: float
-    scale: float
-    height: float
-
-    @classmethod
-    def of(cls, plan: Plan) -> _View:
-        """Choose what to show: the drive, and as much of the map as lies around it."""
-        drive = plan.query_positions[plan.known_queries]
-        low, high = drive.min(axis=0), drive.max(axis=0)
-        # The map may be of a whole city.
-        reach = max(float((high - low).max()) / 2, SMALLEST_M)
-        places = plan.place_positions[plan.known_places]
-        near = places[((places >= low - reach) & (places <= high + reach)).all(axis=1)]
-        shown = np.concatenate([drive, near])
-        low, high = shown.min(axis=0), shown.max(axis=0)
-        width, height = np.maximum(high - low, SMALLEST_M)
-        scale = float(min((WIDTH - 2 * MARGIN) / width, (HIGHEST - 2 * MARGIN) / height))
-        tall = max(LOWEST, float(height) * scale + 2 * MARGIN)
-        middle = (low + high) / 2
-        return cls(left=float(middle[0]) - WIDTH / 2 / scale,
-                   top=float(middle[1]) + tall / 2 / scale, scale=scale, height=tall)
-
-    def at(self, positions: Array) -> Array:
-        """Return (n, 2) units, x to the right and y down, of (n, 2) metres."""
-        return np.asarray(
-            (positions - (self.left, self.top)) * (self.scale, -self.scale))
 
 
 def truth_chart(plan: Plan, in_map: Array) -> Markup:
@@ -104,17 +58,17 @@ def truth_chart(plan: Plan, in_map: Array) -> Markup:
     :param plan: with at least one known query position.
     :param in_map: (Q,) bool: whether the map holds the place of each query.
     """
-    view = _View.of(plan)
+    view = _view(plan)
     drive = view.at(plan.query_positions)
     known = plan.known_queries
-    joined = _joined(drive)
+    linked = joined(drive)
     both = in_map[1:] & in_map[:-1]
     # The way from a place in the map to one that is not is none that the map holds.
     parts = [
-        _lines(drive, joined & ~both, known & ~in_map, 'drive halo'),
-        _lines(drive, joined & both, known & in_map, 'drive halo'),
-        _lines(drive, joined & ~both, known & ~in_map, 'drive outside'),
-        _lines(drive, joined & both, known & in_map, 'drive inside')]
+        lines(drive, linked & ~both, known & ~in_map, 'drive halo'),
+        lines(drive, linked & both, known & in_map, 'drive halo'),
+        lines(drive, linked & ~both, known & ~in_map, 'drive outside'),
+        lines(drive, linked & both, known & in_map, 'drive inside')]
     inside = int((known & in_map).sum())
     return _map(plan, view, parts, 'What was true',
                 f'the drive from above: {inside} of {int(known.sum())} images show a place of the '
@@ -127,25 +81,25 @@ def answer_chart(plan: Plan, answers: Sequence[Answer]) -> Markup:
 
     :param plan: with at least one known query position.
     """
-    view = _View.of(plan)
+    view = _view(plan)
     drive, places = view.at(plan.query_positions), view.at(plan.place_positions)
     shown = _shown(plan, answers)
-    joined = _joined(drive)
-    parts = [_lines(drive, joined, np.zeros(len(drive), bool), 'drive way')]
+    linked = joined(drive)
+    parts = [lines(drive, linked, np.zeros(len(drive), bool), 'drive way')]
     # Neighbours do not cover each other as long as the signs stay large enough to read.
-    length = float(np.hypot(*np.diff(drive, axis=0)[joined].T).sum())
+    length = float(np.hypot(*np.diff(drive, axis=0)[linked].T).sum())
     radius = min(LARGEST, max(SMALLEST, length / max(1, len(shown)) / 2))
     wrong = [a for a in shown if _is_error(plan, a)]
     if wrong:
-        named = [_xy(places[a.place]) for a in wrong]
+        named = [xy(places[a.place]) for a in wrong]
         parts += [
             element('path', class_='error', d=''.join(
-                f'M{_xy(drive[a.query])} {end}' for a, end in zip(wrong, named, strict=True))),
+                f'M{xy(drive[a.query])} {end}' for a, end in zip(wrong, named, strict=True))),
             element('path', class_='error end', d=''.join(f'M{end}h0' for end in named))]
     said = []
     for outcome in ORDER:
         rows = [a.query for a in shown if a.outcome is outcome]
-        at = _apart(drive[rows], 0.5)
+        at = apart(drive[rows], 0.5)
         parts.append(marks(outcome, at, _size(outcome, radius)))
         if rows:
             said.append(f'{len(rows)} {outcome.value}')
@@ -159,9 +113,9 @@ def truth_keys(plan: Plan, in_map: Array) -> list[Markup]:
     known = plan.known_queries
     keys = []
     if (known & in_map).any():
-        keys.append(_key('drive inside', 'in the map'))
+        keys.append(line_key('drive inside', 'in the map'))
     if (known & ~in_map).any():
-        keys.append(_key('drive outside', 'not in the map'))
+        keys.append(line_key('drive outside', 'not in the map'))
     return keys + _route_key(plan)
 
 
@@ -171,7 +125,7 @@ def answer_keys(plan: Plan, answers: Sequence[Answer]) -> list[Markup]:
     keys = [element('span', outcome_mark(outcome), outcome.value, class_='key')
             for outcome in Outcome if any(a.outcome is outcome for a in shown)]
     if any(_is_error(plan, a) for a in shown):
-        keys.append(_key('error', 'to the place that was answered', 'error end'))
+        keys.append(line_key('error', 'to the place that was answered', 'error end'))
     return keys + _route_key(plan)
 
 
@@ -193,124 +147,25 @@ def _is_error(plan: Plan, answer: Answer) -> bool:
             and bool(np.isfinite(plan.place_positions[answer.place]).all()))
 
 
-def _key(line: str, text: str, end: str = '') -> Markup:
-    """Return a key with a line of one class and, when named, the end of another."""
-    return element('span', element(
-        'svg', element('path', class_=line, d='M3 8H31'),
-        element('path', class_=end, d='M31 8h0') if end else None, class_='stroke',
-        viewBox='0 0 34 16', aria_hidden='true'), text, class_='key')
-
-
 def _route_key(plan: Plan) -> list[Markup]:
-    return [_key('route', 'mapped route')] if plan.known_places.any() else []
+    return [line_key('route', 'mapped route')] if plan.known_places.any() else []
 
 
-def _map(plan: Plan, view: _View, drawn: Sequence[Markup], title: str,
+def _map(plan: Plan, view: PlanView, drawn: Sequence[Markup], title: str,
          description: str) -> Markup:
-    """Draw on the background, the mapped route and below the start."""
+    """Draw on the mapped route."""
     route = view.at(plan.place_positions)
-    # An svg inside another cuts off what is beyond its edges.
-    area = element(
-        'svg', element('rect', width='100%', height='100%', class_='plot'),
-        *_background(plan.background, view),
-        _lines(route, _joined(route), plan.known_places, 'route'), *drawn,
-        *_start(view.at(plan.query_positions[plan.known_queries]), view.height),
-        width=number(WIDTH), height=number(view.height))
-    return svg_chart([area, *_scale_bar(view)], view.height + STRIP, title, description,
-                     width=WIDTH, class_='chart plan')
+    return draw_plan(
+        view, plan.background, view.at(plan.query_positions[plan.known_queries]),
+        [lines(route, joined(route), plan.known_places, 'route'), *drawn], title, description)
 
 
-def _background(outlines: Sequence[Outline], view: _View) -> list[Markup]:
-    """Draw the shapes in sight; neighbours of one kind become one path."""
-    seen = []
-    for outline in outlines:
-        corners = view.at(outline.corners)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        if (high >= 0).all() and (low <= (WIDTH, view.height)).all():
-            seen.append((outline.kind, _one_way_round(corners)))
-    return [
-        element('path', class_=f'ground {kind}', d=''.join(
-            f'M{" ".join(_xy(corner) for corner in corners)}Z' for _, corners in group))
-        for kind, group in groupby(seen, key=lambda shape: shape[0])]
-
-
-def _one_way_round(corners: Array) -> Array:
-    """Order corners alike: where shapes of opposite order overlap, a path has a hole."""
-    x, y = corners.T
-    area = float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-    return corners if area >= 0 else corners[::-1]
-
-
-def _joined(points: Array) -> Array:
-    """Return (n - 1,) bool: whether a line may go from each point to the next."""
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    moved = steps[steps > 0]  # neither unknown nor waiting
-    # A jump is a gap or the next session, and nobody drove along it.
-    longest = max(BAND, 5 * float(np.median(moved))) if moved.size else BAND
-    return np.asarray(steps <= longest)
-
-
-def _lines(points: Array, segments: Array, dots: Array, class_: str) -> Markup:
-    """
-    Draw lines through points, as one path; '' when there is nothing to draw.
-
-    :param segments: (n - 1,) bool: whether to draw the way from each point to the next.
-    :param dots: (n,) bool: which points to draw though no line reaches them.
-    """
-    touched = np.zeros(len(points), bool)
-    touched[:-1] |= segments
-    touched[1:] |= segments
-    parts = []
-    starts = np.flatnonzero(segments & ~np.r_[False, segments[:-1]])
-    ends = np.flatnonzero(segments & ~np.r_[segments[1:], False]) + 1
-    for start, end in zip(starts, ends, strict=True):
-        line = [*_apart(points[start:end], 1.0), points[end]]
-        parts.append(f'M{" ".join(_xy(point) for point in line)}')
-    # Round caps make a dot of a line without length.
-    parts += [f'M{_xy(points[i])}h0' for i in np.flatnonzero(dots & ~touched)]
-    return element('path', class_=class_, d=''.join(parts)) if parts else Markup('')
-
-
-def _apart(points: Array, distance: float) -> list[tuple[float, float]]:
-    """Leave out points that lie closer than ``distance`` to the one before: they look alike."""
-    kept: list[tuple[float, float]] = []
-    for x, y in points.tolist():
-        if not kept or math.hypot(x - kept[-1][0], y - kept[-1][1]) >= distance:
-            kept.append((x, y))
-    return kept
-
-
-def _xy(point: Array | tuple[float, float]) -> str:
-    return f'{number(float(point[0]))} {number(float(point[1]))}'
-
-
-def _start(drive: Array, height: float) -> list[Markup]:
-    """Mark the first position, pointing where the drive went from there."""
-    first = drive[0]
-    away = np.flatnonzero(np.hypot(*(drive - first).T) >= 8.0)
-    ahead = drive[away[0]] - first if away.size else np.zeros(2)
-    if away.size:
-        angle = float(np.degrees(np.arctan2(ahead[1], ahead[0])))
-        sign = element('path', class_='start', d='M9 0L-5.5 6.5L-2.5 0L-5.5 -6.5Z',
-                       transform=f'translate({_xy(first)}) rotate({number(angle)})')
-    else:
-        sign = element('circle', class_='start', cx=number(float(first[0])),
-                       cy=number(float(first[1])), r='5')
-    # Behind or beside the sign, where the drive does not go at first.
-    below = ahead[1] < 0 and first[1] < height - 24
-    label = element('text', 'start', x=number(float(first[0])), text_anchor='middle',
-                    y=number(float(first[1]) + (22 if below else -13)), class_='place')
-    return [sign, label]
-
-
-def _scale_bar(view: _View) -> list[Markup]:
-    """Draw a round length below the map."""
-    powers = (m * 10.0 ** e for e in range(-2, 6) for m in (1, 2, 5))
-    length = max(m for m in powers if m * view.scale <= 130 or m == 0.01)
-    right = 1 + length * view.scale
-    y = view.height + 13
-    text = f'{length / 1000:g} km' if length >= 1000 else f'{length:g} m'
-    return [element('path', class_='bar-line',
-                    d=f'M1 {number(y - 4)}v8M1 {number(y)}H{number(right)}'
-                      f'M{number(right)} {number(y - 4)}v8'),
-            element('text', text, x=number(right + 8), y=number(y + 4), class_='tick')]
+def _view(plan: Plan) -> PlanView:
+    """Choose what to show: the drive, and as much of the map as lies around it."""
+    drive = plan.query_positions[plan.known_queries]
+    low, high = drive.min(axis=0), drive.max(axis=0)
+    # The map may be of a whole city.
+    reach = max(float((high - low).max()) / 2, SMALLEST_M)
+    places = plan.place_positions[plan.known_places]
+    near = places[((places >= low - reach) & (places <= high + reach)).all(axis=1)]
+    return PlanView.around(np.concatenate([drive, near]))

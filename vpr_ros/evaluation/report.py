@@ -16,9 +16,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from datetime import timezone
-import os
 from pathlib import Path
 
 from vpr_ros.evaluation.charts import Answer
@@ -38,28 +35,36 @@ from vpr_ros.evaluation.metrics import Recall
 from vpr_ros.evaluation.metrics import recall_at_full_precision
 from vpr_ros.evaluation.outcomes import Outcome
 from vpr_ros.evaluation.pictures import attention_overlay
-from vpr_ros.evaluation.pictures import data_uri
 from vpr_ros.evaluation.pictures import decode_picture
-from vpr_ros.evaluation.pictures import encode_jpeg
 from vpr_ros.evaluation.pictures import fit_within
 from vpr_ros.evaluation.plan_chart import answer_chart
 from vpr_ros.evaluation.plan_chart import answer_keys
 from vpr_ros.evaluation.plan_chart import truth_chart
 from vpr_ros.evaluation.plan_chart import truth_keys
-from vpr_ros.evaluation.report_style import STYLE
+from vpr_ros.evaluation.report_page import card
+from vpr_ros.evaluation.report_page import facts
+from vpr_ros.evaluation.report_page import half_figure
+from vpr_ros.evaluation.report_page import heading
+from vpr_ros.evaluation.report_page import inline_picture
+from vpr_ros.evaluation.report_page import PICTURE_SIZE
+from vpr_ros.evaluation.report_page import render_page
+from vpr_ros.evaluation.report_page import wide_figure
+from vpr_ros.evaluation.report_page import write_page
+from vpr_ros.evaluation.report_words import count_of
+from vpr_ros.evaluation.report_words import decimal
+from vpr_ros.evaluation.report_words import file_size
+from vpr_ros.evaluation.report_words import percent
+from vpr_ros.evaluation.report_words import stamp_text
+from vpr_ros.evaluation.report_words import were
 from vpr_ros.evaluation.run import choose_examples
 from vpr_ros.evaluation.run import QueryResult
 from vpr_ros.evaluation.run import RunReport
 
 __all__ = ['render_report', 'write_report']
 
-PICTURE_SIZE = (320, 320)
 EXAMPLES = 24
 # The table of all answers is left out of longer runs: the page must stay quick to open.
 MAX_TABLE_ROWS = 2000
-# The page may show what it carries and nothing else, whatever text got into it.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-YEAR_2000_NS = 946_684_800 * 10**9
 
 
 def write_report(report: RunReport, path: str | Path, *, examples: int = EXAMPLES) -> Path:
@@ -71,16 +76,7 @@ def write_report(report: RunReport, path: str | Path, *, examples: int = EXAMPLE
     :param examples: how many queries to show with pictures (those that have pictures).
     :returns: the path.
     """
-    path = Path(path)
-    text = render_report(report, examples=examples)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        # Command lines can hold bytes that are no text.
-        partial.write_text(text, encoding='utf-8', errors='replace')
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return write_page(render_report(report, examples=examples), path)
 
 
 def render_report(report: RunReport, *, examples: int = EXAMPLES) -> str:
@@ -95,28 +91,8 @@ def render_report(report: RunReport, *, examples: int = EXAMPLES) -> str:
         ('speed', 'Speed', _speed(report)),
         ('origin', 'Map and origin', _origin(report)),
     ]
-    shown = [(id_, name, body) for id_, name, body in sections if body]
-    page = element(
-        'html',
-        element('head', element('meta', charset='utf-8'),
-                element('meta', name='viewport', content='width=device-width, initial-scale=1'),
-                element('meta', http_equiv='Content-Security-Policy', content=POLICY),
-                element('title', report.title), element('style', Markup(STYLE))),
-        element('body',
-                element('a', 'Skip to the summary', class_='skip', href='#summary'),
-                element('div', _header(report), _navigation(shown),
-                        element('main', *(element('section', body, id=id_,
-                                                  aria_labelledby=f'{id_}-title')
-                                          for id_, _, body in shown)),
-                        _footer(report), class_='page')),
-        lang='en')
-    return '<!DOCTYPE html>\n' + page + '\n'
-
-
-def _header(report: RunReport) -> Markup:
-    return element(
-        'header', element('p', 'vpr_ros · localization run', class_='over'),
-        element('h1', report.title), element('p', _lead(report), class_='lead'))
+    return render_page(report.title, 'vpr_ros · localization run', _lead(report), sections,
+                       version=report.provenance.version)
 
 
 def _lead(report: RunReport) -> str:
@@ -124,9 +100,9 @@ def _lead(report: RunReport) -> str:
     counts = report.counts
     if not counts.queries:
         return f'No image of {report.query} was looked up.'
-    text = (f'{_number(counts.queries, "image")} of {report.query} {_were(counts.queries)} looked '
-            f'up in a map of {_number(report.map.places, "place")} from {report.reference}. ')
-    recognised = f'{counts.recognised} {_were(counts.recognised)} recognised'
+    text = (f'{count_of(counts.queries, "image")} of {report.query} {were(counts.queries)} looked '
+            f'up in a map of {count_of(report.map.places, "place")} from {report.reference}. ')
+    recognised = f'{counts.recognised} {were(counts.recognised)} recognised'
     if not counts.judged:
         return text + (f'{recognised}; nothing says which are right, because this run has no '
                        'ground truth.')
@@ -145,67 +121,46 @@ def _unrecognised(report: RunReport) -> str:
         parts.append(f'{counts.missed} {"more " if counts.recognised else ""}could have been: '
                      f'{_their_place(counts.missed)} in the map')
     if counts.rejected:
-        parts.append(f'{counts.rejected} {_were(counts.rejected)} rightly not recognised: '
+        parts.append(f'{counts.rejected} {were(counts.rejected)} rightly not recognised: '
                      f'{_their_place(counts.rejected)} not in the map')
     return f'{"; ".join(parts)}.' if parts else ''
 
 
-def _number(count: int, noun: str) -> str:
-    return f'{count} {noun}' if count == 1 else f'{count} {noun}s'
-
-
-def _were(count: int) -> str:
-    return 'was' if count == 1 else 'were'
 
 
 def _their_place(count: int) -> str:
     return 'its place is' if count == 1 else 'their places are'
 
 
-def _navigation(sections: list[tuple[str, str, Markup]]) -> Markup:
-    return element('nav', element('ul', *(
-        element('li', element('a', name, href=f'#{id_}')) for id_, name, _ in sections)),
-        aria_label='Sections')
 
-
-def _title(id_: str, text: str, about: str = '') -> Markup:
-    return join([element('h2', text, id=f'{id_}-title'),
-                 element('p', about, class_='about') if about else None])
-
-
-def _card(term: str, big: str, unit: str, small: str) -> Markup:
-    return element(
-        'div', element('dt', term),
-        element('dd', big, element('small', unit) if unit else None, class_='big'),
-        element('dd', small, class_='small'), class_='card')
 
 
 def _summary(report: RunReport) -> Markup:
     counts = report.counts
-    cards = [_card('Recognised', str(counts.recognised), f' of {counts.queries}',
-                   f'{_percent(counts.recognised, counts.queries)} of the images')]
+    cards = [card('Recognised', str(counts.recognised), f' of {counts.queries}',
+                  f'{percent(counts.recognised, counts.queries)} of the images')]
     if counts.judged and counts.recognised:
-        cards.append(_card(
-            'Right when recognised', _percent(counts.right, counts.recognised), '',
+        cards.append(card(
+            'Right when recognised', percent(counts.right, counts.recognised), '',
             f'{counts.right} of {counts.recognised}'
             + (f', {counts.wrong} wrong' if counts.wrong else '')))
     statistics = report.provenance.query_statistics
     if report.single_frame and report.single_frame[0].queries:
         first = report.single_frame[0]
-        cards.append(_card(
-            'Right first, one image', _percent(first.hits, first.queries), '',
+        cards.append(card(
+            'Right first, one image', percent(first.hits, first.queries), '',
             f'{first.hits} of {first.queries}, from similarity alone '
             f'(query statistics: {statistics})'))
     over_time = report.over_time
     if over_time is not None and over_time.queries:
-        cards.append(_card(
-            'Right first, over time', _percent(over_time.hits, over_time.queries), '',
+        cards.append(card(
+            'Right first, over time', percent(over_time.hits, over_time.queries), '',
             f'{over_time.hits} of {over_time.queries}, after the evidence of earlier images'))
     if report.latencies:
         total = report.latencies[-1]
-        cards.append(_card('Time per image', _ms(total.median_ms), ' ms',
-                           f'in the middle; 95 of 100 within {_ms(total.p95_ms)} ms'))
-    return join([_title('summary', 'Summary'), outcome_bar(counts), outcome_legend(counts),
+        cards.append(card('Time per image', _ms(total.median_ms), ' ms',
+                          f'in the middle; 95 of 100 within {_ms(total.p95_ms)} ms'))
+    return join([heading('summary', 'Summary'), outcome_bar(counts), outcome_legend(counts),
                  element('dl', *cards, class_='cards'), _recall_table(report)])
 
 
@@ -221,7 +176,7 @@ def _recall_table(report: RunReport) -> Markup | None:
                f'{report.truth.protocol}. Query statistics: '
                f'{report.provenance.query_statistics}.')
     if left_out:
-        caption += (f' {_number(left_out, "image")} {"is" if left_out == 1 else "are"} left out: '
+        caption += (f' {count_of(left_out, "image")} {"is" if left_out == 1 else "are"} left out: '
                     f'{_their_place(left_out)} not in the map.')
     return element('div', element('h3', 'Recall'), element(
         'div', element(
@@ -250,21 +205,18 @@ def _plan(report: RunReport) -> Markup | None:
              'where its image was taken.')
     unknown = sum(not plan.known_queries[result.index] for result in report.results)
     if unknown:
-        about += (f' {_number(unknown, "image")} {_were(unknown)} left out: where '
+        about += (f' {count_of(unknown, "image")} {were(unknown)} left out: where '
                   f'{"it was" if unknown == 1 else "they were"} taken is not known.')
     answers = _answers(report)
-    figures = [_half('What the run said', answer_chart(plan, answers),
-                     answer_keys(plan, answers))]
+    figures = [half_figure('What the run said', answer_chart(plan, answers),
+                           answer_keys(plan, answers))]
     if report.truth is not None:
         in_map = report.truth.has_match()
-        figures.insert(0, _half('What was true', truth_chart(plan, in_map),
-                                truth_keys(plan, in_map)))
-    return join([_title('plan', 'Plan', about), element(
+        figures.insert(0, half_figure('What was true', truth_chart(plan, in_map),
+                                      truth_keys(plan, in_map)))
+    return join([heading('plan', 'Plan', about), element(
         'div', *figures, class_='plans' if len(figures) > 1 else 'plans one')])
 
-
-def _half(name: str, chart: Markup, keys: list[Markup]) -> Markup:
-    return element('figure', element('h3', name), chart, element('figcaption', *keys))
 
 
 def _matrix(report: RunReport) -> Markup | None:
@@ -282,19 +234,13 @@ def _matrix(report: RunReport) -> Markup | None:
                             f'right places ({report.truth.protocol})', class_='key'))
     if report.similarity is not None:
         keys.append(similarity_scale(report.similarity))
-    return join([_title('matrix', 'Match matrix', about), _figure(chart, keys, 'Match matrix')])
+    return join([heading('matrix', 'Match matrix', about),
+                 wide_figure(chart, keys, 'Match matrix')])
 
 
 def _key(outcome: Outcome) -> Markup:
     return element('span', outcome_mark(outcome), outcome.value, class_='key')
 
-
-def _figure(chart: Markup, keys: list[Markup], name: str) -> Markup:
-    # A scroll area must be reachable by keyboard.
-    return element(
-        'figure', element('div', chart, class_='scroll', tabindex='0', role='region',
-                          aria_label=name),
-        element('figcaption', *keys) if keys else None)
 
 
 def _probability(report: RunReport) -> Markup | None:
@@ -306,8 +252,8 @@ def _probability(report: RunReport) -> Markup | None:
     keys = [_key(outcome) for outcome in Outcome
             if any(report.outcome(result) is outcome for result in report.results)]
     chart = probability_strip(_answers(report), queries=report.queries)
-    return join([_title('probability', 'Probability over time', about),
-                 _figure(chart, keys, 'Probability over time')])
+    return join([heading('probability', 'Probability over time', about),
+                 wide_figure(chart, keys, 'Probability over time')])
 
 
 def _precision(report: RunReport) -> Markup | None:
@@ -323,23 +269,21 @@ def _precision(report: RunReport) -> Markup | None:
         without_mistake = 'none: the surest answer is wrong'
     else:
         without_mistake = (f'{flawless.correct} of {flawless.positives} '
-                           f'({_percent(flawless.correct, flawless.positives)}), at probability '
-                           f'{_decimal(flawless.threshold)} or more')
-    facts = element(
-        'dl',
-        element('dt', 'Average precision'), element('dd', _decimal(average_precision(curve))),
-        element('dt', 'Found without a mistake'), element('dd', without_mistake),
-        element('dt', 'Decisions of this run'),
-        element('dd', f'recall {_decimal(chosen[0])}, precision {_decimal(chosen[1])}' if chosen
-                else 'nothing was recognised'),
-        element('dt', 'Images that count'),
-        element('dd', f'{curve.positives} with a place in the map'), class_='origin')
+                           f'({percent(flawless.correct, flawless.positives)}), at probability '
+                           f'{decimal(flawless.threshold)} or more')
+    beside = facts([
+        ('Average precision', decimal(average_precision(curve))),
+        ('Found without a mistake', without_mistake),
+        ('Decisions of this run',
+         f'recall {decimal(chosen[0])}, precision {decimal(chosen[1])}' if chosen
+         else 'nothing was recognised'),
+        ('Images that count', f'{curve.positives} with a place in the map')])
     key = element('figcaption', element('span', decision_mark(), 'decisions of this run',
                                         class_='key')) if chosen else None
     about = ('If every answer above some probability were accepted: how many of those would be '
              'right (precision), and how many of the places in the map would be found (recall).')
-    return join([_title('precision', 'Precision and recall', about), element(
-        'div', element('figure', precision_recall_chart(curve, chosen), key), facts,
+    return join([heading('precision', 'Precision and recall', about), element(
+        'div', element('figure', precision_recall_chart(curve, chosen), key), beside,
         class_='two')])
 
 
@@ -347,7 +291,7 @@ def _examples(report: RunReport, count: int) -> Markup | None:
     mistakes, spread = choose_examples(report, count, pictured=True)
     looked = ', where the network looked (brighter is more),' if any(
         report.results[i].attention is not None for i in mistakes + spread) else ''
-    parts: list[Markup | None] = [_title(
+    parts: list[Markup | None] = [heading(
         'examples', 'Examples',
         f'From left to right: the image of the robot{looked} and its best place of the map.')]
     for name, positions in (('Mistakes, the surest first', mistakes),
@@ -363,40 +307,34 @@ def _examples(report: RunReport, count: int) -> Markup | None:
 def _example(report: RunReport, result: QueryResult) -> Markup:
     outcome = report.outcome(result)
     place = 'none' if result.place is None else str(result.place)
-    pictures = [_picture(result.query_image, 'query', f'query {result.index}')]
-    if result.query_image is not None and result.attention is not None:
-        small = fit_within(decode_picture(result.query_image), *PICTURE_SIZE)
-        pictures.append(_picture(attention_overlay(small, result.attention), 'attention',
-                                 f'attention on query {result.index}'))
+    pictures = []
+    if result.query_image is not None:
+        pictures.append(inline_picture(result.query_image, 'query', f'query {result.index}'))
+        if result.attention is not None:
+            small = fit_within(decode_picture(result.query_image), *PICTURE_SIZE)
+            pictures.append(inline_picture(attention_overlay(small, result.attention),
+                                           'attention', f'attention on query {result.index}'))
     # A map without thumbnails gives empty bytes.
     if result.match_image is not None and len(result.match_image):
-        pictures.append(_picture(result.match_image, f'place {place}',
-                                 f'place {place} of the map'))
-    facts = [('place', place)]
+        pictures.append(inline_picture(result.match_image, f'place {place}',
+                                       f'place {place} of the map'))
+    numbers = [('place', place)]
     if report.truth is not None:
-        facts.append(('right', _ranges(report.truth.matches(result.index).tolist())))
+        numbers.append(('right', _ranges(report.truth.matches(result.index).tolist())))
     if result.similarity is not None:
-        facts.append(('similarity', _decimal(result.similarity)))
-    facts.append(('probability', _decimal(result.localization.probability)))
+        numbers.append(('similarity', decimal(result.similarity)))
+    numbers.append(('probability', decimal(result.localization.probability)))
     return element(
         'article',
         element('h4', outcome_mark(outcome), f'Query {result.index}',
-                element('span', f'{outcome.value} · {_stamp(result.stamp_ns)}')),
+                element('span', f'{outcome.value} · {stamp_text(result.stamp_ns)}')),
         element('div', *pictures, class_='strip'),
         element('dl', *(element('div', element('dt', term), element('dd', value))
-                        for term, value in facts), class_='facts'),
+                        for term, value in numbers), class_='facts'),
         element('p', element('b', result.localization.decision.value), ': ',
                 result.localization.reason, class_='why'),
         class_='example wrong' if outcome is Outcome.WRONG else 'example')
 
-
-def _picture(picture: object, caption: str, alt: str) -> Markup:
-    small = fit_within(decode_picture(picture), *PICTURE_SIZE)  # type: ignore[arg-type]
-    source = data_uri(encode_jpeg(small, quality=78), 'image/jpeg')
-    return element(
-        'figure', element('img', src=source, alt=alt, width=small.shape[1],
-                          height=small.shape[0], loading='lazy'),
-        element('figcaption', caption))
 
 
 def _speed(report: RunReport) -> Markup | None:
@@ -412,26 +350,24 @@ def _speed(report: RunReport) -> Markup | None:
         element('thead', element('tr', *(element('th', name, scope='col') for name in (
             'stage', 'median', '95 of 100 within', 'longest', 'images')))),
         element('tbody', *rows))
-    return join([_title('speed', 'Speed'), element(
+    return join([heading('speed', 'Speed'), element(
         'div', table, class_='scroll', tabindex='0', role='region', aria_label='Speed table')])
 
 
 def _origin(report: RunReport) -> Markup:
     origin, map_ = report.provenance, report.map
-    rows = [
+    rows: list[tuple[str, str | Markup | None]] = [
         ('Map', element('code', map_.id)), ('Revision', str(map_.revision)),
         ('Built from', report.reference), ('Places', str(map_.places)),
         ('Network', map_.network), ('Descriptor', f'{map_.dimension} numbers'),
-        ('Size', _size(map_.size_bytes)), ('Looked up', report.query),
+        ('Size', file_size(map_.size_bytes)), ('Looked up', report.query),
         ('Query statistics', origin.query_statistics),
         ('Ground truth', report.truth.protocol if report.truth else 'none'),
         ('Random seed', 'none drawn' if origin.seed is None else str(origin.seed)),
         ('Command', element('code', origin.command) if origin.command else ''),
         ('vpr_ros', origin.version), ('Made', origin.created),
     ]
-    return join([_title('origin', 'Map and origin'), element('dl', *(
-        join([element('dt', term), element('dd', value)]) for term, value in rows if value),
-        class_='origin'), _all_answers(report)])
+    return join([heading('origin', 'Map and origin'), facts(rows), _all_answers(report)])
 
 
 def _all_answers(report: RunReport) -> Markup | None:
@@ -439,10 +375,10 @@ def _all_answers(report: RunReport) -> Markup | None:
         return None
     rows = (element(
         'tr', element('th', str(result.index), scope='row'),
-        element('td', _stamp(result.stamp_ns)),
+        element('td', stamp_text(result.stamp_ns)),
         element('td', '' if result.place is None else str(result.place)),
-        element('td', '' if result.similarity is None else _decimal(result.similarity)),
-        element('td', _decimal(result.localization.probability)),
+        element('td', '' if result.similarity is None else decimal(result.similarity)),
+        element('td', decimal(result.localization.probability)),
         element('td', report.outcome(result).value, class_='text'),
         element('td', result.localization.reason, class_='text'))
         for result in report.results)
@@ -457,48 +393,16 @@ def _all_answers(report: RunReport) -> Markup | None:
         'div', table, class_='all', tabindex='0', role='region', aria_label='All answers'))
 
 
-def _footer(report: RunReport) -> Markup:
-    version = f' {report.provenance.version}' if report.provenance.version else ''
-    return element('footer', f'Written by vpr_ros{version}. This page is one file and loads '
-                             'nothing from elsewhere.')
-
-
-def _percent(part: int, whole: int) -> str:
-    if not whole:
-        return '–'
-    share = 100 * part / whole
-    # 100 % and 0 % are said only when they are exact.
-    if 0 < part < whole:
-        share = min(max(share, 0.1), 99.9)
-    return f'{share:.0f} %' if part in (0, whole) else f'{share:.1f} %'
-
 
 def _share(part: int, whole: int) -> str:
-    return _decimal(part / whole) if whole else '–'
+    return decimal(part / whole) if whole else '–'
 
-
-def _decimal(value: float) -> str:
-    return f'{value:.3f}'
 
 
 def _ms(value: float) -> str:
     return f'{value:.2f}' if value < 10 else f'{value:.1f}' if value < 100 else f'{value:.0f}'
 
 
-def _size(size_bytes: int) -> str:
-    for unit, factor in (('GB', 10**9), ('MB', 10**6), ('kB', 10**3)):
-        if size_bytes >= factor:
-            return f'{size_bytes / factor:.1f} {unit}'
-    return f'{size_bytes} bytes'
-
-
-def _stamp(stamp_ns: int) -> str:
-    """Return a stamp for people: a date when it can be one, else seconds; exact to the ms."""
-    seconds, rest = divmod(stamp_ns, 10**9)
-    if stamp_ns < YEAR_2000_NS:
-        return f'{seconds}.{rest // 10**6:03d} s'
-    moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
-    return f'{moment:%Y-%m-%d %H:%M:%S}.{rest // 10**6:03d} UTC'
 
 
 def _ranges(numbers: list[int]) -> str:
