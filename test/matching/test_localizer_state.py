@@ -27,7 +27,8 @@ from vpr_ros.matching.localizer_state import LocalizerState
 def state_of(last_ns=5):
     return LocalizerState('world', 7, last_ns, FollowerState('forward', {
         'x': np.array([1.25, 3.0]), 'format': np.array([3]),
-        'descriptor': np.ones(4, np.float32)}))
+        'descriptor': np.ones(4, np.float32)}),
+        np.array([3.5, 4.0, 0.1, 2.0, -0.25]))
 
 
 def rewritten(path, **changes):
@@ -45,6 +46,7 @@ def test_written_and_read_it_is_the_same(tmp_path, last_ns):
     read = LocalizerState.read(tmp_path / 's')
     assert (read.map_id, read.map_revision, read.last_ns) == ('world', 7, last_ns)
     assert read.follower.kind == 'forward'
+    assert (read.support == state.support).all()
     assert set(read.follower.arrays) == set(state.follower.arrays)
     for name, wanted in state.follower.arrays.items():
         found = read.follower.arrays[name]
@@ -91,7 +93,7 @@ def test_files_that_lack_something_are_refused(tmp_path, changes):
 
 def test_another_format_is_named(tmp_path):
     rewritten(tmp_path / 's.npz', format=np.array(99))
-    with pytest.raises(VprError, match='has format 99, this version reads 1: start anew'):
+    with pytest.raises(VprError, match='has format 99, this version reads 2: start anew'):
         LocalizerState.read(tmp_path / 's.npz')
 
 

@@ -30,13 +30,13 @@ from vpr_ros.matching.follower import FollowerState
 
 __all__ = ['LocalizerState']
 
-_FORMAT = 1
+_FORMAT = 2
 _LARGEST_BYTES = 1 << 28
 # What reading a damaged or a hostile file raises: an array that claims to be huge, a member that
 # is encrypted, or packed in a way that nobody knows.
 _UNREADABLE = (OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, RuntimeError,
                zipfile.BadZipFile, zlib.error)
-_ABOUT = ('format', 'map_id', 'map_revision', 'kind', 'last_ns')
+_ABOUT = ('format', 'map_id', 'map_revision', 'kind', 'last_ns', 'support')
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +45,15 @@ class LocalizerState:
     All that a localizer remembers of earlier frames.
 
     :param last_ns: the latest stamp it has seen, None for none.
+    :param support: (5,) what is remembered of geometry, see
+        :class:`vpr_ros.matching.support.Support`.
     """
 
     map_id: str
     map_revision: int
     last_ns: int | None
     follower: FollowerState
+    support: NDArray[np.float64]
 
     def check(self, map_id: str, map_revision: int) -> None:
         """Raise a VprError when it is of another map, or of another revision of this one."""
@@ -64,7 +67,8 @@ class LocalizerState:
         about: dict[str, NDArray[Any]] = {
             'format': np.array(_FORMAT), 'map_id': np.array(self.map_id),
             'map_revision': np.array(self.map_revision), 'kind': np.array(self.follower.kind),
-            'last_ns': np.array([] if self.last_ns is None else [self.last_ns], np.int64)}
+            'last_ns': np.array([] if self.last_ns is None else [self.last_ns], np.int64),
+            'support': self.support}
         with path.open('wb') as file:
             np.savez(file, allow_pickle=False, **about,
                      **{f'follower.{name}': a for name, a in self.follower.arrays.items()})
@@ -86,7 +90,7 @@ class LocalizerState:
             last = about['last_ns']
             state = cls(str(about['map_id']), int(about['map_revision']),
                         int(last[0]) if len(last) else None,
-                        FollowerState(str(about['kind']), held))
+                        FollowerState(str(about['kind']), held), about['support'])
         except _UNREADABLE as error:
             raise VprError(f'{path} is no saved state of a localizer: {error}') from error
         if found != _FORMAT:

@@ -21,6 +21,7 @@ from typing import Literal
 import pydantic
 from vpr_ros.config import setting
 from vpr_ros.config import Settings
+from vpr_ros.matching.geometry.settings import GeometrySettings
 
 __all__ = ['MatchingSettings']
 
@@ -39,6 +40,9 @@ class MatchingSettings(Settings):
         'odometry', 'What says how far the robot drove: "odometry" where it is given (and, where '
         'it is not, the images), "image" how alike successive images are, "time" the clock alone.',
         live=True)
+    verify: int = setting(
+        3, 'How many of the likeliest places are compared with the image by local features, where '
+        'the map holds them; 0: none.', ge=0, le=100, live=True)
     search_depth: int = setting(
         50, 'How many places of the map each frame brings evidence for.', ge=1, le=10000)
     background: bool = setting(
@@ -86,6 +90,7 @@ class MatchingSettings(Settings):
     known_probability: float = setting(
         0.5, 'Least probability of the best answer for the decision "known".',
         ge=0.0, le=1.0, live=True)
+    geometry: GeometrySettings = GeometrySettings()
 
     @pydantic.model_validator(mode='after')
     def _chances_fit(self) -> MatchingSettings:

@@ -74,7 +74,7 @@ class TrailFollower(ABC):
         with times.stage('sequence'):
             return self._belief()
 
-    def confirm(self, places: NDArray[np.bool_], log_ratio: float) -> None:
+    def confirm(self, places: NDArray[np.bool_], log_ratio: float) -> None:  # noqa: B027
         """Change nothing: what a baseline believes are its sums."""
 
     def state(self) -> FollowerState:
