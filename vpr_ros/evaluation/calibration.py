@@ -170,9 +170,10 @@ def expected_calibration_error(
         drawn[row] = np.abs(np.bincount(bin_of[chosen], gaps[chosen])).sum() / len(values)
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
-    # Below, chance added all that it can, which it does where the system is calibrated. In the
-    # world that is drawn from, the plain error is the true one: draws are that much above it.
-    most = math.sqrt(2.0 / math.pi) * float(shares @ np.sqrt(variances))
+    # Below, chance added all that it can, which it does where a bin is calibrated. In the world
+    # that is drawn from, the plain error is the true one: draws are that much above it.
+    least = np.maximum(0.0, np.abs(means) - 2.0 * np.sqrt(variances))
+    most = float(shares @ (least - _less_chance(least, variances)))
     low, high = plain - most + low - drawn.mean(), without_chance + high - plain
     value = max(0.0, without_chance)
     square = max(0.0, float(shares @ (means ** 2 - variances)))

@@ -40,7 +40,7 @@ from vpr_ros.evaluation.pictures import shrink_matrix
 __all__ = [
     'Answer', 'decision_mark', 'marks', 'match_matrix', 'outcome_bar', 'outcome_legend',
     'outcome_mark', 'precision_recall_chart', 'probability_strip', 'similarity_scale',
-    'svg_chart', 'ticks',
+    'svg_chart', 'svg_line', 'svg_text', 'ticks',
 ]
 
 Array = NDArray[Any]
@@ -118,13 +118,15 @@ def marks(outcome: Outcome, points: Sequence[tuple[float, float]], radius: float
     return join([halo, element('path', class_=f'dot {kind}', d=''.join(parts))])
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = 'middle', class_: str = 'tick',
-          transform: str | None = None) -> Markup:
+def svg_text(x: float, y: float, text: str, *, anchor: str = 'middle', class_: str = 'tick',
+             transform: str | None = None) -> Markup:
+    """Return a text whose base line is at y."""
     return element('text', text, x=number(x), y=number(y), text_anchor=anchor, class_=class_,
                    transform=transform)
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+def svg_line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    """Return a straight line."""
     return element('line', x1=number(x1), y1=number(y1), x2=number(x2), y2=number(y2),
                    class_=class_)
 
@@ -133,8 +135,8 @@ def _x_axis(queries: int, bottom: float, label: str) -> list[Markup]:
     parts = []
     for tick in ticks(queries - 1):
         x = LEFT + (tick + 0.5) / queries * PLOT_WIDTH
-        parts += [_line(x, bottom, x, bottom + 4, 'axis'), _text(x, bottom + 17, str(tick))]
-    parts.append(_text(LEFT + PLOT_WIDTH / 2, bottom + 36, label, class_='label'))
+        parts += [svg_line(x, bottom, x, bottom + 4, 'axis'), svg_text(x, bottom + 17, str(tick))]
+    parts.append(svg_text(LEFT + PLOT_WIDTH / 2, bottom + 36, label, class_='label'))
     return parts
 
 
@@ -183,11 +185,11 @@ def match_matrix(answers: Sequence[Answer], *, queries: int, places: int,
                   if a.outcome is outcome and a.place is not None]
             parts.append(marks(outcome, at, 2.6 if queries <= 400 else 1.6))
     for tick in ticks(places - 1, 6):
-        parts += [_line(LEFT - 4, y(tick + 0.5), LEFT, y(tick + 0.5), 'axis'),
-                  _text(LEFT - 8, y(tick + 0.5) + 4, str(tick), anchor='end')]
+        parts += [svg_line(LEFT - 4, y(tick + 0.5), LEFT, y(tick + 0.5), 'axis'),
+                  svg_text(LEFT - 8, y(tick + 0.5) + 4, str(tick), anchor='end')]
     middle = top + plot_height / 2
-    parts.append(_text(12, middle, 'place of the map', class_='label',
-                       transform=f'rotate(-90 12 {number(middle)})'))
+    parts.append(svg_text(12, middle, 'place of the map', class_='label',
+                          transform=f'rotate(-90 12 {number(middle)})'))
     parts += _x_axis(queries, bottom, 'query image, in order of time')
     shown = sum(a.outcome.recognised and a.place is not None for a in answers)
     return svg_chart(parts, bottom + 42, 'Match matrix',
@@ -288,9 +290,9 @@ def probability_strip(answers: Sequence[Answer], *, queries: int) -> Markup:
     parts = [element('rect', x=number(LEFT), y=number(top), width=number(PLOT_WIDTH),
                      height=number(plot_height), class_='plot')]
     for value in (0.0, 0.25, 0.5, 0.75, 1.0):
-        parts.append(_line(LEFT, y(value), WIDTH - RIGHT, y(value), 'grid'))
+        parts.append(svg_line(LEFT, y(value), WIDTH - RIGHT, y(value), 'grid'))
         if value in (0.0, 0.5, 1.0):
-            parts.append(_text(LEFT - 8, y(value) + 4, f'{value:g}', anchor='end'))
+            parts.append(svg_text(LEFT - 8, y(value) + 4, f'{value:g}', anchor='end'))
     ordered = sorted(answers, key=lambda answer: answer.query)
     trace = ' '.join(f'{number(x(a.query))},{number(y(a.probability))}' for a in ordered)
     parts.append(element('polyline', points=trace, class_='trace'))
@@ -298,8 +300,8 @@ def probability_strip(answers: Sequence[Answer], *, queries: int) -> Markup:
         at = [(x(a.query), y(a.probability)) for a in ordered if a.outcome is outcome]
         parts.append(marks(outcome, at, 2.8 if queries <= 400 else 1.7))
     middle = top + plot_height / 2
-    parts.append(_text(12, middle, 'probability', class_='label',
-                       transform=f'rotate(-90 12 {number(middle)})'))
+    parts.append(svg_text(12, middle, 'probability', class_='label',
+                          transform=f'rotate(-90 12 {number(middle)})'))
     parts += _x_axis(queries, bottom, 'query image, in order of time')
     return svg_chart(parts, bottom + 42, 'Probability over time',
                      f'the probability of the best place for each of {len(ordered)} queries')
@@ -324,9 +326,9 @@ def precision_recall_chart(curve: PrecisionRecall, chosen: tuple[float, float] |
     parts = [element('rect', x=number(left), y=number(top), width=number(plot_width),
                      height=number(side), class_='plot')]
     for value in (0.0, 0.25, 0.5, 0.75, 1.0):
-        parts += [_line(left, y(value), left + plot_width, y(value), 'grid'),
-                  _text(left - 8, y(value) + 4, f'{value:g}', anchor='end'),
-                  _text(x(value), bottom + 17, f'{value:g}')]
+        parts += [svg_line(left, y(value), left + plot_width, y(value), 'grid'),
+                  svg_text(left - 8, y(value) + 4, f'{value:g}', anchor='end'),
+                  svg_text(x(value), bottom + 17, f'{value:g}')]
     path: list[str] = []
     last = 0.0
     for recall, precision in zip(curve.recall, curve.precision, strict=True):
@@ -338,9 +340,9 @@ def precision_recall_chart(curve: PrecisionRecall, chosen: tuple[float, float] |
         cx, cy = x(chosen[0]), y(chosen[1])
         d = f'M{number(cx - 6)} {number(cy)}l6 -6l6 6l-6 6z'
         parts.append(element('path', d=d, class_='chosen'))
-    parts += [_text(left + plot_width / 2, bottom + 36, 'recall', class_='label'),
-              _text(12, top + side / 2, 'precision', class_='label',
-                    transform=f'rotate(-90 12 {number(top + side / 2)})')]
+    parts += [svg_text(left + plot_width / 2, bottom + 36, 'recall', class_='label'),
+              svg_text(12, top + side / 2, 'precision', class_='label',
+                       transform=f'rotate(-90 12 {number(top + side / 2)})')]
     return svg_chart(parts, bottom + 42, 'Precision and recall',
                      'precision over recall as the demanded probability falls', width=width,
                      class_='chart square')

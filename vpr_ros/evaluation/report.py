@@ -126,13 +126,8 @@ def _unrecognised(report: RunReport) -> str:
     return f'{"; ".join(parts)}.' if parts else ''
 
 
-
-
 def _their_place(count: int) -> str:
     return 'its place is' if count == 1 else 'their places are'
-
-
-
 
 
 def _summary(report: RunReport) -> Markup:
@@ -218,7 +213,6 @@ def _plan(report: RunReport) -> Markup | None:
         'div', *figures, class_='plans' if len(figures) > 1 else 'plans one')])
 
 
-
 def _matrix(report: RunReport) -> Markup | None:
     if not report.results or not report.places:
         return None
@@ -240,7 +234,6 @@ def _matrix(report: RunReport) -> Markup | None:
 
 def _key(outcome: Outcome) -> Markup:
     return element('span', outcome_mark(outcome), outcome.value, class_='key')
-
 
 
 def _probability(report: RunReport) -> Markup | None:
@@ -336,7 +329,6 @@ def _example(report: RunReport, result: QueryResult) -> Markup:
         class_='example wrong' if outcome is Outcome.WRONG else 'example')
 
 
-
 def _speed(report: RunReport) -> Markup | None:
     if not report.latencies:
         return None
@@ -393,16 +385,12 @@ def _all_answers(report: RunReport) -> Markup | None:
         'div', table, class_='all', tabindex='0', role='region', aria_label='All answers'))
 
 
-
 def _share(part: int, whole: int) -> str:
     return decimal(part / whole) if whole else '–'
 
 
-
 def _ms(value: float) -> str:
     return f'{value:.2f}' if value < 10 else f'{value:.1f}' if value < 100 else f'{value:.0f}'
-
-
 
 
 def _ranges(numbers: list[int]) -> str:

@@ -89,6 +89,10 @@ figure { margin: 0; }
   opacity: 0.8; }
 .trace { fill: none; stroke: var(--line); stroke-width: 1.2; }
 .curve { fill: none; stroke: var(--accent); stroke-width: 2.2; stroke-linejoin: round; }
+.curve.thin { stroke-width: 1; opacity: 0.55; }
+.ideal { stroke: var(--soft); stroke-width: 1.2; stroke-dasharray: 5 4; }
+.whisker { fill: none; stroke: var(--accent); stroke-width: 1.3; opacity: 0.75; }
+.bin { fill: var(--accent); stroke: var(--plot); stroke-width: 1; }
 .chosen { fill: var(--card); stroke: var(--ink); stroke-width: 2; }
 .halo { fill: none; stroke: var(--halo); stroke-width: 3.6; opacity: 0.9; }
 .trace ~ .halo, .mark .halo { stroke: none; }
