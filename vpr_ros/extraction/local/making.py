@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import VprError
@@ -83,7 +84,19 @@ def _asked(setting: str, usual: str, held: str | None) -> str:
 
 def _make(name: str, settings: ExtractionSettings, device: torch.device) -> LocalFeatureSource:
     if name == 'aliked':
-        raise VprError('local features "aliked" need a weight file in extraction.local_weights')
+        return _aliked(settings, device)
     sources: Mapping[str, Callable[[int], LocalFeatureSource]] = {
         'network': NetworkFeatures, 'sift': SiftFeatures, 'orb': OrbFeatures}
     return sources[name](settings.local_count)
+
+
+def _aliked(settings: ExtractionSettings, device: torch.device) -> LocalFeatureSource:
+    if not settings.local_weights:
+        raise VprError('local features "aliked" need the weight file of ALIKED-n16 that its '
+                       'authors publish: name it in extraction.local_weights, or set '
+                       'extraction.local_features to "none"')
+    # Loads torch, which message code does without.
+    from vpr_ros.extraction.local.aliked_features import AlikedFeatures
+    from vpr_ros.extraction.local.aliked_features import load_aliked
+
+    return AlikedFeatures(load_aliked(Path(settings.local_weights)), device, settings.local_count)

@@ -29,10 +29,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.extraction.engines.engine import EngineOutput
+from vpr_ros.extraction.local.working_size import in_the_image
+from vpr_ros.extraction.local.working_size import reduced
 from vpr_ros.types import Frame
 from vpr_ros.types import LocalFeatures
 
 __all__ = ['OrbFeatures', 'SiftFeatures']
+
+_LONGEST_PX = 640
 
 
 class _DetectedFeatures:
@@ -48,12 +52,13 @@ class _DetectedFeatures:
         return [self._of(frame.image) for frame in frames]
 
     def _of(self, image: NDArray[Any]) -> LocalFeatures:
-        grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(reduced(image, _LONGEST_PX), cv2.COLOR_RGB2GRAY)
         points, rows = self._detector.detectAndCompute(grey, None)
         if rows is None:  # nothing was found
             rows = np.zeros((0, self._size), np.uint8)
         found = LocalFeatures(
-            np.array([p.pt for p in points], np.float32).reshape(-1, 2), self._unit(rows),
+            in_the_image(np.array([p.pt for p in points]).reshape(-1, 2), grey.shape, image.shape),
+            self._unit(rows),
             np.array([p.response for p in points], np.float32))
         return found.best(self._count)
 
