@@ -214,9 +214,9 @@ def test_image_topic_is_guessed_only_when_there_is_one(tmp_path, factory):
 
 def test_an_unknown_encoding_names_bag_and_topic(tmp_path, factory):
     message = image(factory, 1)
-    message.encoding = '32FC1'
+    message.encoding = '64FC1'
     with BagReader(write(tmp_path / 'a.mcap', ('/depth', message, 1))) as bag:
-        with pytest.raises(VprError, match=r"a\.mcap: /depth: unknown image encoding '32FC1'"):
+        with pytest.raises(VprError, match=r"a\.mcap: /depth: unknown image encoding '64FC1'"):
             list(bag.frames())
 
 

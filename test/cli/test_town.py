@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+import re
 import subprocess
 
 import numpy as np
@@ -24,6 +25,8 @@ from vpr_ros.bags.reader import BagReader
 from vpr_ros.datasets.town.drive import mounted_camera
 from vpr_ros.datasets.town.routes import ROUTES
 from vpr_ros.datasets.town.town import DRIVES
+from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.messages.depth_images import decode_depth
 from vpr_ros.messages.results import localization_from_message
 from vpr_ros.types import Localization
 
@@ -149,3 +152,35 @@ def test_what_cannot_be_driven_is_said(command, tmp_path, arguments, said):
     assert said in done.stderr
     assert 'Traceback' not in done.stderr
     assert not (tmp_path / 'x.mcap').exists()
+
+
+def test_depth_of_a_camera_stays_with_the_features_of_a_map(command, tmp_path):
+    def said(*arguments, code=0):
+        done = command(tmp_path, *arguments)
+        assert done.returncode == code, done.stdout + done.stderr
+        return ' '.join((done.stdout + done.stderr).split())
+
+    said('bag', 'make', 'town', '--route', 'terraces', '--rate', 0.1, '--depth', '-o', 'in.mcap')
+    build = ('map', 'build', '--bag', 'in.mcap', '--network', 'thumbnail')
+    sift = ('-p', 'extraction.local_features:=sift')
+    said(*build, *sift, '--depth-topic', '/camera/depth', '-o', 'deep.vprmap')
+    with PlaceMap.open(tmp_path / 'deep.vprmap') as place_map, BagReader(
+            tmp_path / 'in.mcap') as bag:
+        assert place_map.local_kind == 'sift'
+        for place_id, message in zip(place_map.place_ids(), bag.messages(['/camera/depth']),
+                                     strict=True):
+            features = place_map.place(place_id).views[0].local_features
+            depth = decode_depth(message.message)
+            x, y = np.rint(features.points).astype(int).T
+            known = np.isfinite(features.depths) & np.isfinite(depth[y, x])
+            assert known.mean() > 0.5
+            assert np.median(np.abs(features.depths / depth[y, x] - 1.0)[known]) < 0.01
+        views = len(place_map)
+    assert re.search(rf'local features sift, \d+ a view, 1\d\.\d KB a place, {views} views with '
+                     'depth', said('map', 'info', 'deep.vprmap'))
+    said(*build, '-o', 'flat.vprmap')
+    assert 'local features none' in said('map', 'info', 'flat.vprmap')
+    assert 'has the type sensor_msgs/msg/CameraInfo' in said(
+        *build, '--depth-topic', '/camera/camera_info', '-o', 'x.vprmap', code=1)
+    assert '--depth-topic front=/depth; got --depth-topic rear=/camera/depth' in said(
+        *build, '--depth-topic', 'rear=/camera/depth', '-o', 'x.vprmap', code=1)

@@ -207,3 +207,16 @@ def test_a_calibration_for_another_size_is_refused_when_the_image_is_read():
     assert traverse.images.read_indices == []
     with pytest.raises(VprError, match='is for 640 x 480 pixels, but 1.png has 3 x 2'):
         traverse.frame(1)
+
+
+class CountingDepths:
+    """Depth in metres that is the number of the image."""
+
+    def read_depth(self, index):
+        return np.full((2, 3), index, np.float32)
+
+
+def test_depth_comes_with_the_image_that_it_is_of():
+    traverse = Traverse.of(CountingImages(6), name='walk', depths=CountingDepths())
+    assert [float(frame.depth[0, 0]) for frame in traverse[1::2]] == [1.0, 3.0, 5.0]
+    assert Traverse.of(CountingImages(2), name='walk').frame(0).depth is None

@@ -21,10 +21,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 import logging
 import re
+from types import MappingProxyType
 from typing import Any
 from typing import TYPE_CHECKING
 
 from numpy.typing import NDArray
+from vpr_ros.bags.depth import DepthPairing
 from vpr_ros.errors import VprError
 from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
@@ -79,21 +81,28 @@ def read_frames(bag: BagReader, image_topic: str | None = None, *, camera: str =
 
 
 def read_cameras(bag: BagReader, cameras: Mapping[str, str], *, poses: Track | None = None,
-                 odometry: Track | None = None,
-                 base_frame: str = 'base_link') -> Iterator[Frame]:
+                 odometry: Track | None = None, base_frame: str = 'base_link',
+                 depths: Mapping[str, str] | None = None,
+                 depth_tolerance_ns: int = 50_000_000) -> Iterator[Frame]:
     """
     Iterate over the images of several cameras in the order of the bag, as :func:`read_frames`.
 
     :param cameras: the image topic of each by its name.
     :param poses: of the base in the map.
     :param odometry: of the base in the odometry frame.
+    :param depths: the topic of depth of some cameras, registered to their images. Of a camera
+        that has one the frames come a little later, for depth may be recorded after the image.
+    :param depth_tolerance_ns: how far the stamps of an image and its depth may be apart.
+    :raises VprError: also for depth that is not registered, or never was of the time of an image.
     """
     streams = []
     for camera, name in cameras.items():
         topic = bag.image_topic(name)
         streams.append(_Stream(bag, topic, camera,
                                _calibration(bag, topic, None, camera, base_frame)))
-    return _frames(bag, streams, poses, odometry, None, None)
+    pairings = {camera: DepthPairing(bag.depth_topic(topic), depth_tolerance_ns, str(bag.path))
+                for camera, topic in (depths or {}).items()}
+    return _frames(bag, streams, poses, odometry, None, None, pairings)
 
 
 @dataclass
@@ -134,18 +143,30 @@ class _Stream:
 
 
 def _frames(bag: BagReader, streams: list[_Stream], map_track: Track | None,
-            odom_track: Track | None, start_ns: int | None,
-            stop_ns: int | None) -> Iterator[Frame]:
+            odom_track: Track | None, start_ns: int | None, stop_ns: int | None,
+            pairings: Mapping[str, DepthPairing] = MappingProxyType({})) -> Iterator[Frame]:
     by_topic = {stream.topic: stream for stream in streams}
-    for recorded in bag.messages(by_topic, start_ns=start_ns, stop_ns=stop_ns):
-        stream = by_topic[recorded.topic]
+    depths = {pairing.topic: pairing for pairing in pairings.values()}
+    for recorded in bag.messages([*by_topic, *depths], start_ns=start_ns, stop_ns=stop_ns):
         stamp_ns = ns_from_stamp(recorded.message.header.stamp) or recorded.stamp_ns
+        if recorded.topic in depths:
+            yield from depths[recorded.topic].depth(recorded.message, stamp_ns)
+            continue
+        stream = by_topic[recorded.topic]
         image = stream.decode(recorded, stamp_ns)
-        if image is not None:
-            yield Frame(
-                stamp_ns, image, camera=stream.camera, calibration=stream.calibration,
-                T_map_base=map_track.at(stamp_ns) if map_track else None,
-                T_odom_base=odom_track.at(stamp_ns) if odom_track else None)
+        if image is None:
+            continue
+        frame = Frame(
+            stamp_ns, image, camera=stream.camera, calibration=stream.calibration,
+            T_map_base=map_track.at(stamp_ns) if map_track else None,
+            T_odom_base=odom_track.at(stamp_ns) if odom_track else None)
+        if stream.camera in pairings:
+            optical_frame = recorded.message.header.frame_id.lstrip('/')
+            yield from pairings[stream.camera].frame(frame, optical_frame)
+        else:
+            yield frame
+    for pairing in pairings.values():
+        yield from pairing.rest()
     for stream in streams:
         if stream.damaged and not stream.decoded:
             raise VprError(f'{bag.path}: none of the {stream.damaged} images on {stream.topic} '

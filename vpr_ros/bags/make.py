@@ -34,6 +34,7 @@ from vpr_ros.bags.frames import camera_info_topic_of
 from vpr_ros.bags.writer import BagWriter
 from vpr_ros.datasets.traverse import Traverse
 from vpr_ros.errors import unknown_name
+from vpr_ros.messages.depth_images import depth_message
 from vpr_ros.messages.factory import MessageFactory
 from vpr_ros.messages.geometry import odometry_message
 from vpr_ros.messages.geometry import pose_stamped_message
@@ -84,20 +85,21 @@ def write_frames(path: Path | str, frames: Iterable[Frame], *,
                  odom_frame: str = 'odom', base_frame: str = 'base_link',
                  odometry: Iterable[StampedPose] = (), fixes: Iterable[SatelliteFix] = (),
                  T_base_gps: Pose | None = None, gps_topic: str = '/gps/fix',
-                 gps_frame: str = 'gps_link', storage: str | None = None, overwrite: bool = False,
+                 gps_frame: str = 'gps_link', depth_topic: str = '/camera/depth',
+                 storage: str | None = None, overwrite: bool = False,
                  on_frame: Callable[[int], None] | None = None) -> WrittenFrames:
     """
     Write frames of any source into a bag; :class:`BagWriter` says what lies at ``path`` then.
 
-    Each frame becomes an image and, as far as it knows them, its calibration (``camera_info``
-    beside the image), odometry (also as transform), the pose in the map, and once the mounting of
-    the camera as static transform. Odometry and fixes may come at rates of their own instead, and
-    before the first frame or after the last. Each message has the stamp of what it tells; static
-    transforms come first (those of further cameras with their first frame), the rest in order of
-    time. All sources are read as they are written.
+    Each frame becomes an image and, as far as it knows them, its depth (32FC1), its calibration
+    (``camera_info`` beside the image), odometry (also as transform), the pose in the map, and once
+    the mounting of the camera as static transform. Odometry and fixes may come at rates of their
+    own instead, and before the first frame or after the last. Each message has the stamp of what
+    it tells; static transforms come first (those of further cameras with their first frame), the
+    rest in order of time. All sources are read as they are written.
 
     :param frames: in order of time, as ``odometry`` and ``fixes``.
-    :param image_topic: for frames of several cameras it holds '{camera}'.
+    :param image_topic: for frames of several cameras it holds '{camera}', as ``depth_topic``.
     :param encoding: 'raw' (rgb8), or 'jpeg' on '<image_topic>/compressed'.
     :param odom_frame: the parent of the odometry that frames carry.
     :param odometry: of the base, written in place of what the frames know of it; each sample names
@@ -114,7 +116,7 @@ def write_frames(path: Path | str, frames: Iterable[Frame], *,
         first_moved, odometry = _peek(odometry)
         first_fix, fixes = _peek(fixes)
         writer = _Frames(
-            bag.factory, image_topic=image_topic,
+            bag.factory, image_topic=image_topic, depth_topic=depth_topic,
             jpeg_quality=jpeg_quality if encoding == 'jpeg' else None,
             odometry_topic='' if first_moved else odometry_topic, pose_topic=pose_topic,
             map_frame=map_frame, odom_frame=odom_frame, base_frame=base_frame, on_frame=on_frame)
@@ -191,6 +193,7 @@ class _Frames:
 
     factory: MessageFactory
     image_topic: str
+    depth_topic: str
     jpeg_quality: int | None
     odometry_topic: str
     pose_topic: str
@@ -222,8 +225,8 @@ class _Frames:
         self._mounted.add(frame.camera)
         return [(self.base_frame, _optical_frame(frame), mounting)]
 
-    def _topic(self, frame: Frame) -> str:
-        topic = self.image_topic.replace('{camera}', frame.camera)
+    def _topic(self, pattern: str, frame: Frame) -> str:
+        topic = pattern.replace('{camera}', frame.camera)
         known = self._cameras.setdefault(topic, frame.camera)
         if known != frame.camera:
             raise ValueError(
@@ -232,7 +235,7 @@ class _Frames:
         return topic
 
     def _image(self, frame: Frame) -> Iterator[_Message]:
-        topic = self._topic(frame)
+        topic = self._topic(self.image_topic, frame)
         stamp_ns, frame_id = frame.stamp_ns, _optical_frame(frame)
         if frame.calibration is not None:
             yield _Message(
@@ -247,6 +250,10 @@ class _Frames:
                 f'{topic}/compressed', 'sensor_msgs/msg/CompressedImage', compressed_image_message(
                     self.factory, frame.image, stamp_ns=stamp_ns, frame_id=frame_id,
                     quality=self.jpeg_quality), stamp_ns)
+        if frame.depth is not None:
+            yield _Message(self._topic(self.depth_topic, frame), 'sensor_msgs/msg/Image',
+                           depth_message(self.factory, frame.depth, stamp_ns=stamp_ns,
+                                         frame_id=frame_id), stamp_ns)
 
     def _poses(self, frame: Frame) -> Iterator[_Message]:
         stamp_ns = frame.stamp_ns

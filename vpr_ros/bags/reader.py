@@ -34,6 +34,7 @@ from vpr_ros.bags.recovery import ClosedMcap
 from vpr_ros.bags.recovery import is_cut_mcap
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
+from vpr_ros.messages.depth_images import DEPTH_ENCODINGS
 from vpr_ros.messages.geometry import POSE_READERS
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.messages.geometry import transforms_from_message
@@ -44,7 +45,8 @@ from vpr_ros.types import Frame
 __all__ = ['BagMessage', 'BagReader', 'Topic']
 
 _log = logging.getLogger(__name__)
-_IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
+_RAW_IMAGE = 'sensor_msgs/msg/Image'
+_IMAGE_TYPES = (_RAW_IMAGE, 'sensor_msgs/msg/CompressedImage')
 _FIX_TYPES = ('sensor_msgs/msg/NavSatFix',)
 _TF_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')
 
@@ -196,13 +198,35 @@ class BagReader:
         return topic
 
     def image_topics(self) -> tuple[Topic, ...]:
-        """Return the topics that hold images; of a topic and its compressed twin the raw one."""
+        """
+        Return the topics that hold images to look at, which those of depth are not.
+
+        Of a topic and its compressed twin it is the raw one.
+        """
         found = {topic.name: topic for topic in self.topics()
                  if topic.type_name in _IMAGE_TYPES and topic.count
-                 and not topic.name.endswith('/compressedDepth')}
+                 and not topic.name.endswith('/compressedDepth')
+                 and not self._holds_depth(topic)}
         return tuple(topic for name, topic in found.items()
                      if not (name.endswith('/compressed')
                              and name[:-len('/compressed')] in found))
+
+    def _holds_depth(self, topic: Topic) -> bool:
+        if topic.type_name != _RAW_IMAGE:
+            return False
+        try:
+            first = next(self.messages([topic.name]), None)
+        except VprError:
+            return False  # told when its images are read
+        return first is not None and first.message.encoding in DEPTH_ENCODINGS
+
+    def depth_topic(self, name: str) -> str:
+        """Return the full name of a topic that holds images of depth."""
+        topic = self._topic(name, [_RAW_IMAGE])
+        if topic.count and not self._holds_depth(topic):
+            raise VprError(f'{self.path}: the images on {topic.name} hold no depth; expected the '
+                           f'encoding {" or ".join(DEPTH_ENCODINGS)}')
+        return topic.name
 
     def image_topic(self, name: str | None = None) -> str:
         """

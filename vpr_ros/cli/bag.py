@@ -81,6 +81,9 @@ def make(
         'the left.')] = None,
     rate: Annotated[float | None, typer.Option(
         '--rate', rich_help_panel=_TOWN, help='Images per second.')] = None,
+    depth: Annotated[bool | None, typer.Option(
+        '--depth', rich_help_panel=_TOWN, help='With images of depth, in metres, on '
+        '/camera/depth.')] = None,
 ) -> None:
     """
     Turn a traverse into a bag that can be replayed.
@@ -96,7 +99,7 @@ def make(
     dataset = open_dataset(data)
     drive = {'route': route, 'condition': condition, 'seed': seed, 'years': years,
              'reverse': reverse, 'lane_offset_m': lane_offset, 'camera_yaw_deg': camera_yaw,
-             'rate_hz': rate}
+             'rate_hz': rate, 'depth': depth}
     drive = {name: value for name, value in drive.items() if value is not None}
     refuse_existing(out, overwrite=overwrite)
     if isinstance(dataset, Town):

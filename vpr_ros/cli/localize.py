@@ -26,6 +26,7 @@ from vpr_ros.cli.options import Bag
 from vpr_ros.cli.options import Camera
 from vpr_ros.cli.options import Config
 from vpr_ros.cli.options import Data
+from vpr_ros.cli.options import DepthTopics
 from vpr_ros.cli.options import Images
 from vpr_ros.cli.options import read_settings
 from vpr_ros.cli.options import refuse_existing
@@ -59,6 +60,7 @@ def localize(
         '--pose-topic', help='True poses in the bag, for the plan in the report; no answer uses '
         'them.')] = '',
     camera: Camera = '',
+    depth_topic: DepthTopics = [],  # noqa: B006
     overwrite: Annotated[bool, typer.Option(
         '--overwrite', help='Replace files that exist.')] = False,
     config: Config = None,
@@ -83,7 +85,8 @@ def localize(
     source = open_source(bag, images, data=data, traverse=traverse,
                          topic=settings.image if bag else topic,
                          odometry=settings.odometry if bag else odometry_topic,
-                         camera=settings.camera, poses=PoseOptions(pose_topic))
+                         camera=settings.camera, poses=PoseOptions(pose_topic),
+                         depths=depth_topic)
     run = localize_source(source, settings, out=out, overwrite=overwrite)
     known = sum(a.localization.known for a in run.answers)
     say(f'[bold]{known}[/] of {len(run.answers)} images at a known place'

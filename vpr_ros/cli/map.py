@@ -32,6 +32,7 @@ from vpr_ros.cli.options import BaseFrame
 from vpr_ros.cli.options import Cameras
 from vpr_ros.cli.options import Config
 from vpr_ros.cli.options import Data
+from vpr_ros.cli.options import DepthTopics
 from vpr_ros.cli.options import DryRun
 from vpr_ros.cli.options import FixTopic
 from vpr_ros.cli.options import Images
@@ -77,6 +78,7 @@ def build(
     traverse: TraverseName = '',
     topic: Topic = '',
     camera: Cameras = [],  # noqa: B006
+    depth_topic: DepthTopics = [],  # noqa: B006
     pose_topic: PoseTopic = '',
     map_frame: MapFrame = '',
     base_frame: BaseFrame = 'base_link',
@@ -114,7 +116,7 @@ def build(
     source = open_source(
         bag, images, data=data, traverse=traverse, topic=topic, cameras=camera,
         poses=PoseOptions(pose_topic, map_frame, fix_topic, trajectory, base_frame),
-        settings=settings.map, datum=origin)
+        settings=settings.map, datum=origin, depths=depth_topic)
     if dry_run:
         from vpr_ros.extraction.extractor import make_extractor
 
@@ -170,6 +172,7 @@ def append(
     traverse: TraverseName = '',
     topic: Topic = '',
     camera: Cameras = [],  # noqa: B006
+    depth_topic: DepthTopics = [],  # noqa: B006
     pose_topic: PoseTopic = '',
     map_frame: MapFrame = '',
     base_frame: BaseFrame = 'base_link',
@@ -206,7 +209,7 @@ def append(
                            'build it with --fix-topic or --datum to append satellite fixes')
         source = open_source(bag, images, data=data, traverse=traverse, topic=topic,
                              cameras=camera, poses=poses, settings=settings.map,
-                             datum=place_map.datum)
+                             datum=place_map.datum, depths=depth_topic)
         name = session or source.label
         last = _last_place(place_map, name, resume=resume)
         if dry_run:

@@ -54,6 +54,10 @@ Camera = Annotated[str, typer.Option('--camera', help='Name of the camera.')]
 Cameras = Annotated[list[str], typer.Option(
     '--camera', metavar='NAME[=TOPIC]', help='Name of the camera; of several in a bag, each with '
     'its image topic. The first makes places, the others see them too.', show_default='front')]
+DepthTopics = Annotated[list[str], typer.Option(
+    '--depth-topic', metavar='[NAME=]TOPIC', help='Images of depth in the bag (16UC1 or 32FC1), '
+    'registered to those of the camera; of several cameras each with its name.',
+    show_default=False)]
 PoseTopic = Annotated[str, typer.Option(
     '--pose-topic', rich_help_panel=_POSES, help='Poses of the robot in the map frame in the bag '
     '(PoseStamped, PoseWithCovarianceStamped or Odometry).')]

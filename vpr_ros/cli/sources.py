@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -115,6 +116,8 @@ class BagSource:
     :param poses: where T_map_base comes from, None when it is not known.
     :param base_frame: where /tf_static has the mounting of cameras start.
     :param odometry: topic of T_odom_base, empty for none.
+    :param depths: the topic of depth of some cameras by their names.
+    :param depth_tolerance_s: how far apart depth and image may be taken.
     """
 
     path: Path
@@ -123,6 +126,8 @@ class BagSource:
     base_frame: str
     count: int
     odometry: str = ''
+    depths: Mapping[str, str] = field(default_factory=dict)
+    depth_tolerance_s: float = 0.05
 
     @property
     def label(self) -> str:
@@ -151,7 +156,8 @@ class BagSource:
             poses = None if self.poses is None else self.poses.open(bag)
             odometry = PoseTrack(bag.poses(self.odometry)) if self.odometry else None
             yield from read_cameras(bag, self.topics, poses=poses, odometry=odometry,
-                                    base_frame=self.base_frame)
+                                    base_frame=self.base_frame, depths=self.depths,
+                                    depth_tolerance_ns=round(self.depth_tolerance_s * 1e9))
 
 
 @dataclass(frozen=True)
@@ -182,7 +188,8 @@ class PoseOptions:
 def open_source(bag: Path | None, images: Path | None, *, data: str = '', traverse: str = '',
                 topic: str = '', camera: str = '', cameras: Sequence[str] = (),
                 poses: PoseOptions | None = None, settings: MapSettings | None = None,
-                datum: Datum | None = None, odometry: str = '') -> FrameSource:
+                datum: Datum | None = None, odometry: str = '',
+                depths: Sequence[str] = ()) -> FrameSource:
     """
     Open the bag, the folder of images or the data set that the user named; exactly one of them.
 
@@ -192,6 +199,7 @@ def open_source(bag: Path | None, images: Path | None, *, data: str = '', traver
     :param settings: how poses are read.
     :param datum: of satellite fixes; that of the first fix when left out.
     :param odometry: topic in the bag; traverses carry what they know of it anyway.
+    :param depths: topics of depth in the bag: ``TOPIC`` of the first camera, or ``NAME=TOPIC``.
     """
     if sum((bag is not None, images is not None, bool(data))) != 1:
         raise VprError('name one source of images: --bag FILE, --images FOLDER, or --data NAME')
@@ -200,8 +208,9 @@ def open_source(bag: Path | None, images: Path | None, *, data: str = '', traver
     poses = poses or PoseOptions()
     topics = _topics(cameras, topic, camera or 'front')
     if bag is not None:
-        return _open_bag(bag, topics, poses, settings, datum, odometry)
-    if any((*topics.values(), poses.topic, poses.map_frame, poses.fix_topic, odometry)):
+        return _open_bag(bag, topics, poses, settings, datum, odometry,
+                         _depth_topics(depths, list(topics)))
+    if any((*topics.values(), poses.topic, poses.map_frame, poses.fix_topic, odometry, *depths)):
         raise VprError('topics and frames belong to --bag: images of a folder or a data set know '
                        'their poses (poses.csv), or take them from --trajectory')
     name, = topics
@@ -266,11 +275,27 @@ def _topics(cameras: Sequence[str], topic: str, camera: str) -> dict[str, str]:
     return {name: named_topic or topic for name, named_topic in found.items()}
 
 
+def _depth_topics(texts: Sequence[str], cameras: Sequence[str]) -> dict[str, str]:
+    """Return the topic of depth of each camera that has one."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, named, topic = text.partition('=')
+        camera = name if named else cameras[0]
+        if camera not in cameras or camera in found or not (topic or not named and name):
+            raise VprError(f'depth is that of a camera, one topic for each of '
+                           f'{", ".join(cameras)}, as in --depth-topic {cameras[0]}=/depth; got '
+                           f'--depth-topic {" --depth-topic ".join(texts)}')
+        found[camera] = topic if named else name
+    return found
+
+
 def _open_bag(path: Path, topics: Mapping[str, str], poses: PoseOptions,
-              settings: MapSettings | None, datum: Datum | None, odometry: str) -> BagSource:
+              settings: MapSettings | None, datum: Datum | None, odometry: str,
+              depths: Mapping[str, str]) -> BagSource:
     from vpr_ros.bags.reader import BagReader
 
     with BagReader(path) as bag:
+        depths = {camera: bag.depth_topic(topic) for camera, topic in depths.items()}
         chosen = {camera: bag.image_topic(topic or None) for camera, topic in topics.items()}
         counts = {t.name: t.count for t in bag.topics()}
         source = _pose_source(bag, poses, settings, datum)
@@ -281,10 +306,12 @@ def _open_bag(path: Path, topics: Mapping[str, str], poses: PoseOptions,
     for topic in chosen.values():
         if not counts[topic]:
             raise VprError(f'{path}: no images on {topic}')
-        if list(chosen.values()).count(topic) > 1:
+    for topic in (*chosen.values(), *depths.values()):
+        if [*chosen.values(), *depths.values()].count(topic) > 1:
             raise VprError(f'{path}: two cameras cannot share the images on {topic}')
     return BagSource(path, chosen, source, poses.base_frame,
-                     sum(counts[topic] for topic in chosen.values()), odometry)
+                     sum(counts[topic] for topic in chosen.values()), odometry, depths,
+                     (settings or _default_settings()).camera_tolerance_s)
 
 
 def _pose_source(bag: BagReader, poses: PoseOptions, settings: MapSettings | None,

@@ -39,7 +39,7 @@ from vpr_ros.types import Camera
 from vpr_ros.types import Frame
 from vpr_ros.types import Pose
 
-__all__ = ['ImageSource', 'session_label', 'synthetic_stamps', 'Traverse']
+__all__ = ['DepthSource', 'ImageSource', 'session_label', 'synthetic_stamps', 'Traverse']
 
 Array = NDArray[Any]
 NS_PER_S = 1_000_000_000
@@ -59,6 +59,18 @@ class ImageSource(Protocol):
 
     def label(self, index: int) -> str:
         """Return what a person would call image ``index`` (its file name)."""
+        ...
+
+
+class DepthSource(Protocol):
+    """What a depth camera saw beside the images of an :class:`ImageSource`."""
+
+    def read_depth(self, index: int) -> Array:
+        """
+        Return the depth of image ``index``.
+
+        :returns: (H, W) float32 metres along the optical axis, NaN where it is not known.
+        """
         ...
 
 
@@ -102,6 +114,8 @@ class Traverse:
         increasing; interpolated it is T_odom_base of each frame.
     :param fixes: of a satellite receiver, stamps strictly increasing.
     :param T_base_gps: mounting of the receiver's antenna, or None when unknown.
+    :param depths: where the depth of image ``source_indices[i]`` is read from, None when the
+        camera measures none.
     """
 
     name: str
@@ -116,6 +130,7 @@ class Traverse:
     odometry: tuple[StampedPose, ...] = ()
     fixes: tuple[SatelliteFix, ...] = ()
     T_base_gps: Pose | None = None
+    depths: DepthSource | None = None
 
     def __post_init__(self) -> None:
         stamps = np.asarray(self.stamps_ns)
@@ -156,7 +171,8 @@ class Traverse:
            stamps_ns: ArrayLike | None = None, poses: tuple[Pose | None, ...] | None = None,
            period_s: float = 1.0, camera: str = 'front', calibration: Camera | None = None,
            odometry: tuple[StampedPose, ...] = (), fixes: tuple[SatelliteFix, ...] = (),
-           T_base_gps: Pose | None = None) -> Traverse:
+           T_base_gps: Pose | None = None,
+           depths: DepthSource | None = None) -> Traverse:
         """
         Make the traverse of all ``images``; what is not said here is as in the class.
 
@@ -172,7 +188,7 @@ class Traverse:
             name=name, session=session or session_label(name), images=images, stamps_ns=stamps,
             stamps_synthetic=synthetic, source_indices=np.arange(len(images), dtype=np.int64),
             poses=poses, camera=camera, calibration=calibration, odometry=odometry, fixes=fixes,
-            T_base_gps=T_base_gps)
+            T_base_gps=T_base_gps, depths=depths)
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -194,7 +210,9 @@ class Traverse:
             stamp_ns=stamp_ns, image=self._image(index), camera=self.camera,
             calibration=self.calibration,
             T_map_base=self.poses[index] if self.poses is not None else None,
-            T_odom_base=self._odometry_track.at(stamp_ns))
+            T_odom_base=self._odometry_track.at(stamp_ns),
+            depth=(None if self.depths is None
+                   else self.depths.read_depth(int(self.source_indices[index]))))
 
     def _image(self, index: int) -> Array:
         image = self.images.read(int(self.source_indices[index]))

@@ -33,16 +33,16 @@ from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 from vpr_ros.messages.factory import MessageFactory
 from vpr_ros.messages.geometry import header
+from vpr_ros.messages.pixels import check_size
+from vpr_ros.messages.pixels import octets
+from vpr_ros.messages.pixels import pixel_rows
 
 __all__ = [
-    'ENCODINGS', 'MAX_PIXELS', 'compressed_image_message', 'decode_compressed_image',
+    'ENCODINGS', 'compressed_image_message', 'decode_compressed_image',
     'decode_image', 'image_message',
 ]
 
 Pixels = NDArray[np.uint8]
-
-#: Larger images are refused before memory is taken for them.
-MAX_PIXELS = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -125,21 +125,15 @@ def decode_image(message: Any) -> Pixels:
         raise unknown_name('image encoding', str(message.encoding), _ENCODINGS)
     if encoding is _LITTLE_MONO16 and message.is_bigendian:
         encoding = _BIG_MONO16
-    width, height, step = int(message.width), int(message.height), int(message.step)
-    _check_size(width, height)
+    width, height = int(message.width), int(message.height)
+    check_size(width, height)
     odd = ((encoding.even in ('width', 'both') and width % 2)
            or (encoding.even == 'both' and height % 2))
     if odd:
         raise ValueError(
             f'an image of encoding {message.encoding!r} has an even size, got {width} x {height}')
-    data = _octets(message.data)
-    row_bytes = width * encoding.bytes_per_pixel
-    rows = height * encoding.rows_per_two // 2
-    if step < row_bytes or data.size < rows * step:
-        raise ValueError(
-            f'a {width} x {height} image of encoding {message.encoding!r} needs rows of at least '
-            f'{row_bytes} bytes and {rows} of them, got step {step} and {data.size} bytes')
-    pixels = np.ascontiguousarray(data[:rows * step].reshape(rows, step)[:, :row_bytes])
+    pixels = pixel_rows(message, width * encoding.bytes_per_pixel,
+                        height * encoding.rows_per_two // 2)
     return np.ascontiguousarray(encoding.convert(pixels))
 
 
@@ -151,8 +145,8 @@ def decode_compressed_image(message: Any) -> Pixels:
     :raises VprError: when it holds something else.
     :raises ValueError: when the file is damaged or absurdly large.
     """
-    data = _octets(message.data)
-    _check_size(*_encoded_size(data, str(message.format)))
+    data = octets(message.data)
+    check_size(*_encoded_size(data, str(message.format)))
     pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise ValueError(
@@ -198,19 +192,6 @@ def compressed_image_message(factory: MessageFactory, image: Pixels, *, stamp_ns
     return factory.new(
         'sensor_msgs/msg/CompressedImage', header=header(factory, stamp_ns, frame_id),
         format='rgb8; jpeg compressed bgr8', data=factory.octets(data.reshape(-1).data))
-
-
-def _octets(data: Any) -> Pixels:
-    if isinstance(data, (list, tuple)):
-        return np.array(data, dtype=np.uint8)
-    return np.frombuffer(data, dtype=np.uint8)
-
-
-def _check_size(width: int, height: int) -> None:
-    if width < 1 or height < 1 or width * height > MAX_PIXELS:
-        raise ValueError(
-            f'an image has between 1 and {MAX_PIXELS} pixels, got {width} x {height}; is the '
-            'message damaged?')
 
 
 def _encoded_size(data: Pixels, form: str) -> tuple[int, int]:

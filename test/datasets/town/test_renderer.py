@@ -235,3 +235,49 @@ def test_the_view_of_a_camera_follows_its_intrinsics(renderer, places, pictures)
     same = np.corrcoef(near[..., 1].ravel(), part[..., 1].ravel())[0, 1]
     assert same > 0.9
     assert np.array_equal(View(tele, places[1]).matrix, tele.matrix)
+
+
+def points_in_map(depth, camera, T_map_optical, step=5):
+    """Return (n, 3) where every fifth pixel lies in the map, and (n, 2) which these are."""
+    y, x = (v[np.isfinite(depth[::step, ::step])] * step
+            for v in np.mgrid[:depth[::step].shape[0], :depth[:, ::step].shape[1]])
+    rays = np.column_stack([x, y, np.ones(len(x))]) @ np.linalg.inv(camera.matrix).T
+    points = rays * depth[y, x, None]
+    return points @ T_map_optical.rotation().T + T_map_optical.position, np.column_stack([x, y])
+
+
+def test_depth_is_that_of_the_street_and_the_sky(plan, places):
+    renderer = Renderer(plan, Condition())
+    with pytest.raises(ValueError, match='no picture was made yet'):
+        renderer.depth()
+    for place, time in zip(places, TIMES, strict=True):
+        renderer.render(HALF, place, time)
+        depth = renderer.depth()
+        assert depth.shape == (240, 320)
+        assert depth.dtype == np.float32
+        assert np.isnan(depth[0]).any()
+        assert np.nanmin(depth) > 0.4
+        points, pixels = points_in_map(depth, HALF, place)
+        assert points[:, 2].min() > -0.05  # nothing lies below the street
+        ahead = points[(pixels[:, 1] > 225) & (np.abs(pixels[:, 0] - 160) < 40)]
+        assert np.abs(ahead[:, 2]).max() < 0.02
+
+
+def test_two_pictures_agree_in_the_depth_of_what_both_show(plan):
+    renderer = Renderer(plan, parse_condition('night+rain'))
+    first, second = (pose @ CAMERA.T_base_optical for pose in
+                     Trajectory(plan, Drive()).poses(np.array([20.0, 20.6])))
+    renderer.render(HALF, first, 20.0)
+    points, _ = points_in_map(renderer.depth(), HALF, first)
+    renderer.render(HALF, second, 20.0)
+    depth = renderer.depth()
+    view = View(HALF, second)
+    seen = view.to_camera(points)
+    seen = seen[seen[:, 2] > 1.0]
+    x, y = np.rint(view.project(seen)).astype(int).T
+    inside = (x >= 0) & (x < 320) & (y >= 0) & (y < 240)
+    ratio = depth[y[inside], x[inside]] / seen[inside, 2]
+    assert inside.sum() > 500
+    assert np.abs(np.nanmedian(ratio) - 1.0) < 0.002
+    # What the first sees stands in the way of the second only at edges.
+    assert (np.abs(ratio - 1.0) < 0.03).mean() > 0.8

@@ -150,6 +150,20 @@ def test_pictures_are_taken_with_the_published_camera_at_the_published_pose(town
         assert np.array_equal(renderer.render(frame.calibration, where, time), frame.image)
 
 
+def test_a_drive_with_depth(town, day):
+    assert day.frame(3).depth is None
+    deep = town.drive(replace(DRIVES['day'], depth=True))
+    frame = deep[1:8:2].frame(1)
+    assert np.array_equal(frame.image, day.frame(3).image)
+    renderer = Renderer(town.plan, DRIVES['day'].condition)
+    renderer.render(frame.calibration, frame.T_map_base @ frame.calibration.T_base_optical,
+                    (frame.stamp_ns - int(day.stamps_ns[0])) / 1e9, T_map_base=frame.T_map_base)
+    assert np.array_equal(frame.depth, renderer.depth(), equal_nan=True)
+    # By itself, and in any order.
+    assert np.array_equal(deep.depths.read_depth(3), frame.depth, equal_nan=True)
+    assert deep.name == drive_name(DRIVES['day'])
+
+
 def test_slices_show_the_same_pictures(town, day):
     part = town.traverse('day')[2:8:2]
     assert len(part) == 3

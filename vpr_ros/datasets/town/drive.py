@@ -72,6 +72,7 @@ class Drive:
     :param camera_yaw_deg: how far to the left the camera is turned.
     :param rate_hz: of the camera.
     :param speed_mps: on a free street.
+    :param depth: whether the camera measures depth as well, at every pixel and exactly.
     """
 
     route: str = 'loop'
@@ -83,6 +84,7 @@ class Drive:
     camera_yaw_deg: float = 0.0
     rate_hz: float = 5.0
     speed_mps: float = 7.0
+    depth: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (('rate_hz', 0.1, 60.0), ('speed_mps', 0.5, 20.0),

@@ -89,3 +89,16 @@ class Renderer:
         picture, glow = self._lighting.apply(canvas, view, sky)
         moment = np.random.default_rng([self._seed, round(time_s * 1000), 70])
         return expose(picture, glow, self._air, rain=self._rain, rng=moment)
+
+    def depth(self) -> Array:
+        """
+        Return the depth of the picture that was made last, without any noise.
+
+        :returns: (H, W) float32 metres along the optical axis, NaN for the sky.
+        """
+        if self._canvas is None:
+            raise ValueError('no picture was made yet whose depth could be told')
+        nearness = self._canvas.nearness
+        depth = np.full_like(nearness, np.nan)
+        np.divide(np.float32(1.0), nearness, where=nearness > 0.0, out=depth)
+        return depth

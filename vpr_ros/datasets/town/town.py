@@ -103,8 +103,9 @@ class Town:
         poses = tuple(trajectory.poses(times))
         camera = mounted_camera(drive)
         name = name or drive_name(drive)
+        pictures = _Pictures(self, drive, camera, times, poses)
         return Traverse.of(
-            _Pictures(self, drive, camera, times, poses), name=name,
+            pictures, depths=pictures if drive.depth else None, name=name,
             session=session_label(f'{self.name}_{self.seed}' if self.seed else self.name, name),
             stamps_ns=trajectory.stamps_ns(times), poses=poses, camera=camera.name,
             calibration=camera, odometry=trajectory.odometry(), fixes=trajectory.fixes(),
@@ -143,6 +144,7 @@ class _Pictures:
                  poses: tuple[Pose, ...]) -> None:
         self._town, self._drive, self._camera = town, drive, camera
         self._times_s, self._poses = times_s, poses
+        self._newest = -1
 
     def __len__(self) -> int:
         return len(self._poses)
@@ -152,8 +154,16 @@ class _Pictures:
         mounting = self._camera.T_base_optical
         assert mounting is not None
         base = self._poses[index]
-        return self._renderer.render(self._camera, base @ mounting, float(self._times_s[index]),
-                                     T_map_base=base)
+        picture = self._renderer.render(self._camera, base @ mounting,
+                                        float(self._times_s[index]), T_map_base=base)
+        self._newest = index
+        return picture
+
+    def read_depth(self, index: int) -> Array:
+        """Return the depth of picture ``index``; at once where that was made last."""
+        if self._newest != index:
+            self.read(index)
+        return self._renderer.depth()
 
     def label(self, index: int) -> str:
         """Return what a person would call picture ``index``."""
