@@ -667,7 +667,7 @@ def test_in_a_large_map_nowhere_stays_unknown():
     for k, look in enumerate(directions(40)):
         answer = localizer.match(Description(k * SECOND, look))
         assert answer.decision is Decision.UNKNOWN
-        nowhere.append(localizer._follower._filter.cells.nowhere)
+        nowhere.append(localizer._matcher._follower._filter.cells.nowhere)
     assert min(nowhere) > 0.5
     assert nowhere[-1] > 0.8
     # And whoever drives there is found.

@@ -12,6 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+
 """Where the robot is, frame by frame."""
 
 from __future__ import annotations
@@ -20,49 +21,30 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.feature_store import FeatureStore
-from vpr_ros.maps.index.flat_index import FlatIndex
 from vpr_ros.maps.index.opening import open_index
 from vpr_ros.maps.index.place_index import PlaceIndex
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.calibration import Calibration
-from vpr_ros.matching.calibration import mode_name
-from vpr_ros.matching.follower import Look
 from vpr_ros.matching.follower import StageTimes
-from vpr_ros.matching.followers import make_follower
-from vpr_ros.matching.hypotheses import hypotheses
-from vpr_ros.matching.hypotheses import Hypothesis
-from vpr_ros.matching.hypotheses import Neighbourhoods
 from vpr_ros.matching.localizer_state import LocalizerState
+from vpr_ros.matching.matcher import Matcher
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.matching.shipped import shipped_calibration
-from vpr_ros.matching.support import Support
-from vpr_ros.matching.verification import Check
 from vpr_ros.matching.verification import PlaceSights
-from vpr_ros.matching.verification import reweighed
-from vpr_ros.matching.verification import Verifier
-from vpr_ros.matching.verification import View
 from vpr_ros.types import Camera
-from vpr_ros.types import Candidate
-from vpr_ros.types import Decision
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
 from vpr_ros.types import Localization
 from vpr_ros.types import Pose
-from vpr_ros.types import RelativePose
 
 __all__ = ['Localizer', 'open_localizer']
-
-# Stamps of two cameras may come in the wrong order; further back is a new run.
-_STAMP_JITTER_NS = 500_000_000
 
 
 class Localizer:
@@ -81,42 +63,29 @@ class Localizer:
     def __init__(self, snapshot: Snapshot, extractor: Extractor, settings: MatchingSettings,
                  index: PlaceIndex | None = None, *, sights: PlaceSights | None = None,
                  calibration: Calibration | None = None) -> None:
-        if len(snapshot) == 0:
-            raise ValueError('a map without places cannot localize anything')
         if extractor.identity != snapshot.network:
             raise ValueError('the extractor is not the network of this map')
-        self.snapshot = snapshot
         self._extractor = extractor
-        self._follower = make_follower(
-            snapshot, FlatIndex(snapshot) if index is None else index, settings)
-        self._sights = sights
-        self.calibration = calibration or Calibration()
-        self._support = Support()
-        self._last_ns: int | None = None
-        self.change_settings(settings)
+        self._matcher = Matcher(snapshot, settings, index, sights=sights, calibration=calibration)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the map."""
+        return self._matcher.snapshot
+
+    @property
+    def settings(self) -> MatchingSettings:
+        """Return how candidates become a decision."""
+        return self._matcher.settings
 
     def change_settings(self, settings: MatchingSettings) -> None:
         """Go on with other settings; the belief stays. Refused ones change nothing."""
-        self._follower.change_settings(settings)
-        self.settings = settings
-        self._neighbourhoods = Neighbourhoods(
-            self.snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
-        self._verifier = None
-        if self._sights is not None and settings.verify:
-            self._verifier = Verifier(
-                self.snapshot, self._sights, self.calibration.geometry, settings.geometry,
-                radius_m=settings.same_place_m, frames=settings.same_place_frames,
-                most=settings.verify)
+        self._matcher.change_settings(settings)
 
     def reset(self) -> None:
         """Forget all evidence, as after a restart."""
-        self._forget()
+        self._matcher.reset()
         self._extractor.restart()
-
-    def _forget(self) -> None:
-        self._follower.reset()
-        self._support = Support()
-        self._last_ns = None
 
     def state(self) -> LocalizerState:
         """
@@ -124,8 +93,7 @@ class Localizer:
 
         Not the frames of a network of sequences: after :meth:`restore` its window fills again.
         """
-        return LocalizerState(self.snapshot.map_id, self.snapshot.revision, self._last_ns,
-                              self._follower.state(), self._support.array())
+        return self._matcher.state()
 
     def restore(self, state: LocalizerState) -> None:
         """
@@ -133,12 +101,8 @@ class Localizer:
 
         :raises VprError: for the state of another map, or of another filter; nothing is changed.
         """
-        state.check(self.snapshot.map_id, self.snapshot.revision)
-        support = Support.of(state.support, state.last_ns)
-        self._follower.restore(state.follower)
-        self._support = support
+        self._matcher.restore(state)
         self._extractor.restart()
-        self._last_ns = state.last_ns
 
     def localize(self, frame: Frame) -> tuple[Description, Localization]:
         """Describe a frame and say where it was taken."""
@@ -156,121 +120,15 @@ class Localizer:
             descriptions = self._extractor.describe_batch(list(frames))
         calibrations = {frame.camera: frame.calibration for frame in frames
                         if frame.calibration is not None}
-        return descriptions, self._match(descriptions, frames[0].T_odom_base, calibrations, times)
+        return descriptions, self._matcher.match(
+            *descriptions, T_odom_base=frames[0].T_odom_base, calibrations=calibrations,
+            times=times)
 
     def match(self, *descriptions: Description, T_odom_base: Pose | None = None,
               calibrations: Mapping[str, Camera] | None = None) -> Localization:
-        """
-        Say where a described frame was taken, or what several cameras saw at one moment.
-
-        :param descriptions: that of the leading camera first.
-        :param T_odom_base: where odometry had the robot at that stamp, when known.
-        :param calibrations: of the cameras, by name, where known.
-        """
-        return self._match(descriptions, T_odom_base, calibrations or {}, StageTimes())
-
-    def _match(self, descriptions: Sequence[Description], T_odom_base: Pose | None,
-               calibrations: Mapping[str, Camera], times: StageTimes) -> Localization:
-        self._check(descriptions)
-        lead = descriptions[0]
-        if self._last_ns is not None and lead.stamp_ns < self._last_ns - _STAMP_JITTER_NS:
-            self._forget()
-        # A little older than the last: seen at its time.
-        stamp_ns = max(lead.stamp_ns, self._last_ns or 0)
-        others = np.stack([d.descriptor for d in descriptions[1:]]) if descriptions[1:] else None
-        belief = self._follower.follow(
-            Look(stamp_ns, lead.descriptor, T_odom_base, others), times)
-        self._last_ns = stamp_ns
-        with times.stage('answer'):
-            found = hypotheses(belief, self._neighbourhoods,
-                               max(self.settings.candidates, self.settings.verify))
-        checks: list[Check] = []
-        if self._verifier is not None:
-            with times.stage('geometry'):
-                checks = self._verifier.check(descriptions, calibrations, found, belief.alike,
-                                              self._support)
-        with times.stage('answer'):
-            for check in checks:
-                self._follower.confirm(self._near(check.hypothesis), check.log_ratio)
-            found = reweighed(found, checks)
-            return self._answer(descriptions, found, checks, belief.nowhere,
-                                T_odom_base is not None, times)
-
-    def _check(self, descriptions: Sequence[Description]) -> None:
-        dimension = self.snapshot.descriptors.shape[1]
-        if not descriptions:
-            raise ValueError('at least one description is needed, got none')
-        for description in descriptions:
-            descriptor = description.descriptor
-            if descriptor.shape != (dimension,):
-                raise ValueError(f'a descriptor must have {dimension} numbers, as in this map, '
-                                 f'got shape {descriptor.shape}')
-            if not np.isfinite(descriptor).all():
-                raise ValueError('a descriptor must be finite, got NaN or infinity')
-
-    def _near(self, hypothesis: Hypothesis) -> NDArray[np.bool_]:
-        return self._neighbourhoods.near(hypothesis.row, np.arange(len(self.snapshot)))
-
-    def _answer(self, descriptions: Sequence[Description], found: Sequence[Hypothesis],
-                checks: Sequence[Check], nowhere: float, odometry: bool,
-                times: StageTimes) -> Localization:
-        lead, check = descriptions[0], None
-        probability, source = 0.0, self.calibration.source
-        if found:
-            check = next((c for c in checks if c.hypothesis.row == found[0].row), None)
-            support = self._support.follow(
-                self._last_ns or 0, 0.0 if check is None else check.log_ratio)
-            probability, source = self.calibration.probability(
-                self._mode(odometry, geometry=bool(checks)), found[0].probability, support)
-        others = 1.0 if not found or found[0].probability >= 1.0 else (
-            (1.0 - probability) / (1.0 - found[0].probability))
-        candidates = tuple(
-            self._candidate(Hypothesis(h.row, min(h.probability * others, probability)
-                                       if number else probability), descriptions)
-            for number, h in enumerate(found[:self.settings.candidates]))
-        relative = None if check is None else check.verification.relative_pose
-        decision, reason = self._decide(probability, nowhere)
-        known = decision is Decision.KNOWN
-        return Localization(
-            stamp_ns=lead.stamp_ns, camera=lead.camera,
-            map_id=self.snapshot.map_id, map_revision=self.snapshot.revision,
-            network=self._extractor.identity.name, decision=decision, reason=reason,
-            probability=probability, probability_source=source, candidates=candidates,
-            relative_pose=relative if known else None,
-            T_map_base=_pose(candidates[0].T_map_base, relative) if known else None,
-            stage_times_ns=times)
-
-    def _mode(self, odometry: bool, *, geometry: bool) -> str:
-        s = self.settings
-        if s.filter not in ('forward', 'none'):
-            return s.filter  # baselines are not calibrated
-        return mode_name(sequence=s.filter == 'forward',
-                         odometry=odometry and s.motion == 'odometry', geometry=geometry)
-
-    def _candidate(self, hypothesis: Hypothesis,
-                   descriptions: Sequence[Description]) -> Candidate:
-        snapshot, row = self.snapshot, hypothesis.row
-        best = View.of(snapshot, row, descriptions)
-        return Candidate(
-            place_id=int(snapshot.place_ids[row]), stamp_ns=int(snapshot.stamps_ns[row]),
-            session=snapshot.sessions[snapshot.session_of[row]],
-            camera=snapshot.cameras[int(snapshot.view_cameras[best.view])],
-            similarity=best.similarity, probability=hypothesis.probability,
-            T_map_base=snapshot.poses[row])
-
-    def _decide(self, probability: float, nowhere: float) -> tuple[Decision, str]:
-        wanted = self.settings.known_probability
-        if probability >= wanted:
-            return Decision.KNOWN, (
-                f'the best place has probability {probability:.2f} (at least {wanted:.2f} is '
-                'asked for)')
-        if nowhere >= 1.0 - nowhere:
-            return Decision.UNKNOWN, (
-                f'no place of the map looks enough like this (probability {nowhere:.2f} that it '
-                'is none of them)')
-        return Decision.UNKNOWN, (
-            f'several places look like this: the best has probability {probability:.2f}, less '
-            f'than {wanted:.2f}')
+        """Say where a described frame was taken, as :meth:`Matcher.match` does."""
+        return self._matcher.match(*descriptions, T_odom_base=T_odom_base,
+                                   calibrations=calibrations)
 
 
 def open_localizer(map_path: Path, extraction: ExtractionSettings, matching: MatchingSettings,
@@ -291,11 +149,3 @@ def open_localizer(map_path: Path, extraction: ExtractionSettings, matching: Mat
     except BaseException:
         places.close()
         raise
-
-
-def _pose(T_map_match: Pose | None, relative: RelativePose | None) -> Pose | None:
-    """Return where the robot is in the map: where the place is, or better where that is known."""
-    if T_map_match is None or relative is None or not (
-            relative.translation_valid and relative.rotation_valid):
-        return T_map_match
-    return T_map_match @ relative.T_match_query

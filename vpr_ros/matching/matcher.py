@@ -1,0 +1,240 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Where the robot is, description by description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.maps.index.flat_index import FlatIndex
+from vpr_ros.maps.index.place_index import PlaceIndex
+from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.matching.calibration import Calibration
+from vpr_ros.matching.calibration import mode_name
+from vpr_ros.matching.follower import Look
+from vpr_ros.matching.follower import StageTimes
+from vpr_ros.matching.followers import make_follower
+from vpr_ros.matching.hypotheses import hypotheses
+from vpr_ros.matching.hypotheses import Hypothesis
+from vpr_ros.matching.hypotheses import Neighbourhoods
+from vpr_ros.matching.localizer_state import LocalizerState
+from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.matching.support import Support
+from vpr_ros.matching.verification import Check
+from vpr_ros.matching.verification import PlaceSights
+from vpr_ros.matching.verification import reweighed
+from vpr_ros.matching.verification import Verifier
+from vpr_ros.matching.verification import View
+from vpr_ros.types import Camera
+from vpr_ros.types import Candidate
+from vpr_ros.types import Decision
+from vpr_ros.types import Description
+from vpr_ros.types import Localization
+from vpr_ros.types import Pose
+from vpr_ros.types import RelativePose
+
+__all__ = ['Matcher']
+
+# Stamps of two cameras may come in the wrong order; further back is a new run.
+_STAMP_JITTER_NS = 500_000_000
+
+
+class Matcher:
+    """
+    Answers each description with a :class:`vpr_ros.types.Localization`.
+
+    Frames of one robot come in the order they were taken; :meth:`reset` starts anew, and a stamp
+    that goes back by more than half a second does so by itself.
+
+    :param snapshot: the map, with at least one place.
+    :param index: finds places of it; exact search unless another one is given.
+    :param sights: local features of its places; without them nothing is verified.
+    :param calibration: what beliefs and inliers are worth, where that is known.
+    """
+
+    def __init__(self, snapshot: Snapshot, settings: MatchingSettings,
+                 index: PlaceIndex | None = None, *, sights: PlaceSights | None = None,
+                 calibration: Calibration | None = None) -> None:
+        if len(snapshot) == 0:
+            raise ValueError('a map without places cannot localize anything')
+        self.snapshot = snapshot
+        self._follower = make_follower(
+            snapshot, FlatIndex(snapshot) if index is None else index, settings)
+        self._sights = sights
+        self.calibration = calibration or Calibration()
+        self.support = Support()
+        self._last_ns: int | None = None
+        self.change_settings(settings)
+
+    def change_settings(self, settings: MatchingSettings) -> None:
+        """Go on with other settings; the belief stays. Refused ones change nothing."""
+        self._follower.change_settings(settings)
+        self.settings = settings
+        self._neighbourhoods = Neighbourhoods(
+            self.snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)
+        self._verifier = None
+        if self._sights is not None and settings.verify:
+            self._verifier = Verifier(
+                self.snapshot, self._sights, self.calibration.geometry, settings.geometry,
+                radius_m=settings.same_place_m, frames=settings.same_place_frames,
+                most=settings.verify)
+
+    def reset(self) -> None:
+        """Forget all evidence, as after a restart."""
+        self._follower.reset()
+        self.support = Support()
+        self._last_ns = None
+
+    def state(self) -> LocalizerState:
+        """Return all that is remembered of earlier frames; later frames do not change it."""
+        return LocalizerState(self.snapshot.map_id, self.snapshot.revision, self._last_ns,
+                              self._follower.state(), self.support.array())
+
+    def restore(self, state: LocalizerState) -> None:
+        """
+        Go on where a state was taken.
+
+        :raises VprError: for the state of another map, or of another filter; nothing is changed.
+        """
+        state.check(self.snapshot.map_id, self.snapshot.revision)
+        support = Support.of(state.support, state.last_ns)
+        self._follower.restore(state.follower)
+        self.support = support
+        self._last_ns = state.last_ns
+
+    def match(self, *descriptions: Description, T_odom_base: Pose | None = None,
+              calibrations: Mapping[str, Camera] | None = None,
+              times: StageTimes | None = None) -> Localization:
+        """
+        Say where a described frame was taken, or what several cameras saw at one moment.
+
+        :param descriptions: that of the leading camera first.
+        :param T_odom_base: where odometry had the robot at that stamp, when known.
+        :param calibrations: of the cameras, by name, where known.
+        :param times: of the stages before this.
+        """
+        times = StageTimes() if times is None else times
+        self._check(descriptions)
+        lead = descriptions[0]
+        if self._last_ns is not None and lead.stamp_ns < self._last_ns - _STAMP_JITTER_NS:
+            self.reset()
+        # A little older than the last: seen at its time.
+        stamp_ns = max(lead.stamp_ns, self._last_ns or 0)
+        others = np.stack([d.descriptor for d in descriptions[1:]]) if descriptions[1:] else None
+        belief = self._follower.follow(
+            Look(stamp_ns, lead.descriptor, T_odom_base, others), times)
+        self._last_ns = stamp_ns
+        with times.stage('answer'):
+            found = hypotheses(belief, self._neighbourhoods,
+                               max(self.settings.candidates, self.settings.verify))
+        checks: list[Check] = []
+        if self._verifier is not None:
+            with times.stage('geometry'):
+                checks = self._verifier.check(descriptions, calibrations or {}, found,
+                                              belief.alike, self.support)
+        with times.stage('answer'):
+            for check in checks:
+                self._follower.confirm(self._near(check.hypothesis), check.log_ratio)
+            found = reweighed(found, checks)
+            return self._answer(descriptions, found, checks, belief.nowhere,
+                                T_odom_base is not None, times)
+
+    def _check(self, descriptions: Sequence[Description]) -> None:
+        dimension = self.snapshot.descriptors.shape[1]
+        if not descriptions:
+            raise ValueError('at least one description is needed, got none')
+        for description in descriptions:
+            descriptor = description.descriptor
+            if descriptor.shape != (dimension,):
+                raise ValueError(f'a descriptor must have {dimension} numbers, as in this map, '
+                                 f'got shape {descriptor.shape}')
+            if not np.isfinite(descriptor).all():
+                raise ValueError('a descriptor must be finite, got NaN or infinity')
+
+    def _near(self, hypothesis: Hypothesis) -> NDArray[np.bool_]:
+        return self._neighbourhoods.near(hypothesis.row, np.arange(len(self.snapshot)))
+
+    def _answer(self, descriptions: Sequence[Description], found: Sequence[Hypothesis],
+                checks: Sequence[Check], nowhere: float, odometry: bool,
+                times: StageTimes) -> Localization:
+        lead, check = descriptions[0], None
+        probability, source = 0.0, self.calibration.source
+        if found:
+            check = next((c for c in checks if c.hypothesis.row == found[0].row), None)
+            support = self.support.follow(
+                self._last_ns or 0, 0.0 if check is None else check.log_ratio)
+            probability, source = self.calibration.probability(
+                self._mode(odometry, geometry=bool(checks)), found[0].probability, support)
+        others = 1.0 if not found or found[0].probability >= 1.0 else (
+            (1.0 - probability) / (1.0 - found[0].probability))
+        candidates = tuple(
+            self._candidate(Hypothesis(h.row, min(h.probability * others, probability)
+                                       if number else probability), descriptions)
+            for number, h in enumerate(found[:self.settings.candidates]))
+        relative = None if check is None else check.verification.relative_pose
+        decision, reason = self._decide(probability, nowhere)
+        known = decision is Decision.KNOWN
+        return Localization(
+            stamp_ns=lead.stamp_ns, camera=lead.camera,
+            map_id=self.snapshot.map_id, map_revision=self.snapshot.revision,
+            network=self.snapshot.network.name, decision=decision, reason=reason,
+            probability=probability, probability_source=source, candidates=candidates,
+            relative_pose=relative if known else None,
+            T_map_base=_pose(candidates[0].T_map_base, relative) if known else None,
+            stage_times_ns=times)
+
+    def _mode(self, odometry: bool, *, geometry: bool) -> str:
+        s = self.settings
+        if s.filter not in ('forward', 'none'):
+            return s.filter  # baselines are not calibrated
+        return mode_name(sequence=s.filter == 'forward',
+                         odometry=odometry and s.motion == 'odometry', geometry=geometry)
+
+    def _candidate(self, hypothesis: Hypothesis,
+                   descriptions: Sequence[Description]) -> Candidate:
+        snapshot, row = self.snapshot, hypothesis.row
+        best = View.of(snapshot, row, descriptions)
+        return Candidate(
+            place_id=int(snapshot.place_ids[row]), stamp_ns=int(snapshot.stamps_ns[row]),
+            session=snapshot.sessions[snapshot.session_of[row]],
+            camera=snapshot.cameras[int(snapshot.view_cameras[best.view])],
+            similarity=best.similarity, probability=hypothesis.probability,
+            T_map_base=snapshot.poses[row])
+
+    def _decide(self, probability: float, nowhere: float) -> tuple[Decision, str]:
+        wanted = self.settings.known_probability
+        if probability >= wanted:
+            return Decision.KNOWN, (
+                f'the best place has probability {probability:.2f} (at least {wanted:.2f} is '
+                'asked for)')
+        if nowhere >= 1.0 - nowhere:
+            return Decision.UNKNOWN, (
+                f'no place of the map looks enough like this (probability {nowhere:.2f} that it '
+                'is none of them)')
+        return Decision.UNKNOWN, (
+            f'several places look like this: the best has probability {probability:.2f}, less '
+            f'than {wanted:.2f}')
+
+
+def _pose(T_map_match: Pose | None, relative: RelativePose | None) -> Pose | None:
+    """Return where the robot is in the map: where the place is, or better where that is known."""
+    if T_map_match is None or relative is None or not (
+            relative.translation_valid and relative.rotation_valid):
+        return T_map_match
+    return T_map_match @ relative.T_match_query
