@@ -49,15 +49,15 @@ def test_pairs_are_each_others_nearest_the_most_alike_first(ratio):
 
     found = correspondences(match, query, ratio=ratio)
 
-    assert found.tolist() == naive(match, query, ratio)
+    assert np.stack([found.match_rows, found.query_rows], axis=1).tolist() == naive(match, query, ratio)
     assert 3 < len(found) < 30
 
 
 def test_images_without_features_have_no_pairs():
     nothing = LocalFeatures(np.zeros((0, 2)), np.zeros((0, 8)), np.zeros(0))
 
-    assert correspondences(nothing, features(np.eye(8))).shape == (0, 2)
-    assert correspondences(features(np.eye(8)), nothing).shape == (0, 2)
+    assert len(correspondences(nothing, features(np.eye(8)))) == 0
+    assert len(correspondences(features(np.eye(8)), nothing)) == 0
 
 
 def test_features_of_two_kinds_are_refused():

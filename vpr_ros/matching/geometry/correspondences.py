@@ -16,30 +16,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.errors import VprError
+from vpr_ros.matching.geometry.grid import find_grid
+from vpr_ros.matching.geometry.grid import within_cells
 from vpr_ros.types import LocalFeatures
 
-__all__ = ['correspondences']
+__all__ = ['Correspondences', 'correspondences']
 
 Array = NDArray[Any]
 
 
-def correspondences(match: LocalFeatures, query: LocalFeatures, *, ratio: float = 1.0) -> Array:
+@dataclass(frozen=True, eq=False)
+class Correspondences:
     """
-    Return the pairs of features that are each other's nearest by cosine.
+    Pairs of features that may show the same, the most alike first.
+
+    :param match_rows: (n,) which features of the match; ``query_rows`` likewise.
+    :param match_points: (n, 2) float64 pixels; ``query_points`` likewise. Of features on a grid
+        they lie where in the cell both look most alike, elsewhere where the features are.
+    """
+
+    match_rows: Array
+    query_rows: Array
+    match_points: Array
+    query_points: Array
+
+    def __len__(self) -> int:
+        return len(self.match_rows)
+
+    def __getitem__(self, which: Array) -> Correspondences:
+        """Return the pairs that a mask (n,) or indices name."""
+        return Correspondences(self.match_rows[which], self.query_rows[which],
+                               self.match_points[which], self.query_points[which])
+
+
+def correspondences(match: LocalFeatures, query: LocalFeatures, *,
+                    ratio: float = 1.0) -> Correspondences:
+    """
+    Find the pairs of features that are each other's nearest by cosine.
 
     :param ratio: the distance of a pair is at most this share of that of the second best in either
         image; 1 keeps all pairs.
-    :returns: (n, 2) int64 rows of match and of query, the most alike first.
     :raises VprError: when the descriptors are of different lengths.
     """
-    widths = match.descriptors.shape[1], query.descriptors.shape[1]
     if not len(match.points) or not len(query.points):
-        return np.zeros((0, 2), np.int64)
+        nothing, nowhere = np.zeros(0, np.int64), np.zeros((0, 2))
+        return Correspondences(nothing, nothing, nowhere, nowhere)
+    widths = match.descriptors.shape[1], query.descriptors.shape[1]
     if widths[0] != widths[1]:
         raise VprError(
             'local features are compared with features of the same kind, got descriptors of '
@@ -50,10 +78,27 @@ def correspondences(match: LocalFeatures, query: LocalFeatures, *, ratio: float 
     columns = of_match[rows]
     best = similarities[rows, columns]
     if ratio < 1.0:
-        similarities[rows, columns] = -1.0
-        second = np.maximum(similarities[rows].max(axis=1), similarities[:, columns].max(axis=0))
+        others = similarities.copy()
+        others[rows, columns] = -1.0
+        second = np.maximum(others[rows].max(axis=1), others[:, columns].max(axis=0))
         kept = np.sqrt(np.maximum(1.0 - best, 0.0)) <= ratio * np.sqrt(1.0 - second)
         rows, columns, best = rows[kept], columns[kept], best[kept]
     # Stable: ties are broken alike on every machine.
     order = np.argsort(-best, kind='stable')
-    return np.stack([rows[order], columns[order]], axis=1).astype(np.int64)
+    rows, columns = rows[order], columns[order]
+    return Correspondences(
+        rows, columns, _placed(match.points, rows, similarities[:, columns].T),
+        _placed(query.points, columns, similarities[rows]))
+
+
+def _placed(points: Array, rows: Array, similarities: Array) -> Array:
+    """
+    Return where the features of some rows are (n, 2), in their cells where they stand on a grid.
+
+    :param similarities: (n, m) of the other ends and all m points.
+    """
+    placed = points[rows].astype(np.float64)
+    grid = find_grid(points)
+    # Both ends move by half of what they are apart, for each alone would close the gap.
+    return placed if grid is None else placed + 0.5 * grid.step * within_cells(
+        similarities, rows, grid)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.types import Camera
 
-__all__ = ['focal_px', 'normalised', 'spacing_px']
+__all__ = ['focal_px', 'normalised']
 
 Array = NDArray[Any]
 
@@ -77,18 +77,6 @@ def normalised(points: Array, camera: Camera) -> Array:
 def focal_px(camera: Camera) -> float:
     """Return the focal length in pixels, between those of x and y."""
     return float(np.sqrt(camera.matrix[0, 0] * camera.matrix[1, 1]))
-
-
-def spacing_px(points: Array) -> float:
-    """
-    Return the distance between the columns or rows of points on a grid, in pixels.
-
-    :param points: (n, 2); where they stand on no grid the result is far below a pixel, unless
-        they are very few.
-    """
-    steps = [float(gaps[gaps > 1e-3].min()) for gaps in
-             np.diff(np.sort(points.astype(np.float64), axis=0), axis=0).T if (gaps > 1e-3).any()]
-    return min(steps, default=0.0)
 
 
 def _near_axis(rays: Array) -> Array:

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['essential', 'homography']
+__all__ = ['essential', 'homography', 'in_front', 'magsac', 'motions']
 
 Array = NDArray[Any]
 
@@ -56,12 +56,37 @@ def homography(query: Array, match: Array, threshold_px: float, *, iterations: i
     return _robust(query, match, threshold_px, iterations, confidence, 'homography')
 
 
+def motions(matrix: Array) -> list[tuple[Array, Array]]:
+    """Return the four motions (rotation, direction) that an essential matrix can mean."""
+    first, second, direction = cv2.decomposeEssentialMat(matrix)
+    return [(rotation, sign * direction.ravel())
+            for rotation in (first, second) for sign in (1.0, -1.0)]
+
+
+def in_front(query: Array, match: Array, rotation: Array, direction: Array) -> Array:
+    """
+    Return which matches (n,) lie before both cameras.
+
+    No bound on the distance, unlike ``cv2.recoverPose``: of a camera that hardly moved, all is
+    far away.
+    """
+    turned = np.column_stack([query, np.ones(len(query))]) @ rotation.T
+    rays = np.column_stack([match, np.ones(len(match))])
+    # Where both rays come closest: deep * rays == far * turned + direction, by least squares.
+    aa, bb = (rays ** 2).sum(axis=1), (turned ** 2).sum(axis=1)
+    ab = (rays * turned).sum(axis=1)
+    at, bt = rays @ direction, turned @ direction
+    # The determinant aa bb - ab ab is not negative, so signs do not need it.
+    deep, far = at * bb - ab * bt, ab * at - aa * bt
+    return np.asarray((deep > 0.0) & (far > 0.0))
+
+
 def _robust(query: Array, match: Array, threshold: float, iterations: int, confidence: float,
             model: str) -> tuple[Array | None, Array]:
     nobody = np.zeros(len(query), bool)
     if len(query) < _LEAST_POINTS:
         return None, nobody
-    params = _params(threshold, iterations, confidence)
+    params = magsac(threshold, iterations, confidence)
     try:
         if model == 'essential':
             found, mask = cv2.findEssentialMat(
@@ -75,7 +100,7 @@ def _robust(query: Array, match: Array, threshold: float, iterations: int, confi
     return found, mask.ravel() > 0
 
 
-def _params(threshold: float, iterations: int, confidence: float) -> Any:
+def magsac(threshold: float, iterations: int, confidence: float) -> Any:
     """Return MAGSAC++ from a fixed seed on one thread: what is found is found again."""
     params = cv2.UsacParams()
     params.threshold = threshold

@@ -17,12 +17,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.matching.geometry.correspondences import Correspondences
 from vpr_ros.matching.geometry.correspondences import correspondences
+from vpr_ros.matching.geometry.image_motion import off_the_motion
 from vpr_ros.matching.geometry.lens import focal_px
 from vpr_ros.matching.geometry.lens import normalised
-from vpr_ros.matching.geometry.lens import spacing_px
+from vpr_ros.matching.geometry.precision import looseness_px
+from vpr_ros.matching.geometry.precision import threshold_px
+from vpr_ros.matching.geometry.relative_pose import relative_pose
 from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.geometry.sight import Sight
 from vpr_ros.matching.geometry.two_view import essential
@@ -31,6 +37,12 @@ from vpr_ros.types import RelativePose
 
 __all__ = ['Verification', 'verify']
 
+Array = NDArray[Any]
+
+# A pose is sought among the matches that move at least so much alike (in units of looseness): what
+# is near the camera moves otherwise than the rest, and tells most of where the camera went.
+_REACH = 3.0
+
 
 @dataclass(frozen=True, eq=False)
 class Verification:
@@ -38,10 +50,13 @@ class Verification:
     What the local features of two images say.
 
     :param matches: how many pairs of features are each other's nearest.
-    :param inliers: how many of them agree on one motion of the camera, or on one plane.
-    :param model: what they agree on: 'pnp', 'essential', 'homography', or 'none'.
+    :param inliers: how many of them agree, by ``GeometrySettings.agreement``: the more, the more
+        likely it is one place.
+    :param model: what the relative pose was found with: 'pnp' (depths), 'essential' (a motion of
+        the camera), 'rotation' (a camera that turned, and moved too little to tell); without one
+        what the matches agree on: 'similarity', 'homography', 'essential', or 'none'.
     :param relative_pose: where both cameras are calibrated, with their mountings, and enough
-        agrees; else None.
+        matches agree; else None.
     """
 
     matches: int
@@ -61,22 +76,36 @@ def verify(match: Sight, query: Sight, settings: GeometrySettings) -> Verificati
     :raises VprError: when the descriptors are of two kinds, or a lens is of a model not known.
     """
     pairs = correspondences(match.features, query.features, ratio=settings.ratio)
-    points_m = match.features.points[pairs[:, 0]].astype(np.float64)
-    points_q = query.features.points[pairs[:, 1]].astype(np.float64)
-    threshold_m, threshold_q = (
-        max(settings.threshold_px, settings.threshold_cells * spacing_px(s.features.points))
-        for s in (match, query))
-    if match.camera is not None and query.camera is not None:
-        rays_m, rays_q = normalised(points_m, match.camera), normalised(points_q, query.camera)
-        seen = np.isfinite(rays_m).all(axis=1) & np.isfinite(rays_q).all(axis=1)
-        threshold = max(threshold_m / focal_px(match.camera),
-                        threshold_q / focal_px(query.camera))
-        _, agree = essential(rays_q[seen], rays_m[seen], threshold,
-                             iterations=settings.iterations, confidence=settings.confidence)
-        model = 'essential'
-    else:
-        _, agree = homography(points_q, points_m, threshold_m,
-                              iterations=settings.iterations, confidence=settings.confidence)
-        model = 'homography'
+    agree, near, model = _agreement(match, query, pairs, settings)
     inliers = int(agree.sum())
+    found = None
+    if inliers >= settings.least_inliers:
+        found = relative_pose(match, query, pairs[near], settings)
+    if found is not None:
+        return Verification(len(pairs), inliers, *found)
     return Verification(len(pairs), inliers, model if inliers else 'none')
+
+
+def _agreement(match: Sight, query: Sight, pairs: Correspondences,
+               settings: GeometrySettings) -> tuple[Array, Array, str]:
+    """Return which pairs agree, which are worth a second look (n,), and on what they agree."""
+    points_q, points_m = pairs.query_points, pairs.match_points
+    if settings.agreement == 'similarity':
+        off = off_the_motion(points_q / looseness_px(query.features, settings),
+                             points_m / looseness_px(match.features, settings),
+                             samples=settings.samples)
+        return off < 1.0, off < _REACH, 'similarity'
+    if settings.agreement == 'homography' or match.camera is None or query.camera is None:
+        _, agree = homography(
+            points_q, points_m, looseness_px(match.features, settings),
+            iterations=settings.iterations, confidence=settings.confidence)
+        return agree, agree, 'homography'
+    rays_q, rays_m = normalised(points_q, query.camera), normalised(points_m, match.camera)
+    seen = np.isfinite(rays_q).all(axis=1) & np.isfinite(rays_m).all(axis=1)
+    agree = np.zeros(len(pairs), bool)
+    agree[seen] = essential(
+        rays_q[seen], rays_m[seen],
+        max(threshold_px(query.features, settings) / focal_px(query.camera),
+            threshold_px(match.features, settings) / focal_px(match.camera)),
+        iterations=settings.iterations, confidence=settings.confidence)[1]
+    return agree, agree, 'essential'

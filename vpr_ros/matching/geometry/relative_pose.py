@@ -1,0 +1,122 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How the robot stood in one image and the other, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.matching.geometry.absolute_pose import absolute_pose
+from vpr_ros.matching.geometry.camera_motion import camera_motion
+from vpr_ros.matching.geometry.correspondences import Correspondences
+from vpr_ros.matching.geometry.covariance import carried
+from vpr_ros.matching.geometry.lens import focal_px
+from vpr_ros.matching.geometry.lens import normalised
+from vpr_ros.matching.geometry.precision import spacing_px
+from vpr_ros.matching.geometry.precision import threshold_px
+from vpr_ros.matching.geometry.refinement import Fit
+from vpr_ros.matching.geometry.settings import GeometrySettings
+from vpr_ros.matching.geometry.sight import Sight
+from vpr_ros.types import Pose
+from vpr_ros.types import RelativePose
+
+__all__ = ['relative_pose']
+
+Array = NDArray[Any]
+
+# Mountings are measured by hand: no pose is surer than a millimetre and a twentieth of a degree.
+_LEAST_SIGMAS = np.array([1e-3] * 3 + [1e-3] * 3)
+# The position of a pose that is a direction, or nothing: somewhere within a kilometre.
+_UNKNOWN_M2 = 1e6
+
+
+def relative_pose(match: Sight, query: Sight, pairs: Correspondences,
+                  settings: GeometrySettings) -> tuple[str, RelativePose] | None:
+    """
+    Find the pose of the query's base in the base of the match.
+
+    :param pairs: what shows the same, much of it.
+    :returns: what it was found with ('pnp', 'essential' or 'rotation') and the pose; None where
+        intrinsics or a mounting are not known, or too few pairs agree.
+    """
+    camera_m, camera_q = match.camera, query.camera
+    if camera_m is None or camera_q is None or camera_m.T_base_optical is None \
+            or camera_q.T_base_optical is None:
+        return None
+    rays_m = normalised(pairs.match_points, camera_m)
+    rays_q = normalised(pairs.query_points, camera_q)
+    seen = np.flatnonzero(np.isfinite(rays_m).all(axis=1) & np.isfinite(rays_q).all(axis=1))
+    pairs, rays_m, rays_q = pairs[seen], rays_m[seen], rays_q[seen]
+    thresholds = (threshold_px(query.features, settings) / focal_px(camera_q),
+                  threshold_px(match.features, settings) / focal_px(camera_m))
+    coarse = any(spacing_px(s.features.points) for s in (match, query))
+    found = _by_depth(match, pairs, rays_m, rays_q, max(thresholds), settings)
+    if found is None:
+        found = camera_motion(rays_q, rays_m, thresholds, coarse=coarse,
+                              iterations=settings.iterations, confidence=settings.confidence)
+    if found is None or int(found[1].agree.sum()) < settings.least_depths:
+        return None
+    model, fit = found
+    return model, _between_bases(fit, camera_m.T_base_optical, camera_q.T_base_optical,
+                                 metric=model == 'pnp', settings=settings)
+
+
+def _by_depth(match: Sight, pairs: Correspondences, rays_m: Array, rays_q: Array, threshold: float,
+              settings: GeometrySettings) -> tuple[str, Fit] | None:
+    if match.features.depths is None:
+        return None
+    depths = match.features.depths[pairs.match_rows].astype(np.float64)
+    with np.errstate(invalid='ignore'):
+        known = np.isfinite(depths) & (depths > 0.0)
+    if known.sum() < settings.least_depths:
+        return None
+    points = np.column_stack([rays_m, np.ones(len(rays_m))])[known] * depths[known, None]
+    fit = absolute_pose(points, rays_q[known], threshold, iterations=settings.iterations,
+                        confidence=settings.confidence)
+    if fit is None or int(fit.agree.sum()) < settings.least_depths:
+        return None
+    return 'pnp', fit
+
+
+def _between_bases(fit: Fit, T_matchbase_optical: Pose, T_querybase_optical: Pose, *,
+                   metric: bool, settings: GeometrySettings) -> RelativePose:
+    T_optical = Pose.from_matrix(np.column_stack([fit.rotation, fit.translation]))
+    T_optical = Pose(T_optical.position, T_optical.quaternion, fit.covariance)
+    T_base = carried(T_matchbase_optical, T_optical, T_querybase_optical.inverse())
+    covariance = np.array(T_base.covariance) + np.diag(_LEAST_SIGMAS ** 2)
+    turn_valid = _largest_sigma(covariance[3:, 3:]) <= np.radians(
+        settings.largest_rotation_sigma_deg)
+    if metric and turn_valid and _largest_sigma(
+            covariance[:3, :3]) <= settings.largest_translation_sigma_m:
+        return RelativePose(Pose(T_base.position, T_base.quaternion, covariance), True, True,
+                            int(fit.agree.sum()))
+    unknown = np.zeros((6, 6))
+    unknown[:3, :3] = np.eye(3) * _UNKNOWN_M2
+    unknown[3:, 3:] = covariance[3:, 3:]
+    # Where the cameras stood, not the bases: how far these swung out is known, but not against
+    # what length.
+    direction = T_matchbase_optical.rotation() @ fit.translation
+    length = float(np.linalg.norm(direction))
+    told = length > 0.0 and _largest_sigma(fit.covariance[:3, :3]) / length <= np.radians(
+        settings.largest_direction_sigma_deg)
+    position = direction / length if told else np.zeros(3)
+    return RelativePose(Pose(position, T_base.quaternion, unknown), turn_valid, False,
+                        int(fit.agree.sum()))
+
+
+def _largest_sigma(covariance: Array) -> float:
+    return float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
