@@ -219,6 +219,41 @@ def test_views_of_a_place_share_what_its_local_features_may_take(path, extractor
     assert [len(view.local_features.points) for view in views] == [3] * 6
 
 
+class WithMany(Extractor):
+    """Adds as many local features as the extractors of this package find at most."""
+
+    local_kind = 'network'
+    dimension, depth = 64, True
+
+    def describe_batch(self, frames):
+        rng = np.random.default_rng(frames[0].stamp_ns)
+        points, scores = rng.random((500, 2)), rng.random(500)
+        descriptors = rng.standard_normal((500, self.dimension))
+        return [replace(description, local_features=LocalFeatures(
+                    points, descriptors, scores, scores if self.depth else None))
+                for description in super().describe_batch(frames)]
+
+
+@pytest.mark.parametrize('dimension', [64, 128])
+@pytest.mark.parametrize('depth', [True, False])
+@pytest.mark.parametrize('cameras', [('front',), ('front', 'rear'), tuple('abcd')])
+def test_local_features_of_a_place_take_less_than_20_kilobytes_of_the_file(
+        tmp_path, extractor, cameras, depth, dimension):
+    many = WithMany(extractor.identity, extractor._engine)
+    many.dimension, many.depth = dimension, depth
+    sizes = []
+    for settings in (MapSettings(thumbnail_width_px=0),
+                     MapSettings(thumbnail_width_px=0, local_features_bytes=0)):
+        path = tmp_path / f'{settings.local_features_bytes}.vprmap'
+        frames = [Frame(k * SECOND, frame.image, camera=camera)
+                  for k, frame in enumerate(scenes(60)) for camera in cameras]
+        with PlaceMap.create(path, extractor.identity) as place_map:
+            assert sum(build_session(place_map, 'monday', frames, many, settings, source='',
+                                     cameras=cameras)) == 60
+        sizes.append(path.stat().st_size)
+    assert 16_000 < (sizes[0] - sizes[1]) / 60 < 20_000
+
+
 def test_local_features_of_another_kind_are_not_added(path, extractor):
     seeing = WithFeatures(extractor.identity, extractor._engine)
     with PlaceMap.create(path, extractor.identity) as place_map:

@@ -45,9 +45,9 @@ class MapSettings(Settings):
         320, 'Width of the small pictures kept for people to look at. 0 keeps none.',
         ge=0, le=4096)
     local_features_bytes: int = setting(
-        20_000, 'How many bytes the local features of a place may take, shared equally by its '
-        'views, for geometric verification: the best by score are kept. 0 keeps none.',
-        ge=0, le=10_000_000)
+        18_000, 'How many bytes the local features of a place may take, shared equally by its '
+        'views, for geometric verification: the best by score are kept. In the file they take '
+        'about a twentieth more. 0 keeps none.', ge=0, le=10_000_000)
     camera_tolerance_s: float = setting(
         0.05, 'With several cameras: images of the others are views of a place when they were '
         'taken at most so long before or after the one that makes it.', ge=0.0)
