@@ -105,6 +105,15 @@ def test_every_query_is_on_the_strip_with_its_sign():
     assert len(trace) == 4
 
 
+def test_the_strip_shows_what_was_asked_for_and_of_what():
+    svg = probability_strip(ANSWERS, queries=4, query='keyframe', least=0.9)
+    root = ElementTree.fromstring(svg)
+    least, = (e for e in root.iter('line') if e.get('class') == 'least')
+    assert float(least.get('y1')) == float(least.get('y2')) == points(svg, 'right')[0][1]
+    assert 'keyframe, in order of time' in svg
+    assert 'class="least"' not in probability_strip(ANSWERS, queries=4)
+
+
 def test_signs_differ_in_shape():
     shapes = {re.sub(r'[\d.\-]+', '', re.search(r'd="([^"]+)"', outcome_mark(outcome))[1])
               for outcome in (Outcome.RIGHT, Outcome.WRONG, Outcome.REJECTED)}

@@ -276,8 +276,14 @@ def _straight(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return kept + points[-1:]
 
 
-def probability_strip(answers: Sequence[Answer], *, queries: int) -> Markup:
-    """Draw how sure the system was of each query, on the time axis of the match matrix."""
+def probability_strip(answers: Sequence[Answer], *, queries: int, query: str = 'query image',
+                      least: float | None = None) -> Markup:
+    """
+    Draw how sure the system was of each query, on the time axis of the match matrix.
+
+    :param query: what a query is.
+    :param least: the probability that was asked for; a line is drawn there.
+    """
     top, plot_height = 10.0, 150.0
     bottom = top + plot_height
 
@@ -293,6 +299,8 @@ def probability_strip(answers: Sequence[Answer], *, queries: int) -> Markup:
         parts.append(svg_line(LEFT, y(value), WIDTH - RIGHT, y(value), 'grid'))
         if value in (0.0, 0.5, 1.0):
             parts.append(svg_text(LEFT - 8, y(value) + 4, f'{value:g}', anchor='end'))
+    if least is not None:
+        parts.append(svg_line(LEFT, y(least), WIDTH - RIGHT, y(least), 'least'))
     ordered = sorted(answers, key=lambda answer: answer.query)
     trace = ' '.join(f'{number(x(a.query))},{number(y(a.probability))}' for a in ordered)
     parts.append(element('polyline', points=trace, class_='trace'))
@@ -302,9 +310,9 @@ def probability_strip(answers: Sequence[Answer], *, queries: int) -> Markup:
     middle = top + plot_height / 2
     parts.append(svg_text(12, middle, 'probability', class_='label',
                           transform=f'rotate(-90 12 {number(middle)})'))
-    parts += _x_axis(queries, bottom, 'query image, in order of time')
+    parts += _x_axis(queries, bottom, f'{query}, in order of time')
     return svg_chart(parts, bottom + 42, 'Probability over time',
-                     f'the probability of the best place for each of {len(ordered)} queries')
+                     f'the probability of the best place for each of {len(ordered)} answers')
 
 
 def precision_recall_chart(curve: PrecisionRecall, chosen: tuple[float, float] | None) -> Markup:

@@ -31,7 +31,8 @@ from vpr_ros.evaluation.markup import number
 from vpr_ros.evaluation.plan import Outline
 
 __all__ = [
-    'apart', 'draw_plan', 'joined', 'line_key', 'lines', 'PlanView', 'SMALLEST_M', 'WIDTH', 'xy',
+    'apart', 'draw_plan', 'joined', 'line_key', 'lines', 'PlanView', 'SMALLEST_M', 'start_sign',
+    'WIDTH', 'xy',
 ]
 
 Array = NDArray[Any]
@@ -92,7 +93,7 @@ def draw_plan(view: PlanView, background: Sequence[Outline], drive: Array,
     # An svg inside another cuts off what is beyond its edges.
     area = element(
         'svg', element('rect', width='100%', height='100%', class_='plot'),
-        *_background(background, view), *drawn, *_start(drive, view.height),
+        *_background(background, view), *drawn, *start_sign(drive, view.height),
         width=number(WIDTH), height=number(view.height))
     return svg_chart([area, *_scale_bar(view)], view.height + STRIP, title, description,
                      width=WIDTH, class_='chart plan')
@@ -136,7 +137,8 @@ def joined(points: Array) -> Array:
     return np.asarray(steps <= longest)
 
 
-def lines(points: Array, segments: Array, dots: Array, class_: str) -> Markup:
+def lines(points: Array, segments: Array, dots: Array, class_: str,
+          style: str | None = None) -> Markup:
     """
     Draw lines through points, as one path; '' when there is nothing to draw.
 
@@ -154,7 +156,7 @@ def lines(points: Array, segments: Array, dots: Array, class_: str) -> Markup:
         parts.append(f'M{" ".join(xy(point) for point in line)}')
     # Round caps make a dot of a line without length.
     parts += [f'M{xy(points[i])}h0' for i in np.flatnonzero(dots & ~touched)]
-    return element('path', class_=class_, d=''.join(parts)) if parts else Markup('')
+    return element('path', class_=class_, d=''.join(parts), style=style) if parts else Markup('')
 
 
 def apart(points: Array, distance: float) -> list[tuple[float, float]]:
@@ -171,8 +173,13 @@ def xy(point: Array | tuple[float, float]) -> str:
     return f'{number(float(point[0]))} {number(float(point[1]))}'
 
 
-def _start(drive: Array, height: float) -> list[Markup]:
-    """Mark the first position, pointing where the drive went from there."""
+def start_sign(drive: Array, height: float) -> list[Markup]:
+    """
+    Mark the first position, pointing where the drive went from there.
+
+    :param drive: (n, 2) units, finite, in driving order, n >= 1.
+    :param height: of the chart, in units.
+    """
     first = drive[0]
     away = np.flatnonzero(np.hypot(*(drive - first).T) >= 8.0)
     ahead = drive[away[0]] - first if away.size else np.zeros(2)

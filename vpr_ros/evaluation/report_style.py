@@ -21,6 +21,7 @@ STYLE = """
   --faint: #eceeef; --accent: #1f5f99; --right: #0b7a5c; --wrong: #c2410c; --missed: #6b7280;
   --halo: #ffffff; --plot: #f3f5f6; --truth: #111827;
   --building: #dfe3e6; --green: #e0ebdc; --street: #ffffff; --route: #bcd6ec; --out: #9a5b00;
+  --early: #bccfe0; --late: #12395f;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -28,6 +29,7 @@ STYLE = """
     --faint: #262b30; --accent: #79b4e8; --right: #4cc9a0; --wrong: #ff8a5c; --missed: #a3abb3;
     --halo: #14171a; --plot: #1f2429; --truth: #f3f4f6;
     --building: #2e353c; --green: #22302a; --street: #15181b; --route: #2a4d6b; --out: #f0b45c;
+    --early: #38536e; --late: #b4dbff;
   }
   .cells, .ramp { filter: invert(1) hue-rotate(180deg); }
 }
@@ -127,6 +129,15 @@ figcaption { margin-top: 8px; display: flex; flex-wrap: wrap; gap: 4px 24px; fon
 .drive.way { stroke: var(--soft); stroke-width: 0.8; opacity: 0.4; }
 .error { stroke: var(--wrong); stroke-width: 0.9; opacity: 0.55; }
 .error.end { stroke-width: 4.5; opacity: 1; }
+.path, .shadow, .closure { fill: none; stroke-linecap: round; stroke-linejoin: round; }
+.path { stroke: var(--accent); }
+.path.halo { stroke: var(--plot); }
+.shadow { stroke: var(--line); stroke-width: 2; }
+.closure { stroke: var(--right); stroke-width: 1; opacity: 0.75; }
+.closure.end { stroke-width: 3.6; }
+.closure.wrong { stroke: var(--wrong); stroke-width: 1.3; stroke-dasharray: 5 3.5; opacity: 0.9; }
+.closure.wrong.end { stroke-width: 5; stroke-dasharray: none; }
+.least { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 2 4; }
 .plan .halo.right { stroke: none; }
 .plan .dot.rejected { stroke-linecap: butt; }
 .dense .halo { stroke: none; }

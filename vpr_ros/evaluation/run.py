@@ -38,7 +38,9 @@ from vpr_ros.evaluation.outcomes import OutcomeCounts
 from vpr_ros.evaluation.plan import Plan
 from vpr_ros.types import Localization
 
-__all__ = ['choose_examples', 'MapSummary', 'Provenance', 'QueryResult', 'RunReport']
+__all__ = [
+    'choose_examples', 'MapSummary', 'neighbours_last', 'Provenance', 'QueryResult', 'RunReport',
+]
 
 Array = NDArray[Any]
 RECALLS_AT = (1, 5, 10)
@@ -262,14 +264,14 @@ def choose_examples(report: RunReport, count: int = 24, *,
               if not pictured or result.query_image is not None]
     wrong = [i for i in usable if outcomes[i] is Outcome.WRONG]
     wrong.sort(key=lambda i: (-report.results[i].localization.probability, i))
-    mistakes = _apart(wrong)[:max(1, count // 2)]
+    mistakes = neighbours_last(wrong)[:max(1, count // 2)]
     others = _without(usable, wrong)
     wanted = min(count - len(mistakes), len(others))
     picked = np.linspace(0, len(others) - 1, wanted).round().astype(int) if wanted else []
     return mistakes, [others[int(i)] for i in picked]
 
 
-def _apart(positions: Sequence[int], distance: int = 3) -> list[int]:
+def neighbours_last(positions: Sequence[int], distance: int = 3) -> list[int]:
     """Put positions close to an earlier one last: neighbours in time look alike."""
     first: list[int] = []
     last: list[int] = []
