@@ -32,10 +32,6 @@ from vpr_ros.types import LocalFeatures
 
 __all__ = ['AlikedFeatures', 'load_aliked']
 
-# On Gardens Point 640 pixels tell no more places apart than these, and take twice as long.
-_LONGEST_PX = 480
-
-
 def load_aliked(path: Path) -> Aliked:
     """Return ALIKED-n16 with the weights of a file; VprError when they are not its own."""
     network = Aliked()
@@ -61,7 +57,7 @@ class AlikedFeatures:
         return [self._of(frame) for frame in frames]
 
     def _of(self, frame: Frame) -> LocalFeatures:
-        small = reduced(frame.image, _LONGEST_PX)
+        small = reduced(frame.image)
         with torch.inference_mode():
             image = torch.tensor(small, device=self._device).permute(2, 0, 1).float().div_(255.0)
             found = self._network(image, self._count)

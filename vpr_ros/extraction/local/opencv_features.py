@@ -36,8 +36,6 @@ from vpr_ros.types import LocalFeatures
 
 __all__ = ['OrbFeatures', 'SiftFeatures']
 
-_LONGEST_PX = 640
-
 
 class _DetectedFeatures:
     """Features that a detector of OpenCV finds in grey images."""
@@ -52,7 +50,7 @@ class _DetectedFeatures:
         return [self._of(frame.image) for frame in frames]
 
     def _of(self, image: NDArray[Any]) -> LocalFeatures:
-        grey = cv2.cvtColor(reduced(image, _LONGEST_PX), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(reduced(image), cv2.COLOR_RGB2GRAY)
         points, rows = self._detector.detectAndCompute(grey, None)
         if rows is None:  # nothing was found
             rows = np.zeros((0, self._size), np.uint8)
