@@ -28,6 +28,7 @@ from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.networks.identity import NetworkIdentity
 from vpr_ros.networks.identity import Preprocessing
+from vpr_ros.types import LocalFeatures
 from vpr_ros.types import Pose
 from vpr_ros.types import View
 
@@ -133,6 +134,20 @@ def test_frames_of_merged_maps(vpr, make):
         with PlaceMap.open(Path(f'{name}.vprmap')) as place_map:
             pose = place_map.place(place_map.place_ids('b')[-1]).T_map_base
             assert np.abs(pose.position - last).max() < 1e-12
+
+
+def test_a_merge_says_whose_local_features_stay_behind(vpr, make, tmp_path):
+    a, b = make('a.vprmap', {'monday': 1}), make('b.vprmap', {})
+    for path, session, kind in ((a, 'more', 'orb'), (b, 'tuesday', 'sift')):
+        with PlaceMap.open(tmp_path / path, writeable=True) as place_map:
+            place_map.set_local_kind(kind)
+            place_map.add_session(session, source='')
+            features = LocalFeatures(np.ones((3, 2)), np.eye(3, 8), np.ones(3))
+            place_map.append(session, [NewPlace(5, (View('front', np.eye(8)[0], b'', features),))])
+    assert 'not be compared' not in vpr('merge', a, a, '-o', 'c.vprmap')
+    output = vpr('merge', a, b, '-o', 'd.vprmap')
+    assert 'which cannot be compared with those of kind orb' in output
+    assert 'orb, 3 a view' in vpr('info', 'd.vprmap')
 
 
 @pytest.mark.parametrize('arguments, text', [

@@ -123,6 +123,7 @@ def test_one_row(rich, table, statement, text):
     ('DELETE FROM session WHERE number = 2', 'place', '15 rows refer to a session'),
     ("UPDATE map SET value = 'x' WHERE key = 'network'", 'map', 'description cannot be read'),
     ("DELETE FROM map WHERE key = 'uuid'", 'map', "'uuid'"),
+    ("UPDATE map SET value = '' WHERE key = 'local_features'", 'map', 'features of 80 views'),
     ('DROP TABLE thumbnail', 'file', 'tables missing: thumbnail'),
     ('PRAGMA user_version = 99', 'file', 'version 99'),
     ('PRAGMA application_id = 7', 'file', 'no map of vpr_ros'),

@@ -121,6 +121,7 @@ class _Rows:
         self._connection = connection
         self._descriptors = DescriptorRows(place_map.network.dimension,
                                            place_map.descriptor_type)
+        self._local_kind = place_map.local_kind
         self._told = told
         self._done = 0
         self._total = 0
@@ -147,6 +148,7 @@ class _Rows:
         for table, columns, examine in tables:
             yield from self._table(table, columns, examine)
         yield from self._lonely_places()
+        yield from self._unnamed_features()
         self._say()
 
     def _table(self, table: str, columns: str,
@@ -200,6 +202,16 @@ class _Rows:
 
     def _view(self, descriptor: Any) -> None:
         self._descriptors.decode([descriptor])
+
+    def _unnamed_features(self) -> Iterator[Problem]:
+        if self._local_kind:
+            return
+        try:
+            count, = self._connection.execute('SELECT count(*) FROM local_features').fetchone()
+        except sqlite3.Error:
+            return  # told when they were read
+        if count:
+            yield Problem('map', f'nothing says what made the local features of {count} views')
 
     def _lonely_places(self) -> Iterator[Problem]:
         try:
