@@ -40,7 +40,7 @@ class Keyframes:
         self._settings = settings
         self._last: Frame | Place | None = last
 
-    def take(self, frame: Frame) -> bool:
+    def take(self, frame: Frame | Place) -> bool:
         """Tell whether the frame shows a new place; the next is then compared with it."""
         if self._last is not None and not _is_new(self._last, frame, self._settings):
             return False
@@ -53,7 +53,7 @@ def select_keyframes(frames: Iterable[Frame], settings: MapSettings) -> Iterator
     return filter(Keyframes(settings).take, frames)
 
 
-def _is_new(last: Frame | Place, frame: Frame, settings: MapSettings) -> bool:
+def _is_new(last: Frame | Place, frame: Frame | Place, settings: MapSettings) -> bool:
     here, there = frame.T_map_base, last.T_map_base
     if settings.keyframe_by == 'distance' and here is not None and there is not None:
         turned = settings.keyframe_angle_rad > 0 and (
