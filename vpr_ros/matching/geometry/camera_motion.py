@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 from typing import Any
 
@@ -41,13 +42,14 @@ def camera_motion(query: Array, match: Array, thresholds: tuple[float, float], *
     :param query: (n, 2) rays on the plane at depth one; ``match`` likewise.
     :param thresholds: how far off a ray of query and of match may lie, on that plane.
     :param coarse: whether points are those of a grid: between cells of several degrees, what a
-        camera moved is not seen, and a motion that has to say it turns the camera wrongly too. Only
-        the turn is sought then.
+        camera moved is not seen, and a motion that has to say it turns the camera wrongly too:
+        only the turn is sought then.
     :returns: 'essential' with a direction of length one, or 'rotation' with none; None where too
         few agree.
     """
     turned = _turn(query, match, max(thresholds))
-    shifted = None if coarse else _shift(query, match, thresholds, iterations, confidence)
+    shifted = None if coarse else _shift(
+        query, match, thresholds, iterations, confidence, turned)
     if shifted is not None and (turned is None or _cost(shifted, 3, 5) < _cost(turned, 2, 3)):
         return 'essential', shifted
     return None if turned is None else ('rotation', turned)
@@ -69,14 +71,32 @@ def _turn(query: Array, match: Array, threshold: float) -> Fit | None:
 
 
 def _shift(query: Array, match: Array, thresholds: tuple[float, float], iterations: int,
-           confidence: float) -> Fit | None:
+           confidence: float, turned: Fit | None) -> Fit | None:
+    """
+    Return the best turn and direction.
+
+    Where most of what is seen lies in one or two planes, as in a street, another motion explains
+    it nearly as well: so the search begins at several, also at a turn with a step along each axis.
+    """
+    starts: list[tuple[Array, Array]] = []
     matrix, agree = essential(query, match, max(thresholds), iterations=iterations,
                               confidence=confidence)
-    if matrix is None or not agree.any():
+    if matrix is not None and agree.any():
+        starts.append(max(motions(matrix), key=lambda m: int(
+            in_front(query[agree], match[agree], *m).sum())))
+    if turned is not None:
+        starts += [(turned.rotation, axis) for axis in np.eye(3)]
+    fits = [refine_two_view(query, match, *start, thresholds, rounds=2) for start in starts]
+    best = min((fit for fit in fits if fit is not None), key=lambda f: _cost(f, 3, 5),
+               default=None)
+    found = best and refine_two_view(query, match, best.rotation, best.translation, thresholds)
+    if found is None:
         return None
-    rotation, direction = max(
-        motions(matrix), key=lambda m: int(in_front(query[agree], match[agree], *m).sum()))
-    return refine_two_view(query, match, rotation, direction, thresholds)
+    # The lines are those of both directions; what is seen lies before both cameras.
+    seen = query[found.agree], match[found.agree], found.rotation
+    backwards = in_front(*seen, -found.translation).sum() > in_front(
+        *seen, found.translation).sum()
+    return replace(found, translation=-found.translation) if backwards else found
 
 
 def _cost(fit: Fit, dimensions: int, parameters: int) -> float:

@@ -34,10 +34,12 @@ Array = NDArray[Any]
 
 def cross(v: Array) -> Array:
     """Return the (3, 3) matrix that takes w to v x w; (n, 3, 3) of (n, 3)."""
-    x, y, z = np.moveaxis(np.asarray(v, np.float64), -1, 0)
-    zero = np.zeros_like(x)
-    return np.stack([np.stack([zero, -z, y], -1), np.stack([z, zero, -x], -1),
-                     np.stack([-y, x, zero], -1)], -2)
+    v = np.asarray(v, np.float64)
+    matrix = np.zeros((*v.shape, 3))
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        matrix[..., k, j] = v[..., i]
+        matrix[..., j, k] = -v[..., i]
+    return matrix
 
 
 def inverted(pose: Pose) -> Pose:

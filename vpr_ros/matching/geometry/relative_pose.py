@@ -38,6 +38,8 @@ __all__ = ['relative_pose']
 
 Array = NDArray[Any]
 
+# The most alike; more of them make a pose slower, and no better than its lens and mounting.
+_MOST_PAIRS = 150
 # Mountings are measured by hand: no pose is surer than a millimetre and a twentieth of a degree.
 _LEAST_SIGMAS = np.array([1e-3] * 3 + [1e-3] * 3)
 # The position of a pose that is a direction, or nothing: somewhere within a kilometre.
@@ -57,6 +59,7 @@ def relative_pose(match: Sight, query: Sight, pairs: Correspondences,
     if camera_m is None or camera_q is None or camera_m.T_base_optical is None \
             or camera_q.T_base_optical is None:
         return None
+    pairs = pairs[np.arange(min(len(pairs), _MOST_PAIRS))]
     rays_m = normalised(pairs.match_points, camera_m)
     rays_q = normalised(pairs.query_points, camera_q)
     seen = np.flatnonzero(np.isfinite(rays_m).all(axis=1) & np.isfinite(rays_q).all(axis=1))
