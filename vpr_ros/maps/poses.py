@@ -58,6 +58,13 @@ class Poses:
         return cls(values, np.array(list(known.values()), np.float64).reshape(-1, 6, 6),
                    np.array(list(known), np.int64))
 
+    def only(self, kept: NDArray[np.bool_]) -> Poses:
+        """Return the poses of some of the places (N,)."""
+        rows = np.cumsum(kept) - 1
+        covered = kept[self._covered]
+        return Poses(self._values[kept], self._covariances[covered],
+                     rows[self._covered[covered]])
+
     @property
     def positions(self) -> NDArray[np.float64]:
         """Return (N, 3) metres, NaN where they are not known."""

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -70,6 +71,16 @@ class Snapshot:
         if len(order) == 0 and len(place_ids) or (self.place_ids[rows] != place_ids).any():
             raise KeyError(f'not all of {place_ids.tolist()} are places of this map')
         return np.asarray(rows, np.int64)
+
+    def only(self, kept: NDArray[np.bool_]) -> Snapshot:
+        """Return the same map with some of its places alone (N,), in memory."""
+        rows = np.cumsum(kept) - 1
+        views = kept[self.view_rows]
+        return replace(
+            self, place_ids=self.place_ids[kept], stamps_ns=self.stamps_ns[kept],
+            session_of=self.session_of[kept], poses=self.poses.only(kept),
+            view_rows=rows[self.view_rows[views]], view_cameras=self.view_cameras[views],
+            descriptors=np.asarray(self.descriptors[views], np.float32))
 
     def views_of(self, row: int) -> NDArray[np.int64]:
         """Return which views are of a place."""

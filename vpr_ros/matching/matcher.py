@@ -30,6 +30,7 @@ from vpr_ros.matching.calibration import mode_name
 from vpr_ros.matching.follower import Look
 from vpr_ros.matching.follower import StageTimes
 from vpr_ros.matching.followers import make_follower
+from vpr_ros.matching.geometry.verifier import verify
 from vpr_ros.matching.hypotheses import hypotheses
 from vpr_ros.matching.hypotheses import Hypothesis
 from vpr_ros.matching.hypotheses import Neighbourhoods
@@ -37,6 +38,7 @@ from vpr_ros.matching.localizer_state import LocalizerState
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.matching.support import Support
 from vpr_ros.matching.verification import Check
+from vpr_ros.matching.verification import Compare
 from vpr_ros.matching.verification import PlaceSights
 from vpr_ros.matching.verification import reweighed
 from vpr_ros.matching.verification import Verifier
@@ -66,19 +68,24 @@ class Matcher:
     :param index: finds places of it; exact search unless another one is given.
     :param sights: local features of its places; without them nothing is verified.
     :param calibration: what beliefs and inliers are worth, where that is known.
+    :param compare: compares two images.
+    :ivar support: what geometry has been worth so far.
+    :ivar checks: what geometry said of the latest moment.
     """
 
     def __init__(self, snapshot: Snapshot, settings: MatchingSettings,
                  index: PlaceIndex | None = None, *, sights: PlaceSights | None = None,
-                 calibration: Calibration | None = None) -> None:
+                 calibration: Calibration | None = None, compare: Compare = verify) -> None:
         if len(snapshot) == 0:
             raise ValueError('a map without places cannot localize anything')
         self.snapshot = snapshot
         self._follower = make_follower(
             snapshot, FlatIndex(snapshot) if index is None else index, settings)
         self._sights = sights
+        self._compare = compare
         self.calibration = calibration or Calibration()
         self.support = Support()
+        self.checks: tuple[Check, ...] = ()
         self._last_ns: int | None = None
         self.change_settings(settings)
 
@@ -93,7 +100,7 @@ class Matcher:
             self._verifier = Verifier(
                 self.snapshot, self._sights, self.calibration.geometry, settings.geometry,
                 radius_m=settings.same_place_m, frames=settings.same_place_frames,
-                most=settings.verify)
+                most=settings.verify, compare=self._compare)
 
     def reset(self) -> None:
         """Forget all evidence, as after a restart."""
@@ -143,17 +150,17 @@ class Matcher:
         with times.stage('answer'):
             found = hypotheses(belief, self._neighbourhoods,
                                max(self.settings.candidates, self.settings.verify))
-        checks: list[Check] = []
+        self.checks = ()
         if self._verifier is not None:
             with times.stage('geometry'):
-                checks = self._verifier.check(descriptions, calibrations or {}, found,
-                                              belief.alike, self.support)
+                self.checks = self._verifier.check(descriptions, calibrations or {}, found,
+                                                   belief.alike, self.support)
         with times.stage('answer'):
-            for check in checks:
+            for check in self.checks:
                 self._follower.confirm(self._near(check.hypothesis), check.log_ratio)
-            found = reweighed(found, checks)
-            return self._answer(descriptions, found, checks, belief.nowhere,
-                                T_odom_base is not None, times)
+            found = reweighed(found, self.checks)
+            return self._answer(descriptions, found, belief.nowhere, T_odom_base is not None,
+                                times)
 
     def _check(self, descriptions: Sequence[Description]) -> None:
         dimension = self.snapshot.descriptors.shape[1]
@@ -171,16 +178,15 @@ class Matcher:
         return self._neighbourhoods.near(hypothesis.row, np.arange(len(self.snapshot)))
 
     def _answer(self, descriptions: Sequence[Description], found: Sequence[Hypothesis],
-                checks: Sequence[Check], nowhere: float, odometry: bool,
-                times: StageTimes) -> Localization:
+                nowhere: float, odometry: bool, times: StageTimes) -> Localization:
         lead, check = descriptions[0], None
         probability, source = 0.0, self.calibration.source
         if found:
-            check = next((c for c in checks if c.hypothesis.row == found[0].row), None)
+            check = next((c for c in self.checks if c.hypothesis.row == found[0].row), None)
             support = self.support.follow(
                 self._last_ns or 0, 0.0 if check is None else check.log_ratio)
             probability, source = self.calibration.probability(
-                self._mode(odometry, geometry=bool(checks)), found[0].probability, support)
+                self._mode(odometry, geometry=bool(self.checks)), found[0].probability, support)
         others = 1.0 if not found or found[0].probability >= 1.0 else (
             (1.0 - probability) / (1.0 - found[0].probability))
         candidates = tuple(

@@ -24,11 +24,13 @@ stands above the mean of those.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +47,7 @@ from vpr_ros.types import Camera
 from vpr_ros.types import Description
 from vpr_ros.types import LocalFeatures
 
-__all__ = ['Check', 'PlaceSights', 'reweighed', 'Verifier', 'View']
+__all__ = ['Check', 'Compare', 'PlaceSights', 'reweighed', 'Verifier', 'View']
 
 # Less likely places are not worth the time.
 _LEAST_PROBABILITY = 0.02
@@ -53,6 +55,9 @@ _LEAST_PROBABILITY = 0.02
 _LESS_ALIKE = 10
 # Neighbourhoods that see the same houses reach so many times as far as those of one answer.
 _SAME_HOUSES = 8.0
+
+
+Compare: TypeAlias = Callable[[Sight, Sight, GeometrySettings], Verification]
 
 
 class PlaceSights(Protocol):
@@ -108,22 +113,25 @@ class Verifier:
     Verifies hypotheses about one robot, frame by frame.
 
     :param sights: local features of the places.
+    :param most: how many hypotheses are looked at.
+    :param compare: compares two images.
     """
 
     def __init__(self, snapshot: Snapshot, sights: PlaceSights, evidence: GeometryEvidence,
                  settings: GeometrySettings, *, radius_m: float, frames: int,
-                 most: int) -> None:
+                 most: int, compare: Compare = verify) -> None:
         self._snapshot = snapshot
         self._sights = sights
         self._evidence = evidence
         self._settings = settings
         self._most = most
+        self._compare = compare
         self._around = Neighbourhoods(snapshot, radius_m=_SAME_HOUSES * radius_m,
                                       frames=round(_SAME_HOUSES * max(frames, 1)))
 
     def check(self, queries: Sequence[Description], calibrations: Mapping[str, Camera],
               hypotheses: Sequence[Hypothesis], alike: NDArray[np.int64],
-              support: Support) -> list[Check]:
+              support: Support) -> tuple[Check, ...]:
         """
         Verify the likeliest of the hypotheses, and one place that is none of them.
 
@@ -134,7 +142,7 @@ class Verifier:
         :returns: of those that have features, likeliest first; empty where this tells nothing.
         """
         if self._evidence.slope <= 0.0 or all(q.local_features is None for q in queries):
-            return []
+            return ()
         found: list[tuple[Hypothesis, Verification]] = []
         for hypothesis in hypotheses[:self._most]:
             if hypothesis.probability < _LEAST_PROBABILITY:
@@ -148,13 +156,13 @@ class Verifier:
             if control is not None:
                 support.learn_usual(math.log1p(control.inliers))
         if not found or support.usual is None:
-            return []
+            return ()
         best, verification = found[0]
         support.learn_certain(best.probability, math.log1p(verification.inliers) - support.usual)
         if not support.tells(self._evidence.midpoint):
-            return [Check(h, v, 0.0) for h, v in found]
-        return [Check(h, v, self._evidence.log_ratio(v.inliers, support.usual))
-                for h, v in found]
+            return tuple(Check(h, v, 0.0) for h, v in found)
+        return tuple(Check(h, v, self._evidence.log_ratio(v.inliers, support.usual))
+                     for h, v in found)
 
     def _verify(self, row: int, queries: Sequence[Description],
                 calibrations: Mapping[str, Camera]) -> Verification | None:
@@ -166,9 +174,9 @@ class Verifier:
         if features is None or query.local_features is None:
             return None
         session = snapshot.sessions[int(snapshot.session_of[row])]
-        return verify(Sight(features, self._sights.calibration(session, camera)),
-                      Sight(query.local_features, calibrations.get(query.camera)),
-                      self._settings)
+        return self._compare(Sight(features, self._sights.calibration(session, camera)),
+                             Sight(query.local_features, calibrations.get(query.camera)),
+                             self._settings)
 
     def _elsewhere(self, alike: NDArray[np.int64],
                    hypotheses: Sequence[Hypothesis]) -> int | None:
