@@ -157,7 +157,8 @@ class _DescriptorHead(nn.Module):
         farthest = (float(features.last.max()) + 1.0) / 4.0
         around = _around(points.long(), _KERNEL, features.last)
         near = features.at(around).transpose(1, 2).unflatten(2, (_KERNEL, _KERNEL))
-        offsets = self.offset_conv(near).clamp(-farthest, farthest).view(len(points), -1, 2)
+        offsets = self.offset_conv(near).clamp(-farthest, farthest)
+        offsets = offsets.view(len(points), len(self.agg_weights), 2)
         seen = features.between(points[:, None] + offsets)
         seen = F.selu(F.linear(seen, self.sf_conv.weight[:, :, 0, 0]))
         return F.normalize(torch.einsum('npc,pcd->nd', seen, self.agg_weights))
