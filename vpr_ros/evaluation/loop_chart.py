@@ -65,7 +65,7 @@ WIDEST, NARROWEST = 7.0, 2.2
 SMALLEST, LARGEST = 1.4, 3.2
 # The lifted path: how far it is turned, how flat the ground lies, how high time rises.
 TURN, FLAT, RISE = math.radians(-24.0), 0.5, 210.0
-SIDE, MARGIN, DEEPEST = 64.0, 24.0, 260.0
+SIDE, MARGIN, DEEPEST = 78.0, 24.0, 260.0
 
 
 @dataclass(frozen=True, eq=False)
