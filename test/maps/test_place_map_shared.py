@@ -116,7 +116,8 @@ def test_killed_at_any_moment_nothing_that_was_told_is_lost(saved, new_place):
         assert process.stdout.readline() == 'ready\n'
         time.sleep(rng.uniform(0.0, 0.15))
         process.kill()
-        output, _ = process.communicate(timeout=60)
+        output = process.stdout.read()  # "communicate" would lose what came along with "ready"
+        process.wait(timeout=60)
         # The last line may be cut off: then it was not told.
         whole = output[:output.rfind('\n') + 1].split()
         told = int(whole[-1]) if whole else told

@@ -109,7 +109,8 @@ def test_killed_again_and_again(empty):
         assert process.stdout.readline() == 'ready\n'
         time.sleep(rng.uniform(0.0, 0.12))
         process.send_signal(signal.SIGKILL)
-        output, _ = process.communicate(timeout=60)
+        output = process.stdout.read()  # "communicate" would lose what came along with "ready"
+        process.wait(timeout=60)
         assert process.returncode == -signal.SIGKILL
         for line in output.splitlines():
             *pairs, last = line.split() or ['']
