@@ -20,6 +20,7 @@ from vpr_ros.config import read_parameter_file
 from vpr_ros.config import write_parameter_file
 from vpr_ros.settings import BuildSettings
 from vpr_ros.settings import LocalizeSettings
+from vpr_ros.settings import LoopsSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,7 +35,7 @@ def test_the_parameter_file_says_every_default():
     assert values == {row.name: row.default for row in parameters(LocalizeSettings)}
 
 
-@pytest.mark.parametrize('model', [BuildSettings, LocalizeSettings])
+@pytest.mark.parametrize('model', [BuildSettings, LocalizeSettings, LoopsSettings])
 def test_every_setting_explains_itself(model):
     for row in parameters(model):
         assert row.description.endswith('.'), row.name

@@ -21,9 +21,10 @@ from vpr_ros.config import Settings
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.settings import MapSettings
+from vpr_ros.matching.loop_settings import LoopSettings
 from vpr_ros.matching.settings import MatchingSettings
 
-__all__ = ['BuildSettings', 'LocalizeSettings']
+__all__ = ['BuildSettings', 'LocalizeSettings', 'LoopsSettings']
 
 
 class BuildSettings(Settings):
@@ -47,6 +48,9 @@ class LocalizeSettings(Settings):
         'says how far the robot drove from image to image. Empty: none, also on a bag that has '
         'it; a data set that knows odometry gives it with its images.')
     camera: str = setting('front', 'Name of the camera in answers.')
+    camera_tolerance_s: float = setting(
+        0.05, 'With several cameras: how long before or after an image of the first those of the '
+        'others may have been taken to be of the same moment.', ge=0.0)
     map_frame: str = setting('map', 'Frame that the poses of the map are given in.')
     base_frame: str = setting('base_link', 'Frame of the robot, for loop closures.')
     silence_s: float = setting(
@@ -60,3 +64,20 @@ class LocalizeSettings(Settings):
     extraction: ExtractionSettings = ExtractionSettings()
     index: IndexSettings = IndexSettings()
     matching: MatchingSettings = MatchingSettings()
+
+
+class LoopsSettings(Settings):
+    """Finding loops in a run."""
+
+    image: str = setting('', 'Image topic. Empty: the only image topic of the bag.')
+    odometry: str = setting(
+        '', 'Topic of the odometry (nav_msgs/Odometry, poses or transforms), which says how far '
+        'the robot drove from image to image, and how far it can be from where it was. Empty: '
+        'none; a data set that knows odometry gives it with its images.')
+    camera: str = setting('front', 'Name of the camera in answers.')
+    base_frame: str = setting('base_link', 'Frame of the robot, for loop closures.')
+    extraction: ExtractionSettings = ExtractionSettings()
+    loops: LoopSettings = LoopSettings()
+    # Keyframes are metres apart, and two passes of one street lie as odometry drifts.
+    matching: MatchingSettings = MatchingSettings(same_place_m=10.0)
+    map: MapSettings = MapSettings()  # noqa: A003

@@ -27,6 +27,7 @@ from vpr_ros.cli import bag
 from vpr_ros.cli import demo
 from vpr_ros.cli import fleet
 from vpr_ros.cli import localize
+from vpr_ros.cli import loops
 from vpr_ros.cli import map as map_commands
 from vpr_ros.cli import map_care  # noqa: F401 (its commands join those of map)
 from vpr_ros.cli import networks
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(map_commands.app, name='map')
 app.add_typer(fleet.app, name='fleet')
 app.command('localize')(localize.localize)
+app.command('loops')(loops.loops)
 app.add_typer(bag.app, name='bag')
 app.command('networks')(networks.networks)
 app.command('pca')(pca.pca)

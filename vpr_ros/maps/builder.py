@@ -37,7 +37,7 @@ from vpr_ros.types import Frame
 from vpr_ros.types import LocalFeatures
 from vpr_ros.types import View
 
-__all__ = ['build_session']
+__all__ = ['build_session', 'new_place']
 
 _log = logging.getLogger(__name__)
 # Places per transaction: what a crash can lose, against one disk sync each.
@@ -74,7 +74,7 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
             _calibrate(place_map, session, group, calibrated)
             if kind:
                 place_map.set_local_kind(kind)
-            place_map.append(session, (_place(moment, settings) for moment in group))
+            place_map.append(session, (new_place(moment, settings) for moment in group))
         added += len(group)
         blind -= {frame.camera for moment in group for frame, _ in moment}
         yield added
@@ -112,7 +112,8 @@ def _calibrate(place_map: PlaceMap, session: str, group: Iterable[_Described],
                 done.add(frame.camera)
 
 
-def _place(moment: _Described, settings: MapSettings) -> NewPlace:
+def new_place(moment: Sequence[tuple[Frame, Description]], settings: MapSettings) -> NewPlace:
+    """Return what a map keeps of a moment; the first frame leads."""
     lead, _ = moment[0]
     share = settings.local_features_bytes // len(moment)
     views = tuple(

@@ -71,12 +71,15 @@ class LoopDetection:
     :param localization: where among the older keyframes it was taken; None before there are any.
     :param closure: where that is certain enough.
     :param descriptions: of the frames, of a keyframe.
+    :param searchable: how many keyframes, from the first, are old enough to be looked for; the
+        newest of them may not be in the searched map yet.
     """
 
     place_id: int | None = None
     localization: Localization | None = None
     closure: LoopClosure | None = None
     descriptions: tuple[Description, ...] = ()
+    searchable: int = 0
 
 
 class LoopDetector:
@@ -192,11 +195,11 @@ class LoopDetector:
             if old >= _LEAST_PLACES and grown >= max(_GROWN_BY, _GROWN_SHARE * old):
                 self._search(old)
         if self._searched is None:
-            return LoopDetection(place_id, descriptions=tuple(descriptions))
+            return LoopDetection(place_id, descriptions=tuple(descriptions), searchable=old)
         found = self._in_reach(self._searched.match(
             *descriptions, T_odom_base=T_odom_base, calibrations=calibrations, times=times))
         return LoopDetection(place_id, found, self._closure(place_id, found),
-                             tuple(descriptions))
+                             tuple(descriptions), old)
 
     def _search(self, count: int) -> None:
         """Search the first keyframes from now on, and go on where the robot is believed to be."""

@@ -1,0 +1,98 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Command: vpr_ros loops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from vpr_ros.cli.console import say
+from vpr_ros.cli.options import Assignments
+from vpr_ros.cli.options import Bag
+from vpr_ros.cli.options import Cameras
+from vpr_ros.cli.options import Config
+from vpr_ros.cli.options import Data
+from vpr_ros.cli.options import DepthTopics
+from vpr_ros.cli.options import Images
+from vpr_ros.cli.options import read_settings
+from vpr_ros.cli.options import refuse_existing
+from vpr_ros.cli.options import Topic
+from vpr_ros.cli.options import TraverseName
+from vpr_ros.cli.sources import open_source
+from vpr_ros.cli.sources import PoseOptions
+
+__all__ = ['loops']
+
+
+def loops(
+    bag: Bag = None,
+    images: Images = None,
+    data: Data = '',
+    traverse: TraverseName = '',
+    out: Annotated[Path | None, typer.Option(
+        '--out', '-o', metavar='BAG', help='Where to write the loop closures, as a bag '
+        '(.mcap or .db3).')] = None,
+    report: Annotated[Path | None, typer.Option(
+        '--report', metavar='HTML', help='Where to write a report with pictures.')] = None,
+    map_path: Annotated[Path | None, typer.Option(
+        '--map', '-m', metavar='MAP', help='Where to keep the keyframes, as a map (.vprmap); '
+        'poses are those of odometry.')] = None,
+    topic: Topic = '',
+    odometry_topic: Annotated[str, typer.Option(
+        '--odometry-topic', help='Odometry in the bag: how far the robot drove, and how far it '
+        'can be from where it was. A data set that knows it needs no option.')] = '',
+    pose_topic: Annotated[str, typer.Option(
+        '--pose-topic', help='True poses in the bag, for the plan in the report; no closure uses '
+        'them.')] = '',
+    camera: Cameras = [],  # noqa: B006
+    depth_topic: DepthTopics = [],  # noqa: B006
+    overwrite: Annotated[bool, typer.Option(
+        '--overwrite', help='Replace files that exist.')] = False,
+    config: Config = None,
+    param: Assignments = [],  # noqa: B006
+) -> None:
+    """
+    Find the places of a run where the robot had been before.
+
+    Example: `vpr_ros loops --bag in.mcap --odometry-topic /odom --out loops.mcap`
+    """
+    from vpr_ros.cli.loop_run import find_loops
+    from vpr_ros.settings import LoopsSettings
+
+    settings = read_settings(LoopsSettings, 'loop_detector', config, param, image=topic,
+                             odometry=odometry_topic)
+    for path in (out, report, map_path):
+        if path is not None:
+            refuse_existing(path, overwrite=overwrite)
+    source = open_source(
+        bag, images, data=data, traverse=traverse, camera=settings.camera, cameras=camera,
+        # Topics of the parameter file are meant for bags and robots, not for folders; and with
+        # --camera NAME=TOPIC they are named there.
+        topic=topic if not bag or camera else settings.image,
+        odometry=settings.odometry if bag else odometry_topic, poses=PoseOptions(pose_topic),
+        settings=settings.map, depths=depth_topic)
+    run = find_loops(source, settings, out=out, map_path=map_path, overwrite=overwrite)
+    inliers = [c.relative_pose.inliers for c in run.closures if c.relative_pose is not None]
+    say(f'[bold]{len(run.closures)}[/] loop closures among {len(run.keyframes)} keyframes'
+        + (f' ({len(inliers)} with a relative pose)' if inliers else '')
+        + ''.join(f', {what} in {path}' for what, path in (
+            ('closures', out), ('keyframes', map_path)) if path))
+    if report is not None:
+        from vpr_ros.cli.loop_report import write_loop_run_report
+
+        write_loop_run_report(run, source, settings, report)
+        say(f'report: {report}')
