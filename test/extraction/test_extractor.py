@@ -254,3 +254,81 @@ def test_the_length_of_sequences_is_a_setting():
 def test_a_network_of_single_frames_has_no_sequences():
     with pytest.raises(VprError, match="'thumbnail' describes single frames"):
         make_extractor(settings(network='thumbnail', sequence_length=2))
+
+
+def test_local_features_of_a_new_map(extractor):
+    assert extractor.local_kind == 'network'
+    frame = dataclasses.replace(make_frames(1)[0], depth=np.full((48, 80), 3.5, np.float32))
+    features = extractor.describe(frame).local_features
+    assert features.points.shape == (256, 2)
+    assert features.descriptors.shape == (256, 16)
+    assert features.depths == pytest.approx(np.full(256, 3.5))
+    assert features.points.min() >= 0
+    assert (features.points.max(axis=0) <= (79, 47)).all()
+    # The cells with the most attention, of 15 x 20.
+    attention = extractor.describe(frame).attention
+    assert features.scores == pytest.approx(np.sort(attention.ravel())[::-1][:256])
+
+
+def test_local_features_change_nothing_else(weights, extractor):
+    plain = make_extractor(settings(weights, local_features='none'))
+    assert plain.local_kind == ''
+    frames = make_frames(3)
+    for a, b in zip(plain.describe_batch(frames), extractor.describe_batch(frames), strict=True):
+        assert a.local_features is None
+        assert np.array_equal(a.descriptor, b.descriptor)
+        assert np.array_equal(a.attention, b.attention)
+
+
+def test_each_frame_has_local_features_of_its_own(extractor):
+    frames = [*make_frames(2), *make_frames(2, height=120, width=64)]
+    frames[2] = dataclasses.replace(frames[2], depth=np.full((120, 64), 2.0, np.float32))
+    for frame, together in zip(frames, extractor.describe_batch(frames), strict=True):
+        alone, found = extractor.describe(frame).local_features, together.local_features
+        # Cells of nearly equal attention may change places.
+        same = set(map(tuple, alone.points.tolist())) & set(map(tuple, found.points.tolist()))
+        assert len(same) > 250
+        assert found.points.max() <= max(frame.image.shape)
+        assert (found.depths is None) == (frame.depth is None)
+
+
+def test_local_features_of_a_map(weights, extractor):
+    def kind(local_kind, **changes):
+        return make_extractor(settings(weights, **changes), extractor.identity,
+                              local_kind).local_kind
+
+    assert kind('network') == 'network'
+    assert kind('sift') == 'sift'
+    assert kind('') == ''
+    # Nobody said what the map holds: nobody compares them.
+    assert kind(None) == ''
+    assert kind(None, local_features='orb') == 'orb'
+    assert kind('network', local_features='none') == ''
+    with pytest.raises(VprError, match='holds no local features'):
+        kind('', local_features='network')
+
+
+def test_a_network_without_feature_map_and_local_features():
+    plain = make_extractor(settings(network='thumbnail'))
+    assert plain.local_kind == ''
+    assert plain.describe(make_frames(1)[0]).local_features is None
+    with pytest.raises(VprError, match="network 'thumbnail' has no feature map"):
+        make_extractor(settings(network='thumbnail', local_features='network'))
+    finding = make_extractor(settings(network='thumbnail', local_features='sift', local_count=9))
+    description = finding.describe(make_frames(1)[0])
+    assert finding.local_kind == 'sift'
+    assert description.local_features.descriptors.shape == (9, 128)
+
+
+def test_local_features_of_sequences_are_of_the_newest_frame():
+    options = ('{weights: random, sequence_length: 2, height: 48, width: 48, window: 3, '
+               'stride: 3}')
+    extractor = make_extractor(settings(network='spatiotemporal', options=options))
+    frames = [dataclasses.replace(frame, camera='front') for frame in make_frames(3)]
+    described = extractor.describe_batch(frames)
+    assert extractor.local_kind == 'network'
+    assert all(d.local_features.points.shape == (9, 2) for d in described)
+    assert not np.allclose(described[1].local_features.descriptors,
+                           described[2].local_features.descriptors)
+    seqvlad = make_extractor(settings(network='seqvlad', options=SEQVLAD))
+    assert seqvlad.local_kind == ''

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from vpr_ros.extraction.engines.eager import EagerEngine
+from vpr_ros.extraction.engines.eager import EagerSequenceEngine
 from vpr_ros.networks.registry import create_network
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)
@@ -64,6 +65,40 @@ def test_float32_is_float32_on_a_gpu():
 def test_a_network_without_attention():
     engine = EagerEngine(create_network('thumbnail'), torch.device('cpu'))
     assert engine.run(IMAGES[:, :32, :64].copy()).attention is None
+
+
+def test_the_feature_map_where_it_is_asked_for(make_compact):
+    network = make_compact()
+    without = EagerEngine(network, torch.device('cpu')).run(IMAGES)
+    output = EagerEngine(network, torch.device('cpu'), features=True).run(IMAGES)
+    assert without.features is None
+    assert np.array_equal(output.descriptors, without.descriptors)
+    assert np.array_equal(output.attention, without.attention)
+    with torch.no_grad():
+        wanted = network(torch.tensor(IMAGES).permute(0, 3, 1, 2).float() / 255).features
+    assert output.features.dtype == np.float32
+    np.testing.assert_allclose(output.features, wanted.numpy(), atol=1e-4)
+    assert np.abs(output.features[0] - output.features[1]).max() > 1e-2
+
+
+def test_a_network_without_a_feature_map():
+    engine = EagerEngine(create_network('thumbnail'), torch.device('cpu'), features=True)
+    assert engine.run(IMAGES[:, :32, :64].copy()).features is None
+
+
+def test_the_feature_map_of_the_newest_frame():
+    network = create_network('spatiotemporal', {
+        'weights': 'random', 'sequence_length': 2, 'height': 48, 'width': 48, 'window': 3,
+        'stride': 3})
+    engine = EagerSequenceEngine(network, torch.device('cpu'), features=True)
+    frames = engine.encode(IMAGES[:, :48, :48].copy())
+    sequences = [[frames[0], frames[1]], [frames[1], frames[2]]]
+    output = engine.aggregate(sequences)
+    with torch.no_grad():
+        wanted = [network.aggregate(torch.stack(s)[None]).features[0] for s in sequences]
+    np.testing.assert_allclose(output.features, torch.stack(wanted).numpy(), atol=1e-5)
+    plain = EagerSequenceEngine(network, torch.device('cpu'))
+    assert plain.aggregate(sequences).features is None
 
 
 def test_images_are_not_changed_and_results_stay():
