@@ -23,7 +23,7 @@ import typer
 from vpr_ros.cli.console import say
 from vpr_ros.cli.options import Assignments
 from vpr_ros.cli.options import Bag
-from vpr_ros.cli.options import Camera
+from vpr_ros.cli.options import Cameras
 from vpr_ros.cli.options import Config
 from vpr_ros.cli.options import Data
 from vpr_ros.cli.options import DepthTopics
@@ -59,7 +59,7 @@ def localize(
     pose_topic: Annotated[str, typer.Option(
         '--pose-topic', help='True poses in the bag, for the plan in the report; no answer uses '
         'them.')] = '',
-    camera: Camera = '',
+    camera: Cameras = [],  # noqa: B006
     depth_topic: DepthTopics = [],  # noqa: B006
     overwrite: Annotated[bool, typer.Option(
         '--overwrite', help='Replace files that exist.')] = False,
@@ -70,23 +70,28 @@ def localize(
     Say for each image where in the map it was taken.
 
     Example: `vpr_ros localize --bag in.mcap --map town.vprmap --out out.mcap`
+
+    Example: `vpr_ros localize --bag in.mcap --camera front=/front/image --camera rear=/rear/image
+    --odometry-topic /odom --map town.vprmap --report report.html`
     """
     from vpr_ros.settings import LocalizeSettings
 
     settings = read_settings(LocalizeSettings, 'localizer', config, param,
                              map=str(map_path) if map_path else '', image=topic,
-                             odometry=odometry_topic, camera=camera)
+                             odometry=odometry_topic,
+                             camera=camera[0].partition('=')[0] if camera else '')
     if not settings.map:
         raise VprError('name the map: --map FILE (or "map" in the parameter file)')
     for path in (out, report):
         if path is not None:
             refuse_existing(path, overwrite=overwrite)
     # Topics of the parameter file are meant for bags and robots, not for folders.
+    several = len(camera) > 1 or any('=' in name for name in camera)
     source = open_source(bag, images, data=data, traverse=traverse,
-                         topic=settings.image if bag else topic,
+                         topic=settings.image if bag and not several else topic,
                          odometry=settings.odometry if bag else odometry_topic,
-                         camera=settings.camera, poses=PoseOptions(pose_topic),
-                         depths=depth_topic)
+                         camera=settings.camera, cameras=camera if several else (),
+                         poses=PoseOptions(pose_topic), depths=depth_topic)
     run = localize_source(source, settings, out=out, overwrite=overwrite)
     known = sum(a.localization.known for a in run.answers)
     say(f'[bold]{known}[/] of {len(run.answers)} images at a known place'

@@ -22,6 +22,7 @@ from typing import Annotated
 from typing import TYPE_CHECKING
 
 import typer
+from vpr_ros.cli import map_calibrate
 from vpr_ros.cli import map_poses
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import say
@@ -63,6 +64,7 @@ __all__ = ['app', 'build_map']
 _log = logging.getLogger(__name__)
 
 app = typer.Typer(no_args_is_help=True, help='Build maps of places and look at them.')
+app.command('calibrate')(map_calibrate.calibrate)
 app.command('poses')(map_poses.poses)
 
 Session = Annotated[str, typer.Option(

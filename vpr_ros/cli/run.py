@@ -37,7 +37,7 @@ __all__ = ['Answer', 'localize_source', 'Run']
 @dataclass(frozen=True)
 class Answer:
     """
-    What was seen and what was said about it.
+    What was seen at one moment (by the leading camera) and what was said about it.
 
     :param T_map_base: where the robot truly was, when the source knows; no answer used it.
     """
@@ -60,6 +60,7 @@ def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Pat
                     overwrite: bool = False) -> Run:
     """Localize every frame of a source, with a progress line, and write the answers."""
     from vpr_ros.matching.localizer import open_localizer
+    from vpr_ros.matching.moments import query_moments
 
     map_path = Path(settings.map)
     localizer = open_localizer(map_path, settings.extraction, settings.matching, settings.index)
@@ -67,11 +68,12 @@ def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Pat
     def stream() -> Iterator[Answer]:
         known = 0
         with progress('localizing', source.count) as line:
-            for frame in line.passing(source.frames()):
-                described, localization = localizer.localize(frame)
+            frames = line.passing(source.frames())
+            for moment in query_moments(frames, source.cameras, settings.camera_tolerance_s):
+                described, localization = localizer.localize_moment(moment)
                 known += localization.known
                 line.note(f'{known} known')
-                yield Answer(described, localization, frame.T_map_base)
+                yield Answer(described[0], localization, moment[0].T_map_base)
 
     answers = stream() if out is None else _recorded(stream(), out, settings, source, overwrite)
     return Run(map_path, localizer.snapshot, list(answers))

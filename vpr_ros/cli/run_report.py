@@ -116,7 +116,9 @@ def _with_pictures(report: RunReport, run: Run, source: FrameSource,
     results = list(report.results)
     last = max(chosen, default=-1)
     with PlaceMap.open(run.map_path) as place_map:
-        for index, frame in enumerate(islice(source.frames(), last + 1)):
+        # An answer is of a moment: of several cameras the first leads.
+        leading = (frame for frame in source.frames() if frame.camera == source.cameras[0])
+        for index, frame in enumerate(islice(leading, last + 1)):
             if index in chosen:
                 found = results[index].localization.candidates
                 match = place_map.thumbnail(found[0].place_id, found[0].camera) if found else None
