@@ -20,6 +20,7 @@ from dataclasses import replace
 import math
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from vpr_ros.matching.geometry.refinement import Fit
@@ -33,6 +34,9 @@ __all__ = ['camera_motion']
 
 Array = NDArray[Any]
 
+# A cost is twice a negative log likelihood, and of matches that err together a quarter counts.
+_LIKELY = 8.0
+
 
 def camera_motion(query: Array, match: Array, thresholds: tuple[float, float], *,
                   coarse: bool, iterations: int, confidence: float) -> tuple[str, Fit] | None:
@@ -41,7 +45,7 @@ def camera_motion(query: Array, match: Array, thresholds: tuple[float, float], *
 
     :param query: (n, 2) rays on the plane at depth one; ``match`` likewise.
     :param thresholds: how far off a ray of query and of match may lie, on that plane.
-    :param coarse: whether points are those of a grid: between cells of several degrees, what a
+    :param coarse: whether points are those of a grid: between cells of a degree and more, what a
         camera moved is not seen, and a motion that has to say it turns the camera wrongly too:
         only the turn is sought then.
     :returns: 'essential' with a direction of length one, or 'rotation' with none; None where too
@@ -84,19 +88,34 @@ def _shift(query: Array, match: Array, thresholds: tuple[float, float], iteratio
     if matrix is not None and agree.any():
         starts.append(max(motions(matrix), key=lambda m: int(
             in_front(query[agree], match[agree], *m).sum())))
-    if turned is not None:
-        starts += [(turned.rotation, axis) for axis in np.eye(3)]
-    fits = [refine_two_view(query, match, *start, thresholds, rounds=2) for start in starts]
-    best = min((fit for fit in fits if fit is not None), key=lambda f: _cost(f, 3, 5),
-               default=None)
-    found = best and refine_two_view(query, match, best.rotation, best.translation, thresholds)
+    upright = turned.rotation if turned is not None else starts[0][0] if starts else np.eye(3)
+    starts += [(upright, axis) for axis in np.eye(3)]
+    fits = [fit for start in starts if (fit := refine_two_view(
+        query, match, *start, thresholds, rounds=2)) is not None]
+    if not fits:
+        return None
+    best = min(fits, key=lambda fit: _cost(fit, 3, 5))
+    found = refine_two_view(query, match, best.rotation, best.translation, thresholds)
     if found is None:
         return None
+    found = replace(found, covariance=found.covariance + _other_motions(found, fits))
     # The lines are those of both directions; what is seen lies before both cameras.
     seen = query[found.agree], match[found.agree], found.rotation
     backwards = in_front(*seen, -found.translation).sum() > in_front(
         *seen, found.translation).sum()
     return replace(found, translation=-found.translation) if backwards else found
+
+
+def _other_motions(found: Fit, fits: list[Fit]) -> Array:
+    """Return the covariance (6, 6) that comes of other motions being nearly as likely."""
+    spread = np.zeros((6, 6))
+    for fit in fits:
+        lead = _cost(fit, 3, 5) - _cost(found, 3, 5)
+        turn = cv2.Rodrigues(fit.rotation @ found.rotation.T)[0].ravel()
+        sign = 1.0 if fit.translation @ found.translation >= 0.0 else -1.0
+        apart = np.concatenate([sign * fit.translation - found.translation, turn])
+        spread += math.exp(-max(lead, 0.0) / _LIKELY) * np.outer(apart, apart)
+    return spread
 
 
 def _cost(fit: Fit, dimensions: int, parameters: int) -> float:

@@ -35,7 +35,7 @@ class GeometrySettings(Settings):
         1.0, 'A match counts when its distance is at most this share of that of the second best; '
         '1: no such test.', gt=0.0, le=1.0, live=True)
     looseness: float = setting(
-        0.012, 'How far a match may lie from where "similarity" puts it, as a share of the '
+        0.015, 'How far a match may lie from where "similarity" puts it, as a share of the '
         'diagonal that the points of the image span.', gt=0.0, le=0.5, live=True)
     looseness_cells: float = setting(
         1.0, 'The same for points on a grid, as features of a network are, in cells of the grid; '
@@ -47,7 +47,7 @@ class GeometrySettings(Settings):
         'of the camera puts it, in pixels of the image as delivered.', gt=0.0, le=100.0,
         live=True)
     threshold_cells: float = setting(
-        0.5, 'The same for points on a grid, in cells; the larger of the two holds.',
+        1.0, 'The same for points on a grid, in cells; the larger of the two holds.',
         gt=0.0, le=10.0, live=True)
     iterations: int = setting(
         200, 'How many samples are tried at most for a motion of the camera.', ge=1, le=100_000,
