@@ -67,6 +67,8 @@ LOOK_ALIKES = 3
 # Between right and wrong lies what may be either.
 WRONG_FRAMES = 6
 WRONG_M = 15.0
+# Radians; who looks elsewhere at a place sees another one.
+LARGEST_TURN = 0.7
 
 
 def main() -> None:
@@ -77,6 +79,8 @@ def main() -> None:
     parser.add_argument('--kinds', default='network,sift,orb', help='of local features')
     parser.add_argument('--local-weights', default='', help='file of ALIKED-n16')
     parser.add_argument('--every', type=int, default=3, help='of so many queries, one is compared')
+    parser.add_argument('--frames', type=int, default=0,
+                        help='only so many of each traverse, the first; 0: all')
     given = parser.parse_args()
     cv2.setNumThreads(1)
     dataset = open_dataset(given.data)
@@ -86,7 +90,8 @@ def main() -> None:
     extractors = [make_extractor(ExtractionSettings(
         threads=1, local_features=kind,
         local_weights=given.local_weights if kind == 'aliked' else '')) for kind in kinds]
-    seen = {name: _read(dataset, name, extractors) for name in dict.fromkeys(sum(pairs, ()))}
+    seen = {name: _read(dataset, name, extractors, given.frames)
+            for name in dict.fromkeys(sum(pairs, ()))}
     for reference, query in pairs:
         print(f'{reference} -> {query}')
         for kind in kinds:
@@ -138,14 +143,15 @@ class _Poses:
             self.directions_deg.append(float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))))
 
 
-def _read(dataset: Dataset, name: str, extractors: Sequence[Extractor]) -> dict[str, _Seen]:
+def _read(dataset: Dataset, name: str, extractors: Sequence[Extractor],
+          frames: int) -> dict[str, _Seen]:
     """Describe a traverse with every kind of features; its images are read, or drawn, once."""
     traverse = dataset.traverse(name) if not isinstance(dataset, Town) else dataset.drive(
         replace(DRIVES[name], depth=True))
     kept: list[Frame] = []
     found: list[list[Description]] = [[] for _ in extractors]
-    frames = traverse.frames()
-    while batch := list(islice(frames, 16)):
+    read = islice(traverse.frames(), frames or None)
+    while batch := list(islice(read, 16)):
         for descriptions, extractor in zip(found, extractors, strict=True):
             descriptions += extractor.describe_batch(batch)
         kept += [replace(f, image=f.image[:1, :1].copy(), depth=None) for f in batch]
@@ -226,11 +232,20 @@ def _chosen(reference: _Seen, query: _Seen,
     for q in range(0, len(alike), every):
         if not possible[q]:
             continue
-        here = np.flatnonzero(apart[q] <= near[q])
+        here = np.array([m for m in np.flatnonzero(apart[q] <= near[q])
+                         if _one_way(reference.frames[m], query.frames[q])], np.int64)
+        if not len(here):
+            continue
         right.append((int(here[alike[q, here].argmax()]), q))
         others = np.flatnonzero(apart[q] > far)
         wrong += [(int(m), q) for m in others[np.argsort(-alike[q, others])][:LOOK_ALIKES]]
     return right, wrong
+
+
+def _one_way(match: Frame, query: Frame) -> bool:
+    """Whether both look the same way, as far as is known."""
+    a, b = match.T_map_base, query.T_map_base
+    return a is None or b is None or a.angle_to(b) < LARGEST_TURN
 
 
 def _auc(positive: Any, negative: Any) -> float:

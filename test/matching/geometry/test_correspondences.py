@@ -49,7 +49,8 @@ def test_pairs_are_each_others_nearest_the_most_alike_first(ratio):
 
     found = correspondences(match, query, ratio=ratio)
 
-    assert np.stack([found.match_rows, found.query_rows], axis=1).tolist() == naive(match, query, ratio)
+    pairs = np.stack([found.match_rows, found.query_rows], axis=1)
+    assert pairs.tolist() == naive(match, query, ratio)
     assert 3 < len(found) < 30
 
 

@@ -44,8 +44,8 @@ _MOST_PAIRS = 150
 # and cells of 4.6 degrees, it came out no nearer to the truth than the place of the map itself.
 _COARSE = 0.02
 # Matches err together: lenses, mountings, what grew or was painted since. How many times larger a
-# covariance is than that of errors of their own, as measured in the town: of a turn, for each match
-# (cells err with their neighbours, and that the camera moved is neglected).
+# covariance is than that of errors of their own, as measured in the town; and, of a turn, for each
+# match: cells err with their neighbours, and that the camera moved is neglected.
 _TOGETHER, _TOGETHER_TURN = 4.0, 1.0 / 3.0
 # Mountings are measured by hand: no pose is surer than a millimetre and a twentieth of a degree.
 _LEAST_SIGMAS = np.array([1e-3] * 3 + [1e-3] * 3)
