@@ -285,7 +285,7 @@ def test_several_cameras(vpr_ros, caplog):
     assert ('front 32 x 24, focal length 50.0 x 50.0 pixels, no distortion, mounted at 1.00, 0.00,'
             in said)
     assert 'rear 32 x 24, focal length 51.0 x 51.0 pixels' in said
-    assert 'frame map datum none' in said and 'schema version 2' in said
+    assert 'frame map datum none' in said and 'schema version 3' in said
     assert not caplog.records
     vpr_ros('map', 'append', 'town.vprmap', '--bag', 'monday.mcap', *cameras, '--session', 'again',
             '-p', 'map.camera_tolerance_s:=0.01')
