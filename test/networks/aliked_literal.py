@@ -129,7 +129,7 @@ def nearest(x, row, column):
 
 
 def descriptors(raw, x, points):
-    """Return the descriptors (N, D) of points x, y in X (D, H, W)."""
+    """Describe points x, y in X (D, H, W), as (N, D)."""
     weights = raw['desc_head.agg_weights']
     farthest = max(x.shape[1:]) / 4
     found = []

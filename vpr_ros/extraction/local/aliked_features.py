@@ -32,6 +32,7 @@ from vpr_ros.types import LocalFeatures
 
 __all__ = ['AlikedFeatures', 'load_aliked']
 
+
 def load_aliked(path: Path) -> Aliked:
     """Return ALIKED-n16 with the weights of a file; VprError when they are not its own."""
     network = Aliked()
