@@ -54,7 +54,7 @@ _log = logging.getLogger(__name__)
 _LEAST_PLACES = 10
 # The searched map is made anew when it has grown by so many keyframes, and by such a share: then
 # each keyframe costs the same, however many there are.
-_GROWN_BY, _GROWN_SHARE = 10, 0.05
+_GROWN_BY, _GROWN_SHARE = 10, 0.02
 # What is not calibrated for loops: most of what a robot sees it sees for the first time, and look-
 # alikes agree on a motion nearly as well as images of one place. So inliers count for little.
 _DEFAULT = Calibration(geometry=GeometryEvidence(slope=1.0, midpoint=0.4, bound=1.0))
