@@ -29,8 +29,10 @@ still makes none. Elsewhere every image of the reference is a place.
 
 Every pair of traverses is measured in the order reference -> query. "single image" ranks the
 places by similarity to one image alone (query statistics: none); "over time" is the best answer
-of the Localizer with its default settings, which has seen the earlier images of the run. With
---odometry it is told the odometry too, where the data set has some and knows poses.
+of the Localizer with its default settings, which has seen the earlier images of the run, verifies
+candidates by the local features of the network (where it has some) and is calibrated as the
+network ships. With --odometry it is told the odometry too, where the data set has some and knows
+poses.
 """
 
 from __future__ import annotations
@@ -54,13 +56,16 @@ from vpr_ros.evaluation.metrics import recalls_at
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.maps.feature_store import FeatureStore
 from vpr_ros.maps.keyframes import select_keyframes
 from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.settings import MapSettings
 from vpr_ros.matching.localizer import Localizer
 from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.matching.shipped import shipped_calibration
 from vpr_ros.networks.registry import register_network
+from vpr_ros.types import Camera
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
 from vpr_ros.types import Pose
@@ -122,6 +127,7 @@ class _Described:
     poses: list[Pose | None]
     odometry: list[Pose | None]
     places: list[int]
+    camera: Camera | None
 
 
 def _describe(dataset: Dataset, name: str, extractors: list[Extractor]) -> _Described:
@@ -140,7 +146,8 @@ def _describe(dataset: Dataset, name: str, extractors: list[Extractor]) -> _Desc
     if all(pose is not None for pose in poses):
         chosen = {frame.stamp_ns for frame in select_keyframes(kept, MapSettings())}
         places = [i for i, frame in enumerate(kept) if frame.stamp_ns in chosen]
-    return _Described(found, poses, [frame.T_odom_base for frame in kept], places)
+    return _Described(found, poses, [frame.T_odom_base for frame in kept], places,
+                      kept[0].calibration)
 
 
 def _measure(dataset: Dataset, extractor: Extractor, number: int, reference: str, query: str,
@@ -153,12 +160,14 @@ def _measure(dataset: Dataset, extractor: Extractor, number: int, reference: str
     mapped = []
     for i in mapping.places:
         d = mapping.by_network[number][i]
-        mapped.append(NewPlace(d.stamp_ns, (View(d.camera, d.descriptor),), mapping.poses[i]))
+        view = View(d.camera, d.descriptor, local_features=d.local_features)
+        mapped.append(NewPlace(d.stamp_ns, (view,), mapping.poses[i]))
     references = np.stack([place.views[0].descriptor for place in mapped])
     queries = np.stack([d.descriptor for d in asked])
     single = recalls_at(rank(queries @ references.T, 10), truth, (1, 5, 10))
     driven = described[query].odometry if odometry else [None] * len(asked)
-    best, known = _localize(extractor, mapped, asked, driven)
+    best, known = _localize(extractor, mapped, asked, driven,
+                            (mapping.camera, described[query].camera))
     right = truth.are_matches(np.arange(len(best)), best)
     counted = truth.has_match()
     precision = f'{right[known].mean():.3f}' if known.any() else '-'
@@ -174,16 +183,28 @@ def _protocol(truth: GroundTruth) -> str:
 
 def _localize(extractor: Extractor, references: list[NewPlace],
               queries: list[Description],
-              odometry: Sequence[Pose | None]) -> tuple[np.ndarray, np.ndarray]:
+              odometry: Sequence[Pose | None],
+              cameras: tuple[Camera | None, Camera | None]) -> tuple[np.ndarray, np.ndarray]:
     """Return the reference index of the best answer and the decision for each query."""
-    with tempfile.TemporaryDirectory() as folder, PlaceMap.create(
-            Path(folder) / 'map.vprmap', extractor.identity) as place_map:
-        place_map.add_session('reference', source='benchmark')
-        place_map.append('reference', references)
-        snapshot = place_map.snapshot()
-    localizer = Localizer(snapshot, extractor, MatchingSettings())
-    answers = [localizer.match(description, T_odom_base=pose)
-               for description, pose in zip(queries, odometry, strict=True)]
+    mapping, asking = cameras
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'map.vprmap'
+        with PlaceMap.create(path, extractor.identity) as place_map:
+            place_map.add_session('reference', source='benchmark')
+            if mapping is not None:
+                place_map.calibrate('reference', mapping)
+            if extractor.local_kind:
+                place_map.set_local_kind(extractor.local_kind)
+            place_map.append('reference', references)
+            snapshot = place_map.snapshot()
+        with FeatureStore(path) as sights:
+            localizer = Localizer(
+                snapshot, extractor, MatchingSettings(), sights=sights,
+                calibration=shipped_calibration(snapshot.network, extractor.local_kind))
+            answers = [localizer.match(
+                description, T_odom_base=pose,
+                calibrations={} if asking is None else {description.camera: asking})
+                for description, pose in zip(queries, odometry, strict=True)]
     ids = np.array([a.candidates[0].place_id for a in answers], np.int64)
     return snapshot.rows_of(ids), np.array([a.known for a in answers])
 
