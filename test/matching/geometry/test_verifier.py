@@ -19,6 +19,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from vpr_ros.datasets.town.town import DRIVES
+from vpr_ros.datasets.town.town import Town
+from vpr_ros.extraction.local.depths import with_depths
+from vpr_ros.extraction.local.opencv_features import SiftFeatures
 from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.geometry.sight import Sight
 from vpr_ros.matching.geometry.verifier import verify
@@ -206,3 +210,41 @@ def test_cells_give_a_turn_that_is_as_sure_as_it_says(rng, make_scene, make_stre
     sigmas = np.degrees(np.sqrt(np.diag(said.relative_pose.T_match_query.covariance)[3:]))
     assert (sigmas > 0.3).all()
     assert_sound(said)
+
+
+def test_a_fisheye_lens_and_another_camera(rng, make_scene, make_street, make_pose):
+    truth = make_pose((1.5, 0.5, 0.0), 0.0, 0.02, -0.1)
+    wide = make_scene(make_street(rng, 9), truth).cameras[1]
+    wide = replace(wide, matrix=np.array([[420.0, 0, 640.0], [0, 420.0, 360.0], [0, 0, 1.0]]),
+                   distortion_model='equidistant', distortion=np.array([0.02, -0.01, 0, 0]))
+    scene = make_scene(make_street(rng), truth, query_camera=wide)
+    match, query = scene.sights(rng, depths=True, wrong=0.3)
+
+    said = verify(match, query, SETTINGS)
+    without = verify(match, Sight(query.features, replace(wide, rectified=True)), SETTINGS)
+
+    assert said.relative_pose.translation_valid
+    assert said.relative_pose.T_match_query.distance_to(truth) < 0.15
+    assert turn_off_deg(said, truth) < 0.3
+    # The same picture, taken for one without distortion, is not where the robot was.
+    assert without.relative_pose is None \
+        or without.relative_pose.T_match_query.distance_to(truth) > 0.3
+
+
+def test_two_pictures_of_the_town():
+    traverse = Town().drive(replace(DRIVES['day'], depth=True))
+    frames = [traverse.frame(index) for index in (60, 61)]
+    assert frames[0].T_map_base.distance_to(frames[1].T_map_base) > 1.0
+    found = SiftFeatures(256).extract(frames, None)
+    match, query = (Sight(f, frame.calibration) for f, frame in zip(found, frames, strict=True))
+    truth = frames[0].T_map_base.inverse() @ frames[1].T_map_base
+
+    metric = verify(Sight(with_depths(match.features, frames[0]), match.camera), query, SETTINGS)
+    images = verify(match, query, SETTINGS)
+
+    assert metric.relative_pose.translation_valid
+    assert metric.relative_pose.T_match_query.distance_to(truth) < 0.15
+    assert turn_off_deg(metric, truth) < 0.3
+    assert images.inliers == metric.inliers > 30
+    assert not images.relative_pose.translation_valid
+    assert not images.relative_pose.rotation_valid or turn_off_deg(images, truth) < 1.0

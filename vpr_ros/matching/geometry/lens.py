@@ -36,6 +36,8 @@ _FISHEYE = ('equidistant', 'fisheye')
 _LARGEST = 5.67
 # How far a point, its distortion undone and done again, may come out from where it was.
 _ROUND_TRIP_PX = 0.1
+_CLOSE_PX = 1e-3
+_STEPS = 30
 
 
 def normalised(points: Array, camera: Camera) -> Array:
@@ -58,11 +60,14 @@ def normalised(points: Array, camera: Camera) -> Array:
         rays = cv2.fisheye.undistortPoints(points, matrix, coefficients)
         again = cv2.fisheye.distortPoints(rays, matrix, coefficients)
     elif camera.distortion_model in _RADIAL and len(coefficients) in _RADIAL_COUNTS:
-        criteria = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 50, 1e-10)
-        rays = cv2.undistortPoints(points, matrix, coefficients, criteria=criteria)
-        again = cv2.projectPoints(
-            cv2.convertPointsToHomogeneous(rays), np.zeros(3), np.zeros(3), matrix,
-            coefficients)[0]
+        rays = cv2.undistortPoints(points, matrix, coefficients)
+        again = _distorted(rays, matrix, coefficients)
+        # OpenCV leaves up to a pixel at the border of wide lenses.
+        for _ in range(_STEPS):
+            if np.abs(again - points).max() < _CLOSE_PX:
+                break
+            rays = rays + (points - again) / matrix[[0, 1], [0, 1]]
+            again = _distorted(rays, matrix, coefficients)
     else:
         raise VprError(
             f'camera {camera.name!r}: the distortion is undone for the models '
@@ -72,6 +77,12 @@ def normalised(points: Array, camera: Camera) -> Array:
     with np.errstate(invalid='ignore'):
         rays[~(np.linalg.norm(again - points, axis=2) < _ROUND_TRIP_PX)] = np.nan
     return _near_axis(rays[:, 0])
+
+
+def _distorted(rays: Array, matrix: Array, coefficients: Array) -> Array:
+    points = np.concatenate([rays, np.ones((len(rays), 1, 1))], axis=2)
+    return np.asarray(cv2.projectPoints(points, np.zeros(3), np.zeros(3), matrix,
+                                        coefficients)[0])
 
 
 def focal_px(camera: Camera) -> float:
