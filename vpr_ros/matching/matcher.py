@@ -106,6 +106,7 @@ class Matcher:
         """Forget all evidence, as after a restart."""
         self._follower.reset()
         self.support = Support()
+        self.checks = ()
         self._last_ns = None
 
     def state(self) -> LocalizerState:
@@ -185,8 +186,9 @@ class Matcher:
             check = next((c for c in self.checks if c.hypothesis.row == found[0].row), None)
             support = self.support.follow(
                 self._last_ns or 0, 0.0 if check is None else check.log_ratio)
+            mode = self._mode(odometry, geometry=any(c.log_ratio for c in self.checks))
             probability, source = self.calibration.probability(
-                self._mode(odometry, geometry=bool(self.checks)), found[0].probability, support)
+                mode, found[0].probability, support)
         others = 1.0 if not found or found[0].probability >= 1.0 else (
             (1.0 - probability) / (1.0 - found[0].probability))
         candidates = tuple(
