@@ -22,6 +22,7 @@ from vpr_ros.matching.geometry.two_view import essential
 from vpr_ros.matching.geometry.two_view import homography
 from vpr_ros.matching.geometry.two_view import in_front
 from vpr_ros.matching.geometry.two_view import motions
+from vpr_ros.matching.geometry.two_view import motions_of_plane
 
 ROBUST = {'iterations': 500, 'confidence': 0.999}
 
@@ -80,6 +81,22 @@ def test_a_homography_of_a_plane(rng):
 
     assert agree[40:].all() and agree[:40].sum() <= 3
     assert np.allclose(found / found[2, 2], truth, rtol=1e-3, atol=1e-3)
+
+
+def test_a_plane_means_two_motions_and_one_is_right(rng):
+    turn, shift = cv2.Rodrigues(np.array([0.02, -0.1, 0.05]))[0], np.array([1.0, 0.2, -0.6])
+    wall = np.column_stack([rng.uniform(-5, 5, (80, 2)), np.zeros(80)])
+    wall[:, 2] = 8.0 + 0.4 * wall[:, 0] - 0.1 * wall[:, 1]
+    moved = wall @ turn.T + shift
+
+    found = motions_of_plane(wall[:, :2] / wall[:, 2:], moved[:, :2] / moved[:, 2:], 0.004,
+                             **ROBUST)
+
+    assert len(found) == 2
+    off = [np.linalg.norm(cv2.Rodrigues(rotation @ turn.T)[0])
+           + np.linalg.norm(np.cross(direction, shift / np.linalg.norm(shift)))
+           for rotation, direction in found]
+    assert min(off) < 1e-3 < max(off)
 
 
 @pytest.mark.parametrize('model', [essential, homography])

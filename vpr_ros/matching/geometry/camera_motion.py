@@ -29,13 +29,16 @@ from vpr_ros.matching.geometry.refinement import refine_two_view
 from vpr_ros.matching.geometry.two_view import essential
 from vpr_ros.matching.geometry.two_view import in_front
 from vpr_ros.matching.geometry.two_view import motions
+from vpr_ros.matching.geometry.two_view import motions_of_plane
 
 __all__ = ['camera_motion']
 
 Array = NDArray[Any]
 
-# A cost is twice a negative log likelihood, and of matches that err together a quarter counts.
+# A square is twice a negative log likelihood, and of matches that err together a quarter counts.
 _LIKELY = 8.0
+# Of errors, in thresholds; better matches than these tell no more.
+_LEAST_VARIANCE = 0.01
 
 
 def camera_motion(query: Array, match: Array, thresholds: tuple[float, float], *,
@@ -80,7 +83,8 @@ def _shift(query: Array, match: Array, thresholds: tuple[float, float], iteratio
     Return the best turn and direction.
 
     Where most of what is seen lies in one or two planes, as in a street, another motion explains
-    it nearly as well: so the search begins at several, also at a turn with a step along each axis.
+    it nearly as well: so the search begins at several, also at both motions that the largest plane
+    can mean, and at a turn with a step along each axis.
     """
     starts: list[tuple[Array, Array]] = []
     matrix, agree = essential(query, match, max(thresholds), iterations=iterations,
@@ -89,6 +93,8 @@ def _shift(query: Array, match: Array, thresholds: tuple[float, float], iteratio
         starts.append(max(motions(matrix), key=lambda m: int(
             in_front(query[agree], match[agree], *m).sum())))
     upright = turned.rotation if turned is not None else starts[0][0] if starts else np.eye(3)
+    starts += motions_of_plane(query, match, max(thresholds), iterations=iterations,
+                               confidence=confidence)
     starts += [(upright, axis) for axis in np.eye(3)]
     fits = [fit for start in starts if (fit := refine_two_view(
         query, match, *start, thresholds, rounds=2)) is not None]
@@ -109,12 +115,13 @@ def _shift(query: Array, match: Array, thresholds: tuple[float, float], iteratio
 def _other_motions(found: Fit, fits: list[Fit]) -> Array:
     """Return the covariance (6, 6) that comes of other motions being nearly as likely."""
     spread = np.zeros((6, 6))
+    variance = max(float((found.errors[found.agree] ** 2).mean()), _LEAST_VARIANCE)
     for fit in fits:
-        lead = _cost(fit, 3, 5) - _cost(found, 3, 5)
+        lead = float((np.minimum(fit.errors, 1.0) ** 2 - np.minimum(found.errors, 1.0) ** 2).sum())
         turn = cv2.Rodrigues(fit.rotation @ found.rotation.T)[0].ravel()
         sign = 1.0 if fit.translation @ found.translation >= 0.0 else -1.0
         apart = np.concatenate([sign * fit.translation - found.translation, turn])
-        spread += math.exp(-max(lead, 0.0) / _LIKELY) * np.outer(apart, apart)
+        spread += math.exp(-max(lead, 0.0) / (_LIKELY * variance)) * np.outer(apart, apart)
     return spread
 
 

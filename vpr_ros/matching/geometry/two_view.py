@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ['essential', 'homography', 'in_front', 'magsac', 'motions']
+__all__ = ['essential', 'homography', 'in_front', 'magsac', 'motions',
+           'motions_of_plane']
 
 Array = NDArray[Any]
 
@@ -61,6 +62,30 @@ def motions(matrix: Array) -> list[tuple[Array, Array]]:
     first, second, direction = cv2.decomposeEssentialMat(matrix)
     return [(rotation, sign * direction.ravel())
             for rotation in (first, second) for sign in (1.0, -1.0)]
+
+
+def motions_of_plane(query: Array, match: Array, threshold: float, *, iterations: int,
+                     confidence: float) -> list[tuple[Array, Array]]:
+    """
+    Return the two motions (rotation, direction) that the largest plane in sight can mean.
+
+    Directions are told up to their sign, and there are none without a plane, or where the camera
+    turned on the spot.
+
+    :param query: (n, 2) rays on the plane at depth one; ``match`` likewise.
+    """
+    plane, _ = homography(query, match, threshold, iterations=iterations, confidence=confidence)
+    if plane is None:
+        return []
+    _, rotations, shifts, _ = cv2.decomposeHomographyMat(plane, np.eye(3))
+    found: list[tuple[Array, Array]] = []
+    for rotation, shift in zip(rotations, shifts, strict=True):
+        length = float(np.linalg.norm(shift))
+        # Each comes twice, with either sign of the direction.
+        if np.isfinite(length) and length > 1e-9 and not any(
+                np.allclose(rotation, other) for other, _ in found):
+            found.append((rotation, shift.ravel() / length))
+    return found
 
 
 def in_front(query: Array, match: Array, rotation: Array, direction: Array) -> Array:
