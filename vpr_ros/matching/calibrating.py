@@ -317,7 +317,10 @@ def _learn_geometry(courses: Sequence[_Course],
     share = np.where(right, 0.5 / right.sum(), 0.5 / (~right).sum()) * len(right)
     bias, slope = fit_logistic(
         above[:, None], right, weights=share,
-        prior=np.array([-usual.slope * usual.midpoint, usual.slope]))
+        prior=np.array([-usual.slope * usual.midpoint, usual.slope])).tolist()
+    if slope <= 0.0:
+        # A few far off outweigh the ranks.
+        return GeometryEvidence(slope=0.0), told
     return GeometryEvidence(slope, -bias / slope, usual.bound), told
 
 

@@ -44,6 +44,8 @@ __all__ = ['Calibration', 'GeometryEvidence', 'Logistic', 'mode_name']
 # Beliefs are not told apart beyond these odds.
 _LEAST_PROBABILITY = 1e-4
 _FORMAT = 1
+# A calibration may come from a stranger: larger numbers are none, and their sums overflow.
+_LARGEST, _LARGEST_BOUND = 1e6, 100.0
 
 
 def log_odds(probability: float) -> float:
@@ -151,19 +153,23 @@ class Calibration:
             data = json.loads(text)
             if data['format'] != _FORMAT:
                 raise ValueError(f'format {data["format"]!r}, this version reads {_FORMAT}')
-            return cls(source, str(data['local_kind']), GeometryEvidence(**_finite(
-                data['geometry'])), {str(name): Logistic(**_finite(values))
-                                     for name, values in data['modes'].items()},
-                dict(data['about']))
-        # Deeply nested JSON is a RecursionError.
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            evidence = GeometryEvidence(**_numbers(data['geometry']))
+            if not 0.0 <= evidence.bound <= _LARGEST_BOUND:
+                raise ValueError(f'evidence of geometry is bound by 0 to {_LARGEST_BOUND:g}, got '
+                                 f'{evidence.bound:g}')
+            return cls(source, str(data['local_kind']), evidence,
+                       {str(name): Logistic(**_numbers(values))
+                        for name, values in data['modes'].items()}, dict(data['about']))
+        # Deeply nested JSON is a RecursionError, a whole number of 400 digits an OverflowError.
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError,
+                OverflowError) as error:
             raise VprError(f'a calibration cannot be read ({error}): make it again with '
                            '"vpr_ros map calibrate"') from error
 
 
-def _finite(values: dict[str, Any]) -> dict[str, float]:
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
     """Return named numbers; ValueError where one is none."""
     numbers = {name: float(value) for name, value in values.items()}
-    if not all(math.isfinite(number) for number in numbers.values()):
-        raise ValueError(f'numbers that are not finite: {numbers}')
+    if not all(abs(number) <= _LARGEST for number in numbers.values()):  # NaN is not either
+        raise ValueError(f'numbers that are not finite, or very large: {numbers}')
     return numbers

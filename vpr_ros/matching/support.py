@@ -88,9 +88,11 @@ class Support:
     @classmethod
     def of(cls, array: NDArray[np.float64], last_ns: int | None) -> Support:
         """Read what :meth:`array` made; VprError for anything else."""
-        if array.shape != (5,) or array.dtype.kind != 'f' or not np.isfinite(array[1:]).all():
-            raise VprError(f'what a state remembers of geometry is 5 numbers, got {array!r}: it '
-                           'is damaged; start anew')
+        if array.shape != (5,) or array.dtype.kind != 'f' or not (
+                np.isfinite(array[1:]).all() and not np.isinf(array[0])
+                and min(array[1], array[3]) >= 0.0):
+            raise VprError('what a state remembers of geometry is 5 numbers, of which two count, '
+                           f'got {array!r}: it is damaged; start anew')
         usual, looks, certain, certain_looks, mean = array.tolist()
         return cls(None if math.isnan(usual) else usual, int(looks), certain, int(certain_looks),
                    mean, last_ns)
