@@ -180,3 +180,44 @@ def test_places_that_the_order_lacks_are_no_noise(saved):
     with PlaceMap.open(saved) as place_map:
         with pytest.raises(VprError, match='2 places are in order, of 3'):
             place_map.snapshot()
+
+
+def test_some_places_of_a_map_are_a_map(path, identity, unit):
+    rng = np.random.default_rng(0)
+    with PlaceMap.create(path, identity, descriptor_type='float16') as place_map:
+        for session in ('monday', 'tuesday'):
+            place_map.add_session(session, source='')
+            place_map.append(session, [
+                NewPlace(n, tuple(View(camera, unit(1)[0]) for camera in
+                                  (['front', 'rear'] if n % 3 else ['rear'])),
+                         Pose.from_xy_yaw(float(n), 0.0, 0.0) if n % 4 else None)
+                for n in range(10)])
+        whole = place_map.snapshot()
+    for kept in rng.random((10, 20)) < 0.5:
+        part = whole.only(kept)
+        assert (part.map_id, part.revision, part.network, part.sessions, part.cameras) == (
+            whole.map_id, whole.revision, whole.network, whole.sessions, whole.cameras)
+        rows = np.flatnonzero(kept)
+        assert len(part) == len(rows)
+        assert len(part.descriptors) == sum(len(whole.views_of(row)) for row in rows)
+        assert part.descriptors.dtype == np.float32
+        for place, row in enumerate(rows):
+            assert part.place_ids[place] == whole.place_ids[row]
+            assert part.rows_of(whole.place_ids[[row]]).tolist() == [place]
+            assert part.stamps_ns[place] == whole.stamps_ns[row]
+            assert part.session_of[place] == whole.session_of[row]
+            assert (part.poses[place] is None) == (whole.poses[row] is None)
+            mine, its = part.views_of(place), whole.views_of(row)
+            assert part.view_cameras[mine].tolist() == whole.view_cameras[its].tolist()
+            assert np.array_equal(part.descriptors[mine],
+                                  whole.descriptors[its].astype(np.float32))
+    # The whole is what it was.
+    assert whole.rows_of(whole.place_ids).tolist() == list(range(20))
+
+
+def test_no_place_of_a_map_is_a_map_without_places(path, identity, new_place):
+    with PlaceMap.create(path, identity) as place_map:
+        place_map.add_session('monday', source='')
+        place_map.append('monday', [new_place(n) for n in range(3)])
+        none = place_map.snapshot().only(np.zeros(3, bool))
+    assert (len(none), none.descriptors.shape) == (0, (0, identity.dimension))

@@ -23,6 +23,7 @@ from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.localizer import Localizer
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.types import Description
+from vpr_ros.types import LocalFeatures
 from vpr_ros.types import Pose
 
 DIMENSION = 64
@@ -91,6 +92,42 @@ class World:
         return int(np.flatnonzero(self.snapshot.place_ids == candidate.place_id)[0])
 
 
+class Sights:
+    """What cameras saw of the places of a world, point by point; no two places share a point."""
+
+    def __init__(self, world, *, count=40, calibrations=None):
+        self._rng = np.random.default_rng(11)
+        self._points = {
+            (row, camera): (self._rng.uniform(0, (640, 480), (count, 2)),
+                            random_directions(self._rng, count))
+            for row in range(len(world.snapshot)) for camera in world.snapshot.cameras}
+        self._row_of = {int(place): row for row, place in enumerate(world.snapshot.place_ids)}
+        self._calibrations = calibrations or {}
+        self.asked = []
+
+    def features(self, place_id, camera):
+        row = self._row_of[place_id]
+        self.asked.append(row)
+        return self.seen(row, camera, share=1.0) if (row, camera) in self._points else None
+
+    def calibration(self, session, camera):
+        return self._calibrations.get((session, camera))
+
+    def seen(self, row, camera='front', *, share=0.8):
+        """Return what is seen of a place on another day: a share of its points, a bit aside."""
+        points, descriptors = (a.copy() for a in self._points[row, camera])
+        if share < 1.0:
+            points += (6.0, -4.0)
+        other = np.arange(len(points)) >= share * len(points)
+        points[other] = self._rng.uniform(0, (640, 480), (int(other.sum()), 2))
+        descriptors[other] = random_directions(self._rng, int(other.sum()))
+        return LocalFeatures(points, descriptors, np.ones(len(points)))
+
+    def forget(self, row, camera='front'):
+        """Keep no features of a view."""
+        del self._points[row, camera]
+
+
 @pytest.fixture(scope='session')
 def extractor():
     """Return a real extractor of the worlds' dimension."""
@@ -102,3 +139,9 @@ def extractor():
 def world(extractor):
     """Return a function that makes worlds."""
     return lambda **options: World(extractor, **options)
+
+
+@pytest.fixture
+def sights():
+    """Return a function that makes the local features of a world."""
+    return Sights

@@ -562,3 +562,34 @@ def test_nothing_depends_on_the_size_of_the_map():
     assert believed(followed, 500_039, within=1) > 0.9
     assert np.median(times) < 0.02
     assert most < 5e6  # bytes; one number for each place would be more
+
+
+@pytest.mark.parametrize('log_ratio', [-3.0, 0.0, 4.0])
+def test_a_closer_look_is_bayes_rule(log_ratio):
+    rng = np.random.default_rng(0)
+    followed = PlaceFilter(straight(30, 20), USUAL)
+    drive(followed, [[5, 25, 40], [6, 26, 41], [7, 41, 12]], log_ratios=3.0)
+    looked_at = rng.random(50) < 0.3
+    looked_at[7] = True
+    before = followed.cells
+    weights = [float(weight) * (math.exp(log_ratio) if looked_at[math.floor(x + 0.5)] else 1.0)
+               for x, weight in zip(before.x, before.weight, strict=True)]
+    total = sum(weights) + before.spread + before.nowhere
+    followed.confirm(looked_at, log_ratio)
+    after = followed.cells
+    assert after.weight == pytest.approx([weight / total for weight in weights], rel=1e-12)
+    assert (after.spread, after.nowhere) == pytest.approx(
+        (before.spread / total, before.nowhere / total), rel=1e-12)
+    assert np.array_equal(after.x, before.x)
+    assert np.array_equal(after.told, before.told)
+    check_distribution(followed)
+
+
+def test_a_closer_look_at_what_nobody_believes_changes_nothing():
+    followed = PlaceFilter(straight(30), USUAL)
+    followed.confirm(np.ones(30, bool), 4.0)  # before the first frame
+    check_distribution(followed)
+    tell(followed, 7)
+    before = followed.belief()
+    followed.confirm(np.arange(30) == 20, -4.0)
+    assert followed.belief().probabilities == pytest.approx(before.probabilities, rel=1e-12)
