@@ -22,17 +22,19 @@ from vpr_ros.types import LoopClosure
 __all__ = ['loop_closure_of']
 
 
-def loop_closure_of(localization: Localization, *, session: str) -> LoopClosure | None:
+def loop_closure_of(localization: Localization, *, session: str,
+                    place_id: int = 0) -> LoopClosure | None:
     """
     Return the loop closure that a known place is, or None for an unknown one.
 
-    :param session: the run that the query belongs to; the query is no place of the map.
+    :param session: the run that the query belongs to.
+    :param place_id: of the query, where it is a place too.
     """
     if not localization.known:
         return None
     best = localization.candidates[0]
     return LoopClosure(
-        query_session=session, query_place_id=0, query_stamp_ns=localization.stamp_ns,
+        query_session=session, query_place_id=place_id, query_stamp_ns=localization.stamp_ns,
         match_session=best.session, match_place_id=best.place_id, match_stamp_ns=best.stamp_ns,
         map_id=localization.map_id, similarity=best.similarity, probability=best.probability,
         probability_source=localization.probability_source,

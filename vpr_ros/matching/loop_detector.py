@@ -33,6 +33,7 @@ from vpr_ros.matching.calibration import GeometryEvidence
 from vpr_ros.matching.drift import not_too_far
 from vpr_ros.matching.follower import FollowerState
 from vpr_ros.matching.follower import StageTimes
+from vpr_ros.matching.loop_closures import loop_closure_of
 from vpr_ros.matching.loop_settings import LoopSettings
 from vpr_ros.matching.matcher import Matcher
 from vpr_ros.matching.online_map import OnlineMap
@@ -239,16 +240,10 @@ class LoopDetector:
     def _closure(self, place_id: int, found: Localization) -> LoopClosure | None:
         if not found.known:
             return None
-        best = found.candidates[0]
-        inliers = self._inliers(best.place_id)
+        inliers = self._inliers(found.candidates[0].place_id)
         if inliers is not None and inliers < self.settings.least_inliers:
             return None
-        return LoopClosure(
-            query_session=self._session, query_place_id=place_id, query_stamp_ns=found.stamp_ns,
-            match_session=self._session, match_place_id=best.place_id,
-            match_stamp_ns=best.stamp_ns, map_id=found.map_id, similarity=best.similarity,
-            probability=best.probability, probability_source=found.probability_source,
-            relative_pose=found.relative_pose)
+        return loop_closure_of(found, session=self._session, place_id=place_id)
 
     def _inliers(self, place_id: int) -> int | None:
         """Return how many local features agree with a candidate, None where nobody looked."""
