@@ -28,6 +28,7 @@ __all__ = ['looseness_px', 'spacing_px', 'threshold_px']
 
 Array = NDArray[Any]
 
+
 def spacing_px(points: Array) -> float:
     """Return the step of the grid that points (n, 2) stand on, in pixels; 0 for no grid."""
     grid = find_grid(points)

@@ -58,7 +58,7 @@ def homography(query: Array, match: Array, threshold_px: float, *, iterations: i
 
 
 def motions(matrix: Array) -> list[tuple[Array, Array]]:
-    """Return the four motions (rotation, direction) that an essential matrix can mean."""
+    """Return all that an essential matrix can mean: four of rotation and direction."""
     first, second, direction = cv2.decomposeEssentialMat(matrix)
     return [(rotation, sign * direction.ravel())
             for rotation in (first, second) for sign in (1.0, -1.0)]
@@ -67,7 +67,7 @@ def motions(matrix: Array) -> list[tuple[Array, Array]]:
 def motions_of_plane(query: Array, match: Array, threshold: float, *, iterations: int,
                      confidence: float) -> list[tuple[Array, Array]]:
     """
-    Return the two motions (rotation, direction) that the largest plane in sight can mean.
+    Return both rotations and directions that the largest plane in sight can mean.
 
     Directions are told up to their sign, and there are none without a plane, or where the camera
     turned on the spot.
