@@ -28,6 +28,7 @@ from vpr_ros.bags.reader import BagReader
 from vpr_ros.bags.writer import BagWriter
 from vpr_ros.cli.loop_report import loop_truth
 from vpr_ros.cli.loop_report import make_loop_report
+from vpr_ros.cli.loop_report import write_loop_run_report
 from vpr_ros.cli.loop_run import find_loops
 from vpr_ros.cli.sources import open_source
 from vpr_ros.cli.sources import PoseOptions
@@ -126,6 +127,33 @@ def test_what_is_found_is_told_with_truth(recording: Path) -> None:
     assert loop_truth(blind) is None
     told = make_loop_report(blind, SETTINGS)
     assert (told.correct, told.positions_from) == (None, 'odometry')
+
+
+def test_a_folder_of_images_has_loops_too(tmp_path: Path) -> None:
+    folder = tmp_path / 'walk'
+    folder.mkdir()
+    rows = ['file,stamp_ns,x,y,yaw']
+    for n, frame in enumerate(drive(PLACES + 30)):
+        cv2.imwrite(str(folder / f'{n:03d}.png'), frame.image[..., ::-1])
+        pose = frame.T_map_base
+        assert pose is not None
+        rows.append(f'{n:03d}.png,{frame.stamp_ns},{pose.position[0]},{pose.position[1]},'
+                    f'{pose.yaw()}')
+    (folder / 'poses.csv').write_text('\n'.join(rows) + '\n')
+    source = open_source(None, folder)
+    run = find_loops(source, SETTINGS)
+    assert all(k.T_odom_base is None for k in run.keyframes)  # truth is no odometry
+    report = write_loop_run_report(run, source, SETTINGS, tmp_path / 'walk.html')
+    assert report.right_closures == len(run.closures) > 20
+    assert len(report.examples) == 12
+    for example in report.examples:
+        closure = report.closures[example.closure]
+        for stamp_ns, image in ((closure.query_stamp_ns, example.query_image),
+                                (closure.match_stamp_ns, example.match_image)):
+            taken = picture((stamp_ns // SECOND - 1) % PLACES, stamp_ns // SECOND - 1)
+            assert isinstance(image, np.ndarray)
+            assert np.abs(image.astype(float) - taken).mean() < 1.0
+    assert (tmp_path / 'walk.html').exists()
 
 
 def test_several_cameras_see_one_keyframe(tmp_path: Path) -> None:

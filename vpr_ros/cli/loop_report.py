@@ -16,14 +16,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from datetime import timezone
 from pathlib import Path
 import sys
+from typing import Any
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from vpr_ros import __version__
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.loop_run import LoopReport
     from vpr_ros.evaluation.loop_truth import LoopTruth
     from vpr_ros.settings import LoopsSettings
+    from vpr_ros.types import Frame
 
 __all__ = ['loop_truth', 'make_loop_report', 'write_loop_run_report']
 
@@ -102,7 +106,7 @@ def make_loop_report(run: LoopRun, settings: LoopsSettings, *, images: int = 0) 
             created=f'{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC'))
 
 
-def _positions(run: LoopRun) -> tuple[np.ndarray | None, str]:
+def _positions(run: LoopRun) -> tuple[NDArray[np.float64] | None, str]:
     """Return (K, 2) where the keyframes are, and who says so."""
     for poses, source in (([k.T_map_base for k in run.keyframes], 'truth'),
                           ([k.T_odom_base for k in run.keyframes], 'odometry')):
@@ -120,8 +124,8 @@ def _with_pictures(report: LoopReport, run: LoopRun, source: FrameSource) -> Loo
     chosen = choose_loop_examples(report.closures, report.correct)
     wanted = {stamp for row in chosen for stamp in (report.closures[row].query_stamp_ns,
                                                     report.closures[row].match_stamp_ns)}
-    pictures = {}
-    for frame in source.frames():
+    pictures: dict[int, NDArray[Any]] = {}
+    for frame in _frames_at(wanted, source):
         if frame.stamp_ns in wanted and frame.camera == source.cameras[0]:
             pictures[frame.stamp_ns] = fit_within(frame.image, 480, 360)
             if len(pictures) == len(wanted):
@@ -129,3 +133,14 @@ def _with_pictures(report: LoopReport, run: LoopRun, source: FrameSource) -> Loo
     return replace(report, examples=tuple(
         LoopExample(row, pictures[report.closures[row].query_stamp_ns],
                     pictures[report.closures[row].match_stamp_ns]) for row in chosen))
+
+
+def _frames_at(stamps_ns: set[int], source: FrameSource) -> Iterator[Frame]:
+    """Yield at least the frames of these stamps, without those that can be left unread."""
+    from vpr_ros.cli.sources import TraverseSource
+
+    if not isinstance(source, TraverseSource):
+        yield from source.frames()
+        return
+    for index in np.flatnonzero(np.isin(source.traverse.stamps_ns, list(stamps_ns))).tolist():
+        yield source.traverse[index]
