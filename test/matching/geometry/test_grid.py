@@ -54,6 +54,7 @@ def test_the_grid_of_cells_is_found_whatever_is_missing():
     np.random.default_rng(2).integers(0, 480, (256, 2)),
     np.zeros((0, 2)),
     np.array([[3.0, 5.0]]),
+    np.array([[0.0, 0.0], [2.0, 2.0], [1e9, 1e9]]),  # nor on one that no memory would hold
 ])
 def test_points_found_in_an_image_stand_on_no_grid(points):
     assert find_grid(points) is None

@@ -163,9 +163,11 @@ def test_without_calibration_or_mounting_there_is_no_pose(rng, make_scene, make_
     scene = make_scene(make_street(rng), make_pose((0.5, 0.5, 0.0)))
     match, query = scene.sights(rng, depths=True)
     unmounted = Sight(query.features, replace(query.camera, T_base_optical=None))
+    # What ROS sends of a camera without calibration.
+    zeros = Sight(query.features, replace(query.camera, matrix=np.zeros((3, 3))))
 
     told = verify(match, query, SETTINGS)
-    for other in (Sight(query.features), unmounted):
+    for other in (Sight(query.features), unmounted, zeros):
         said = verify(match, other, SETTINGS)
         assert (said.inliers, said.matches) == (told.inliers, told.matches)
         assert (said.model, said.relative_pose) == ('similarity', None)
@@ -188,6 +190,23 @@ def test_images_without_features_say_nothing():
     said = verify(nothing, nothing, SETTINGS)
 
     assert (said.matches, said.inliers, said.model, said.relative_pose) == (0, 0, 'none', None)
+
+
+@pytest.mark.parametrize('damage', [
+    {'points': np.nan}, {'points': np.inf}, {'descriptors': np.nan}, {'descriptors': 0.0},
+    {'depths': -1.0}, {'depths': np.inf}, {'depths': 1e30}])
+def test_damaged_features_are_left_out(rng, make_scene, make_street, make_pose, damage):
+    truth = make_pose((2.0, 0.5, 0.0))
+    match, query = make_scene(make_street(rng), truth).sights(rng, depths=True)
+    (name, value), = damage.items()
+    values = getattr(match.features, name).copy()
+    values[::3] = value
+
+    said = verify(Sight(replace(match.features, **{name: values}), match.camera), query, SETTINGS)
+
+    assert said.inliers > 50
+    assert said.relative_pose.T_match_query.distance_to(truth) < 0.15
+    assert_sound(said)
 
 
 def test_cells_give_a_turn_that_is_as_sure_as_it_says(rng, make_scene, make_street, make_pose):

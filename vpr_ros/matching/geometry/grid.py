@@ -30,6 +30,8 @@ Array = NDArray[Any]
 _FINEST_PX = 2.0
 # Of a step; points are rounded to float32.
 _OFF_GRID = 0.02
+# A table of all cells is made; maps come from anywhere.
+_MOST_CELLS = 1000
 _NEIGHBOURS = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]])
 
 
@@ -61,7 +63,7 @@ def find_grid(points: Array) -> Grid | None:
     for values in np.asarray(points, np.float64).T:
         gaps = np.diff(np.unique(values))
         step = float(gaps.min()) if len(gaps) else 0.0
-        if step < _FINEST_PX:
+        if step < _FINEST_PX or np.ptp(values) > _MOST_CELLS * step:
             return None
         numbers = (values - values.min()) / step
         whole = np.round(numbers)

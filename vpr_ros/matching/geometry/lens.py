@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from typing import Any
+from typing import TypeGuard
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.types import Camera
 
-__all__ = ['focal_px', 'normalised']
+__all__ = ['calibrated', 'focal_px', 'normalised']
 
 Array = NDArray[Any]
 
@@ -38,6 +39,12 @@ _LARGEST = 5.67
 _ROUND_TRIP_PX = 0.1
 _CLOSE_PX = 1e-3
 _STEPS = 30
+
+
+def calibrated(camera: Camera | None) -> TypeGuard[Camera]:
+    """Return whether intrinsics are known; ROS sends zeros where they are not."""
+    return camera is not None and bool(np.isfinite(camera.matrix).all()) \
+        and min(camera.matrix[0, 0], camera.matrix[1, 1]) > 0.0
 
 
 def normalised(points: Array, camera: Camera) -> Array:

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from vpr_ros.matching.geometry.absolute_pose import absolute_pose
 from vpr_ros.matching.geometry.camera_motion import camera_motion
 from vpr_ros.matching.geometry.correspondences import Correspondences
 from vpr_ros.matching.geometry.covariance import carried
+from vpr_ros.matching.geometry.lens import calibrated
 from vpr_ros.matching.geometry.lens import focal_px
 from vpr_ros.matching.geometry.lens import normalised
 from vpr_ros.matching.geometry.precision import spacing_px
@@ -63,7 +65,7 @@ def relative_pose(match: Sight, query: Sight, pairs: Correspondences,
         intrinsics or a mounting are not known, or too few pairs agree.
     """
     camera_m, camera_q = match.camera, query.camera
-    if camera_m is None or camera_q is None or camera_m.T_base_optical is None \
+    if not (calibrated(camera_m) and calibrated(camera_q)) or camera_m.T_base_optical is None \
             or camera_q.T_base_optical is None:
         return None
     pairs = pairs[np.arange(min(len(pairs), _MOST_PAIRS))]
@@ -112,7 +114,7 @@ def _between_bases(model: str, fit: Fit, T_matchbase_optical: Pose, T_querybase_
     T_optical = Pose(T_optical.position, T_optical.quaternion, covariance)
     T_base = carried(T_matchbase_optical, T_optical, T_querybase_optical.inverse())
     of_base = np.array(T_base.covariance) + np.diag(_LEAST_SIGMAS ** 2)
-    turn_valid = _largest_sigma(of_base[3:, 3:]) <= np.radians(
+    turn_valid = _largest_sigma(of_base[3:, 3:]) <= math.radians(
         settings.largest_rotation_sigma_deg)
     if model == 'pnp' and turn_valid and _largest_sigma(
             of_base[:3, :3]) <= settings.largest_translation_sigma_m:
@@ -126,7 +128,7 @@ def _between_bases(model: str, fit: Fit, T_matchbase_optical: Pose, T_querybase_
     across = _largest_sigma(covariance[:3, :3])
     direction = T_matchbase_optical.rotation() @ fit.translation
     length = float(np.linalg.norm(direction))
-    told = length > 0.0 and across / length <= np.radians(
+    told = length > 0.0 and across / length <= math.radians(
         settings.largest_direction_sigma_deg)
     position = direction / length if told else np.zeros(3)
     return RelativePose(Pose(position, T_base.quaternion, unknown), turn_valid, False,

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from vpr_ros.matching.geometry.correspondences import Correspondences
 from vpr_ros.matching.geometry.correspondences import correspondences
 from vpr_ros.matching.geometry.image_motion import off_the_motion
+from vpr_ros.matching.geometry.lens import calibrated
 from vpr_ros.matching.geometry.lens import focal_px
 from vpr_ros.matching.geometry.lens import normalised
 from vpr_ros.matching.geometry.precision import looseness_px
@@ -33,6 +34,7 @@ from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.geometry.sight import Sight
 from vpr_ros.matching.geometry.two_view import essential
 from vpr_ros.matching.geometry.two_view import homography
+from vpr_ros.types import LocalFeatures
 from vpr_ros.types import RelativePose
 
 __all__ = ['Verification', 'verify']
@@ -75,6 +77,7 @@ def verify(match: Sight, query: Sight, settings: GeometrySettings) -> Verificati
     :param query: what is seen now.
     :raises VprError: when the descriptors are of two kinds, or a lens is of a model not known.
     """
+    match, query = _finite(match), _finite(query)
     pairs = correspondences(match.features, query.features, ratio=settings.ratio)
     agree, near, model = _agreement(match, query, pairs, settings)
     inliers = int(agree.sum())
@@ -86,6 +89,18 @@ def verify(match: Sight, query: Sight, settings: GeometrySettings) -> Verificati
     return Verification(len(pairs), inliers, model if inliers else 'none')
 
 
+def _finite(sight: Sight) -> Sight:
+    """Leave out features without a place or a descriptor, as a damaged map may have some."""
+    features = sight.features
+    whole = np.isfinite(features.points).all(axis=1) & np.isfinite(
+        features.descriptors).all(axis=1)
+    if whole.all():
+        return sight
+    return Sight(LocalFeatures(
+        features.points[whole], features.descriptors[whole], features.scores[whole],
+        None if features.depths is None else features.depths[whole]), sight.camera)
+
+
 def _agreement(match: Sight, query: Sight, pairs: Correspondences,
                settings: GeometrySettings) -> tuple[Array, Array, str]:
     """Return which pairs agree, which are worth a second look (n,), and on what they agree."""
@@ -95,7 +110,8 @@ def _agreement(match: Sight, query: Sight, pairs: Correspondences,
                              points_m / looseness_px(match.features, settings),
                              samples=settings.samples)
         return off < 1.0, off < _REACH, 'similarity'
-    if settings.agreement == 'homography' or match.camera is None or query.camera is None:
+    if settings.agreement == 'homography' or not (
+            calibrated(match.camera) and calibrated(query.camera)):
         _, agree = homography(
             points_q, points_m, looseness_px(match.features, settings),
             iterations=settings.iterations, confidence=settings.confidence)
