@@ -263,6 +263,14 @@ def test_slam_moves_what_is_searched(circle):
     after = here.drive([PLACES + 20])[-1]
     assert row_of(after.closure.match_place_id) == row_of(before.closure.match_place_id) + 1
     assert after.localization.candidates[0].T_map_base.distance_to(shift @ pose_at(20)) < 1e-6
+    # What moves a little is told at once, though nothing is made anew for it.
+    nearby = Pose.from_xy_yaw(100.5, 0.0, 0.0)
+    here.detector.update_poses({known.place_id(row): nearby @ pose_at(row)
+                                for row in range(len(known))})
+    last = here.drive([PLACES + 21])[-1]
+    assert last.localization.map_revision == after.localization.map_revision
+    assert row_of(last.closure.match_place_id) == 21
+    assert last.localization.candidates[0].T_map_base.distance_to(nearby @ pose_at(21)) < 1e-6
 
 
 def features_at(circle, place, seen_from, rng):

@@ -56,6 +56,9 @@ _LEAST_PLACES = 10
 # The searched map is made anew when it has grown by so many keyframes, and by such a share: then
 # each keyframe costs the same, however many there are.
 _GROWN_BY, _GROWN_SHARE = 10, 0.02
+# Making it anew takes as long as some hundred keyframes, and SLAM may move them often: it is
+# for what changes which places are next to each other.
+_MOVED_M = 1.0
 # What is not calibrated for loops: most of what a robot sees it sees for the first time, and look-
 # alikes agree on a motion nearly as well as images of one place. So inliers count for little.
 _DEFAULT = Calibration(geometry=GeometryEvidence(slope=1.0, midpoint=0.4, bound=1.0))
@@ -159,8 +162,12 @@ class LoopDetector:
         if self.map is None:
             raise VprError('there are no keyframes yet that could be moved')
         self.map.update_poses(poses)
-        if self._searched is not None:
-            self._search(len(self._searched.snapshot))
+        if self._searched is None:
+            return
+        searched = self._searched.snapshot
+        moved = self.map.snapshot(len(searched)).poses.positions - searched.poses.positions
+        if float(np.linalg.norm(moved, axis=1).max()) > _MOVED_M:
+            self._search(len(searched))
 
     def _is_keyframe(self, stamp_ns: int, T_odom_base: Pose | None) -> bool:
         if self._last_ns is not None and stamp_ns < self._last_ns - _STAMP_JITTER_NS:
@@ -218,13 +225,13 @@ class LoopDetector:
         """Return an answer in the light of how far odometry can be off."""
         known, drift = self.map, self.settings.odometry_drift
         assert known is not None
-        if not known.posed or drift <= 0.0 or not found.candidates:
+        if not known.posed or not found.candidates:
             return found
         rows = np.array([known.row_of(c.place_id) for c in found.candidates])
-        likely = not_too_far(*known.apart(rows), drift).tolist()
+        likely = not_too_far(*known.apart(rows), drift) if drift > 0.0 else np.ones(len(rows))
         candidates = sorted(
-            (replace(c, probability=c.probability * share)
-             for c, share in zip(found.candidates, likely, strict=True)),
+            (replace(c, probability=c.probability * share, T_map_base=known.pose(c.place_id))
+             for c, share in zip(found.candidates, likely.tolist(), strict=True)),
             key=lambda c: -c.probability)
         probability = candidates[0].probability
         found = replace(found, candidates=tuple(candidates), probability=probability)
