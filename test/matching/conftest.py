@@ -135,7 +135,7 @@ def extractor():
         network='thumbnail', options='{height: 8, width: 8}', device='cpu', threads=1))
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def world(extractor):
     """Return a function that makes worlds."""
     return lambda **options: World(extractor, **options)

@@ -30,7 +30,11 @@ from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.settings import MapSettings
 from vpr_ros.maps.snapshot import Snapshot
+from vpr_ros.matching.calibration import Calibration
+from vpr_ros.matching.calibration import GeometryEvidence
+from vpr_ros.matching.calibration import Logistic
 from vpr_ros.matching.localizer import Localizer
+from vpr_ros.matching.localizer import open_localizer
 from vpr_ros.matching.localizer_state import LocalizerState
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.types import Decision
@@ -776,3 +780,64 @@ def test_a_network_of_sequences_follows_a_robot_in_the_same_localizer():
     best = [localizer.localize(frame)[1].candidates[0].place_id - 1 for frame in frames[8:]]
     # The window holds frames of the run alone: after three of them it is that of the map.
     assert best[2:] == list(range(10, n))
+
+
+THUMBNAIL = ExtractionSettings(network='thumbnail', options='{height: 8, width: 8}', device='cpu',
+                               threads=1)
+
+
+def noise_frame(n):
+    return Frame((n + 1) * SECOND, np.random.default_rng(n).integers(
+        0, 256, (8, 8, 3), np.uint8).repeat(4, axis=0).repeat(4, axis=1))
+
+
+@pytest.fixture
+def noise_map(tmp_path, extractor):
+    """Return a map file of twenty images that nobody has calibrated."""
+    path = tmp_path / 'noise.vprmap'
+    with PlaceMap.create(path, extractor.identity) as place_map:
+        for _ in build_session(place_map, 's', map(noise_frame, range(20)), extractor,
+                               MapSettings(thumbnail_width_px=0), source=''):
+            pass
+    return path
+
+
+def test_what_a_map_has_learnt_is_used_and_told(noise_map):
+    frame = noise_frame(7)
+    _, before = open_localizer(noise_map, THUMBNAIL, MatchingSettings()).localize(frame)
+    assert before.probability_source == 'default'
+    learnt = Calibration('map', '', GeometryEvidence(slope=1.0), {'images': Logistic(-1.5, 0.5)})
+    with PlaceMap.open(noise_map, writeable=True) as place_map:
+        place_map.set_calibration(learnt.to_json())
+    for name, source in (('forward', 'map'), ('none', 'default')):
+        localizer = open_localizer(noise_map, THUMBNAIL, MatchingSettings(filter=name))
+        _, answer = localizer.localize(frame)
+        assert answer.probability_source == source
+        assert answer.candidates[0].place_id == before.candidates[0].place_id
+        wanted = learnt.modes['images'].probability(before.probability, 0.0)
+        assert (answer.probability == pytest.approx(wanted)) == (source == 'map')
+
+
+@pytest.mark.parametrize('text', ['{', '{"format": 9}', '{"format": 1, "modes": []}'])
+def test_a_damaged_calibration_is_told(noise_map, text):
+    with PlaceMap.open(noise_map, writeable=True) as place_map:
+        place_map.set_calibration(text)
+    with pytest.raises(VprError, match='a calibration cannot be read .* map calibrate"'):
+        open_localizer(noise_map, THUMBNAIL, MatchingSettings())
+
+
+def test_a_moment_of_several_cameras_is_one_answer(world, extractor):
+    here = world(cameras=('front', 'rear'))
+    frames = [dataclasses.replace(noise_frame(n), stamp_ns=9, camera=camera, T_odom_base=pose)
+              for n, (camera, pose) in enumerate([('left', Pose.from_xy_yaw(1.0, 2.0, 0.0)),
+                                                  ('right', None)])]
+    localizer = here.localizer()
+    descriptions, answer = localizer.localize_moment(frames)
+    assert [d.camera for d in descriptions] == ['left', 'right']
+    for description, frame in zip(descriptions, frames, strict=True):
+        alone, = extractor.describe_batch([frame])
+        assert description.descriptor == pytest.approx(alone.descriptor, abs=1e-6)
+    assert (answer.camera, answer.stamp_ns) == ('left', 9)
+    assert 'describe' in answer.stage_times_ns
+    other = here.localizer().match(*descriptions, T_odom_base=frames[0].T_odom_base)
+    assert told(other) == told(answer)
