@@ -108,12 +108,17 @@ def belief_at(belief, row):
     return float(belief.probabilities[belief.rows == row].sum())
 
 
+def only(row):
+    """Tell of rows whether each is this one."""
+    return lambda rows: rows == row
+
+
 def test_a_closer_look_decides_between_places_that_look_alike(world):
     here = world()
     here.snapshot.descriptors[150] = here.snapshot.descriptors[50]
     follower, belief = first_evidence(here, Look(0, here.snapshot.descriptors[50]))
     assert belief_at(belief, 50) == pytest.approx(belief_at(belief, 150))
-    follower.confirm(np.arange(200) == 150, 2.0)
+    follower.confirm(150, only(150), 2.0)
     after = follower._filter.belief()
     assert belief_at(after, 150) / belief_at(after, 50) == pytest.approx(np.exp(2.0))
     assert after.probabilities.sum() + follower._filter.cells.spread + after.nowhere == (
@@ -126,7 +131,7 @@ def test_what_is_no_news_is_none_on_a_closer_look(world):
     follower, _ = first_evidence(here, Look(SECOND, seen))
     for look in (Look(SECOND, seen), Look(2 * SECOND, seen)):  # no time, and no change
         before = follower.follow(look, StageTimes())
-        follower.confirm(np.arange(200) == 50, 4.0)
+        follower.confirm(50, only(50), 4.0)
         assert np.array_equal(follower._filter.belief().probabilities, before.probabilities)
     # A share of news is a share of evidence.
     half = follower_of(here.snapshot, temperature=0.5)
@@ -134,7 +139,7 @@ def test_what_is_no_news_is_none_on_a_closer_look(world):
     before = half.follow(Look(SECOND, here.look(51, 0).descriptor), StageTimes())
     news = half._news
     assert 0.0 < news <= 0.5
-    half.confirm(np.arange(200) == 51, 4.0)
+    half.confirm(51, only(51), 4.0)
     after = half._filter.belief()
     odds = [belief_at(b, 51) / (1.0 - belief_at(b, 51)) for b in (before, after)]
     assert odds[1] / odds[0] == pytest.approx(np.exp(4.0 * news))

@@ -575,7 +575,7 @@ def test_a_closer_look_is_bayes_rule(log_ratio):
     weights = [float(weight) * (math.exp(log_ratio) if looked_at[math.floor(x + 0.5)] else 1.0)
                for x, weight in zip(before.x, before.weight, strict=True)]
     total = sum(weights) + before.spread + before.nowhere
-    followed.confirm(looked_at, log_ratio)
+    followed.confirm(7, looked_at.__getitem__, log_ratio)
     after = followed.cells
     assert after.weight == pytest.approx([weight / total for weight in weights], rel=1e-12)
     assert (after.spread, after.nowhere) == pytest.approx(
@@ -587,9 +587,9 @@ def test_a_closer_look_is_bayes_rule(log_ratio):
 
 def test_a_closer_look_at_what_nobody_believes_changes_nothing():
     followed = PlaceFilter(straight(30), USUAL)
-    followed.confirm(np.ones(30, bool), 4.0)  # before the first frame
+    followed.confirm(7, np.ones(30, bool).__getitem__, 4.0)  # before the first frame
     check_distribution(followed)
     tell(followed, 7)
     before = followed.belief()
-    followed.confirm(np.arange(30) == 20, -4.0)
+    followed.confirm(20, (np.arange(30) == 20).__getitem__, -4.0)
     assert followed.belief().probabilities == pytest.approx(before.probabilities, rel=1e-12)

@@ -17,12 +17,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 import time
 from typing import Any
 from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +33,11 @@ from vpr_ros.matching.belief import Belief
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.types import Pose
 
-__all__ = ['Follower', 'FollowerState', 'Look', 'StageTimes']
+__all__ = ['Follower', 'FollowerState', 'Look', 'Near', 'StageTimes']
+
+
+# Tells which of some rows (n,) of a map are near a place. Asked of few: a map is large.
+Near: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +123,12 @@ class Follower(Protocol):
         """Go on where a state was taken."""
         ...
 
-    def confirm(self, places: NDArray[np.bool_], log_ratio: float) -> None:
+    def confirm(self, row: int, near: Near, log_ratio: float) -> None:
         """
-        Take in what a closer look says of some places, after :meth:`follow`.
+        Take in what a closer look says of a place, after :meth:`follow`.
 
-        :param places: (N,) whether it is of each place of the map.
+        :param row: of the place.
+        :param near: which places share what is said of it.
         :param log_ratio: log likelihood ratio "taken at one of them" against "taken elsewhere".
         """
         ...

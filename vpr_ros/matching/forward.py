@@ -30,6 +30,7 @@ from vpr_ros.matching.evidence import Evidence
 from vpr_ros.matching.evidence import weigh
 from vpr_ros.matching.follower import FollowerState
 from vpr_ros.matching.follower import Look
+from vpr_ros.matching.follower import Near
 from vpr_ros.matching.follower import StageTimes
 from vpr_ros.matching.motion import driven_places
 from vpr_ros.matching.motion import ImageMotion
@@ -110,14 +111,14 @@ class ForwardFollower:
                 self._filter.update(evidence, self._news, news_at)
             return self._shown(self._filter.belief(), evidence)
 
-    def confirm(self, places: NDArray[np.bool_], log_ratio: float) -> None:
+    def confirm(self, row: int, near: Near, log_ratio: float) -> None:
         """
-        Take in what a closer look says of some places (N,), after :meth:`follow`.
+        Take in what a closer look says of a place, after :meth:`follow`.
 
         What is no news to the first look is none to the second: the robot stands.
         """
         if self._news > 0.0:
-            self._filter.confirm(places[self._route.row_of], self._news * log_ratio)
+            self._filter.confirm(row, near, self._news * log_ratio)
 
     def _search(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.int64],
                                                              NDArray[np.float64]]:

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from vpr_ros.maps.index.flat_index import FlatIndex
 from vpr_ros.maps.index.place_index import PlaceIndex
 from vpr_ros.maps.snapshot import Snapshot
@@ -158,7 +158,9 @@ class Matcher:
                                                    belief.alike, self.support)
         with times.stage('answer'):
             for check in self.checks:
-                self._follower.confirm(self._near(check.hypothesis), check.log_ratio)
+                row = check.hypothesis.row
+                near = partial(self._neighbourhoods.near, row)
+                self._follower.confirm(row, near, check.log_ratio)
             found = reweighed(found, self.checks)
             return self._answer(descriptions, found, belief.nowhere, T_odom_base is not None,
                                 times)
@@ -174,9 +176,6 @@ class Matcher:
                                  f'got shape {descriptor.shape}')
             if not np.isfinite(descriptor).all():
                 raise ValueError('a descriptor must be finite, got NaN or infinity')
-
-    def _near(self, hypothesis: Hypothesis) -> NDArray[np.bool_]:
-        return self._neighbourhoods.near(hypothesis.row, np.arange(len(self.snapshot)))
 
     def _answer(self, descriptions: Sequence[Description], found: Sequence[Hypothesis],
                 nowhere: float, odometry: bool, times: StageTimes) -> Localization:

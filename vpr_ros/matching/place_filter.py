@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.matching.belief import Belief
 from vpr_ros.matching.evidence import Evidence
+from vpr_ros.matching.follower import Near
 from vpr_ros.matching.motion import ImageMotion
 from vpr_ros.matching.motion import Step
 from vpr_ros.matching.route import Route
@@ -201,14 +202,16 @@ class PlaceFilter:
             x[keep], speed[keep], merged[keep] / total, told[keep], (spread + let_go) / total,
             cells.nowhere / total, min(_MEMORY * cells.helped + explained, 0.0))
 
-    def confirm(self, stops: NDArray[np.bool_], log_ratio: float) -> None:
+    def confirm(self, row: int, near: Near, log_ratio: float) -> None:
         """
-        Multiply in what a closer look says of some stops.
+        Multiply in what a closer look says of a place.
 
-        :param stops: (M,) whether it is of each stop.
+        :param near: which places share it.
         """
         cells = self.cells
-        looked_at = stops[_stops(cells.x)]
+        stops = _stops(cells.x)
+        # Which place of its stop was looked at is not always the first.
+        looked_at = near(self._route.row_of[stops]) | (stops == self._route.stop_of[row])
         weight = np.where(looked_at, cells.weight * math.exp(log_ratio), cells.weight)
         total = float(weight.sum()) + cells.spread + cells.nowhere
         self.cells = replace(cells, weight=weight / total, spread=cells.spread / total,

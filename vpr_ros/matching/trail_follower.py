@@ -27,6 +27,7 @@ from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.belief import Belief
 from vpr_ros.matching.follower import FollowerState
 from vpr_ros.matching.follower import Look
+from vpr_ros.matching.follower import Near
 from vpr_ros.matching.follower import StageTimes
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.matching.similarities import Similarities
@@ -74,7 +75,7 @@ class TrailFollower(ABC):
         with times.stage('sequence'):
             return self._belief()
 
-    def confirm(self, places: NDArray[np.bool_], log_ratio: float) -> None:  # noqa: B027
+    def confirm(self, row: int, near: Near, log_ratio: float) -> None:  # noqa: B027
         """Change nothing: what a baseline believes are its sums."""
 
     def state(self) -> FollowerState:
