@@ -32,8 +32,7 @@ def test_the_same_way_is_a_loop_and_the_other_way_is_none():
     truth = LoopTruth(positions, headings, np.maximum(np.arange(30) - 5, 0))
     assert not truth.revisits[:20].any()
     assert truth.revisits[20:].all()
-    assert truth.right(np.array([20, 20, 20]), np.array([0, 1, 2])).tolist() == [True, False,
-                                                                               False]
+    assert truth.right(np.full(3, 20), np.arange(3)).tolist() == [True, False, False]
     assert not truth.right(np.array([20]), np.array([19]))[0]
 
 

@@ -275,8 +275,8 @@ def test_slam_moves_what_is_searched(circle):
 
 def features_at(circle, place, seen_from, rng):
     """Return what a camera sees of a cloud of points that belongs to a place."""
-    cloud = np.random.default_rng(place % PLACES).uniform((4.0, -8.0, -1.0), (25.0, 8.0, 6.0),
-                                                         (120, 3))
+    cloud = np.random.default_rng(place % PLACES).uniform(
+        (4.0, -8.0, -1.0), (25.0, 8.0, 6.0), (120, 3))
     T_optical_base = (seen_from @ CAMERA.T_base_optical).inverse()
     points = cloud @ T_optical_base.rotation().T + T_optical_base.position
     pixels = points[:, :2] / points[:, 2:] * 400.0 + (319.5, 239.5) + rng.normal(0, 0.3, (120, 2))
