@@ -100,7 +100,8 @@ def calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     monkeypatch.setenv('COLUMNS', '200')
 
     def run(*arguments: object) -> str:
-        done = CliRunner().invoke(app, ['map', 'calibrate', *map(str, arguments)])
+        done = CliRunner().invoke(app, ['map', 'calibrate', *map(str, arguments),
+                                        '-p', 'matching.geometry.samples:=100'])
         if done.exception is not None:
             raise done.exception
         return ' '.join(done.output.split())

@@ -29,6 +29,7 @@ from vpr_ros.matching.calibrating import Run
 from vpr_ros.matching.calibrating import runs_of_map
 from vpr_ros.matching.calibration import Calibration
 from vpr_ros.matching.calibration import GeometryEvidence
+from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.matcher import Matcher
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.types import Camera
@@ -39,7 +40,8 @@ from vpr_ros.types import Pose
 SECOND = 10 ** 9
 PLACES = 60
 TOLERANCE_M = 12.0  # a place and its neighbours
-SETTINGS = MatchingSettings(search_depth=20, filter_cells=200, verify=2)
+SETTINGS = MatchingSettings(search_depth=20, filter_cells=200, verify=2,
+                            geometry=GeometrySettings(samples=100))
 
 
 def in_a_light(rng, clear, noise):

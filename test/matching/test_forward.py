@@ -125,6 +125,19 @@ def test_a_closer_look_decides_between_places_that_look_alike(world):
         pytest.approx(1.0))
 
 
+def test_a_closer_look_at_a_place_is_one_at_its_stop(world):
+    here = world()
+    here.snapshot.poses.positions[101] = here.snapshot.poses.positions[100]
+    follower, before = first_evidence(here, Look(0, here.snapshot.descriptors[101]))
+    # The mapping robot stood: two places are one stop, and the second looks more like the frame.
+    assert follower._route.stop_of[101] == follower._route.stop_of[100]
+    assert 101 in before.rows
+    follower.confirm(101, only(101), 3.0)
+    odds = [sum(belief_at(belief, row) for row in (100, 101)) for belief in (
+        before, follower._filter.belief())]
+    assert odds[1] / (1.0 - odds[1]) == pytest.approx(np.exp(3.0) * odds[0] / (1.0 - odds[0]))
+
+
 def test_what_is_no_news_is_none_on_a_closer_look(world):
     here = world()
     seen = here.snapshot.descriptors[50]
