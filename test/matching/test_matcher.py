@@ -240,6 +240,23 @@ def test_a_metric_pose_to_the_place_is_where_the_robot_is(world, depths):
     assert blind.T_map_base.distance_to(T_map_place) == 0.0
 
 
+@pytest.mark.parametrize(('places', 'settings'), [
+    (3, {}), (8, {}), (60, {'filter': 'sequence_sum', 'sequence_frames': 1})])
+def test_where_nothing_is_known_of_wrong_places_there_are_relative_poses(world, places, settings):
+    # All of a small map is near, and baselines do not say what looks alike.
+    here = world(lengths=(places,))
+    seen = Seen(here.snapshot, 1)
+    T_place_base = Pose.from_xy_yaw(0.8, -0.4, 0.06)
+    asked = replace(here.look(1, 0), local_features=seen.from_pose(T_place_base))
+    matcher = matcher_of(here, seen, known_probability=0.0, **settings)
+    answer = matcher.match(asked, calibrations={'front': PINHOLE})
+    assert rows(here, answer)[0] == 1
+    assert answer.relative_pose.T_match_query.distance_to(T_place_base) < 0.05
+    assert [check.log_ratio for check in matcher.checks] == [0.0] * len(matcher.checks)
+    blind = matcher_of(here, None, known_probability=0.0, **settings).match(asked)
+    assert answer.probability == blind.probability
+
+
 def test_what_is_not_known_has_no_pose(world):
     here = world()
     seen = Seen(here.snapshot, 120)

@@ -21,6 +21,7 @@ import math
 
 import numpy as np
 import pytest
+from vpr_ros.errors import VprError
 from vpr_ros.matching.calibration import GeometryEvidence
 from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.geometry.verifier import Verification
@@ -157,13 +158,16 @@ def test_what_has_no_features_is_not_verified(world, sights):
     assert [check.hypothesis.row for check in checks] == [30]
 
 
-def test_before_anything_is_known_of_wrong_places_nothing_is_said(world, sights):
+def test_before_anything_is_known_of_wrong_places_inliers_are_worth_nothing(world, sights):
     here = world(lengths=(8,))  # a street, all of which is near
     seen = sights(here)
     support = Support()
-    assert verifier(here, seen).check([look(here, seen, 3)], {}, [Hypothesis(3, 0.9)],
-                                      np.arange(3, 5), support) == ()
-    assert support.usual is None
+    unsure, = verifier(here, seen).check([look(here, seen, 3)], {}, [Hypothesis(3, 0.9)],
+                                         np.arange(3, 5), support)
+    assert unsure.log_ratio == 0.0
+    # But what agrees is known: a small map has relative poses too.
+    assert unsure.verification.inliers > 25
+    assert support == Support()
     support.learn_usual(1.0)
     check, = verifier(here, seen).check([look(here, seen, 3)], {}, [Hypothesis(3, 0.9)],
                                         np.arange(3, 5), support)
@@ -189,6 +193,27 @@ def test_it_declines_where_certain_answers_get_no_more_than_usual(world, sights)
         check, = verifier(here, seen, compare=compare).check(
             [look(here, seen, row)], {}, [Hypothesis(row, 0.95)], np.arange(100), support)
     assert check.log_ratio == EVIDENCE.log_ratio(30, math.log(5.0)) == pytest.approx(2.64, abs=.01)
+
+
+def test_a_place_that_cannot_be_read_is_told_once_and_not_verified(world, sights, caplog):
+    here = world(lengths=(100,))
+    seen = sights(here)
+    whole = seen.features
+
+    def damaged(place_id, camera):
+        if here.snapshot.place_ids[20] == place_id:
+            raise VprError('local features of the map cannot be read')
+        return whole(place_id, camera)
+
+    seen.features = damaged
+    one = verifier(here, seen)
+    found = [Hypothesis(20, 0.5), Hypothesis(60, 0.4)]
+    for _ in range(3):
+        checks = one.check([look(here, seen, 60)], {}, found, np.arange(100), Support())
+        assert [check.hypothesis.row for check in checks] == [60]
+    message, = caplog.messages
+    assert message == (f'place {here.snapshot.place_ids[20]} is not verified: local features of '
+                       'the map cannot be read')
 
 
 def test_each_image_is_compared_with_its_calibration(world, sights):

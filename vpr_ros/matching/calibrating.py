@@ -278,9 +278,11 @@ class _Course:
             if answer.candidates:
                 row = self._map.rows_of(np.array([answer.candidates[0].place_id]))[0]
                 right = bool(np.isin(row, matches))
-            usual = matcher.support.usual or 0.0
-            pairs = [(math.log1p(c.verification.inliers) - usual,
-                      bool(np.isin(c.hypothesis.row, matches))) for c in matcher.checks]
+            usual = matcher.support.usual
+            # Before anything is known of wrong places nobody knows how far above them one stands.
+            pairs = [] if usual is None else [
+                (math.log1p(c.verification.inliers) - usual,
+                 bool(np.isin(c.hypothesis.row, matches))) for c in matcher.checks]
             yield answer.probability, matcher.support.mean, right, matches, pairs
 
 

@@ -28,12 +28,14 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+import logging
 import math
 from typing import Protocol
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.errors import VprError
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.calibration import GeometryEvidence
 from vpr_ros.matching.geometry.settings import GeometrySettings
@@ -49,6 +51,7 @@ from vpr_ros.types import LocalFeatures
 
 __all__ = ['Check', 'Compare', 'PlaceSights', 'reweighed', 'Verifier', 'View']
 
+_log = logging.getLogger(__name__)
 # Less likely places are not worth the time.
 _LEAST_PROBABILITY = 0.02
 # The place to compare with is not quite the one most alike, which may be the same street.
@@ -126,6 +129,7 @@ class Verifier:
         self._settings = settings
         self._most = most
         self._compare = compare
+        self._told: set[int] = set()
         self._around = Neighbourhoods(snapshot, radius_m=_SAME_HOUSES * radius_m,
                                       frames=round(_SAME_HOUSES * max(frames, 1)))
 
@@ -139,7 +143,8 @@ class Verifier:
         :param calibrations: of the cameras, by name, where known.
         :param alike: rows of places that look like it, best first.
         :param support: what is remembered of the frames before; it learns.
-        :returns: of those that have features, likeliest first; empty where this tells nothing.
+        :returns: of those that have features, likeliest first; with a ratio of 0 where nobody
+            knows what inliers are worth, and empty where there are none or they tell nothing.
         """
         if self._evidence.slope <= 0.0 or all(q.local_features is None for q in queries):
             return ()
@@ -155,8 +160,11 @@ class Verifier:
             control = self._verify(elsewhere, queries, calibrations)
             if control is not None:
                 support.learn_usual(math.log1p(control.inliers))
-        if not found or support.usual is None:
+        if not found:
             return ()
+        if support.usual is None:
+            # A small map, all of which is near: what agrees is known, though not what it is worth.
+            return tuple(Check(h, v, 0.0) for h, v in found)
         best, verification = found[0]
         support.learn_certain(best.probability, math.log1p(verification.inliers) - support.usual)
         if not support.tells(self._evidence.midpoint):
@@ -166,6 +174,19 @@ class Verifier:
 
     def _verify(self, row: int, queries: Sequence[Description],
                 calibrations: Mapping[str, Camera]) -> Verification | None:
+        """Compare a place with the moment; None where one has no features to compare."""
+        try:
+            return self._compared(row, queries, calibrations)
+        except VprError as error:
+            # A robot goes on by its descriptors where a part of the map is damaged.
+            if row not in self._told:
+                self._told.add(row)
+                _log.warning('place %d is not verified: %s',
+                             int(self._snapshot.place_ids[row]), error)
+            return None
+
+    def _compared(self, row: int, queries: Sequence[Description],
+                  calibrations: Mapping[str, Camera]) -> Verification | None:
         snapshot = self._snapshot
         pair = View.of(snapshot, row, queries)
         query = queries[pair.query]

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import pytest
 from vpr_ros.errors import VprError
+from vpr_ros.matching.geometry.lens import calibrated
 from vpr_ros.matching.geometry.lens import focal_px
 from vpr_ros.matching.geometry.lens import normalised
 from vpr_ros.types import Camera
@@ -76,6 +77,17 @@ def test_a_model_that_is_not_known_is_refused_with_those_that_are():
 
     with pytest.raises(VprError, match="camera 'rear'.*equidistant.*got 'omni' with 4"):
         normalised(np.ones((3, 2)), camera)
+
+
+def test_a_lens_of_a_model_that_is_not_known_is_as_good_as_none_and_told_once(caplog):
+    camera = replace(PLAIN, name='dome', distortion_model='omni', distortion=np.ones(4))
+
+    assert not calibrated(camera)
+    assert not calibrated(replace(camera, matrix=2.0 * MATRIX))
+    assert caplog.text.count("there is no relative pose: camera 'dome'") == 1
+    assert calibrated(replace(camera, rectified=True))
+    assert calibrated(replace(camera, distortion=np.zeros(4)))
+    assert calibrated(PLAIN)
 
 
 def test_no_points_have_no_rays_and_a_focal_length_lies_between_both():

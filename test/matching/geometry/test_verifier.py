@@ -173,6 +173,20 @@ def test_without_calibration_or_mounting_there_is_no_pose(rng, make_scene, make_
         assert (said.model, said.relative_pose) == ('similarity', None)
 
 
+@pytest.mark.parametrize('agreement', ['similarity', 'essential'])
+def test_a_lens_that_nobody_knows_takes_the_pose_alone(rng, make_scene, make_street, make_pose,
+                                                       agreement):
+    match, query = make_scene(make_street(rng), make_pose((1.0, 0.3, 0.0), 0.0, 0.0, 0.05)).sights(
+        rng)
+    settings = GeometrySettings(agreement=agreement)
+    strange = replace(query.camera, distortion_model='thin_prism', distortion=np.full(12, 0.01))
+
+    said = verify(match, Sight(query.features, strange), settings)
+
+    assert said.relative_pose is None
+    assert said.inliers == verify(match, Sight(query.features), settings).inliers > 12
+
+
 def test_the_same_images_have_one_answer(rng, make_scene, make_street, make_pose):
     sights = make_scene(make_street(rng), make_pose((2.0, 0.5, 0.0))).sights(rng, wrong=0.4)
 

@@ -81,7 +81,9 @@ def correspondences(match: LocalFeatures, query: LocalFeatures, *,
         others = similarities.copy()
         others[rows, columns] = -1.0
         second = np.maximum(others[rows].max(axis=1), others[:, columns].max(axis=0))
-        kept = np.sqrt(np.maximum(1.0 - best, 0.0)) <= ratio * np.sqrt(1.0 - second)
+        # A product of equal directions may be rounded to more than one.
+        kept = np.sqrt(np.maximum(1.0 - best, 0.0)) <= ratio * np.sqrt(
+            np.maximum(1.0 - second, 0.0))
         rows, columns, best = rows[kept], columns[kept], best[kept]
     # Stable: ties are broken alike on every machine.
     order = np.argsort(-best, kind='stable')

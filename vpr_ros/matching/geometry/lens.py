@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+import logging
 from typing import Any
 from typing import TypeGuard
 
@@ -28,6 +30,7 @@ from vpr_ros.types import Camera
 __all__ = ['calibrated', 'focal_px', 'normalised']
 
 Array = NDArray[Any]
+_log = logging.getLogger(__name__)
 
 # As sensor_msgs/CameraInfo and Kalibr call them, and how many coefficients each may have.
 _RADIAL = ('plumb_bob', 'rational_polynomial', 'radtan')
@@ -42,9 +45,19 @@ _STEPS = 30
 
 
 def calibrated(camera: Camera | None) -> TypeGuard[Camera]:
-    """Return whether intrinsics are known; ROS sends zeros where they are not."""
-    return camera is not None and bool(np.isfinite(camera.matrix).all()) \
-        and min(camera.matrix[0, 0], camera.matrix[1, 1]) > 0.0
+    """
+    Return whether it is known what ray each pixel sees.
+
+    ROS sends zeros where intrinsics are not known; a lens of a model that is not known here is
+    told of once, for without rays all else still works.
+    """
+    if camera is None or not np.isfinite(camera.matrix).all() \
+            or min(camera.matrix[0, 0], camera.matrix[1, 1]) <= 0.0:
+        return False
+    if _straight(camera) or _model(camera):
+        return True
+    _warn_once(_unknown(camera))
+    return False
 
 
 def normalised(points: Array, camera: Camera) -> Array:
@@ -60,13 +73,14 @@ def normalised(points: Array, camera: Camera) -> Array:
     if not len(points):
         return np.zeros((0, 2))
     matrix, coefficients = camera.matrix, camera.distortion
-    if camera.rectified or not coefficients.any():
+    model = _model(camera)
+    if _straight(camera):
         rays = cv2.undistortPoints(points, matrix, None)
         return _near_axis(rays[:, 0])
-    if camera.distortion_model in _FISHEYE and len(coefficients) == 4:
+    if model == 'fisheye':
         rays = cv2.fisheye.undistortPoints(points, matrix, coefficients)
         again = cv2.fisheye.distortPoints(rays, matrix, coefficients)
-    elif camera.distortion_model in _RADIAL and len(coefficients) in _RADIAL_COUNTS:
+    elif model == 'radial':
         rays = cv2.undistortPoints(points, matrix, coefficients)
         again = _distorted(rays, matrix, coefficients)
         # OpenCV leaves up to a pixel at the border of wide lenses.
@@ -76,14 +90,34 @@ def normalised(points: Array, camera: Camera) -> Array:
             rays = rays + (points - again) / matrix[[0, 1], [0, 1]]
             again = _distorted(rays, matrix, coefficients)
     else:
-        raise VprError(
-            f'camera {camera.name!r}: the distortion is undone for the models '
-            f'{", ".join(_RADIAL)} (4, 5, 8, 12 or 14 coefficients) and {", ".join(_FISHEYE)} '
-            f'(4), got {camera.distortion_model!r} with {len(coefficients)}; give rectified '
-            'images, or their calibration in one of these models')
+        raise VprError(_unknown(camera))
     with np.errstate(invalid='ignore'):
         rays[~(np.linalg.norm(again - points, axis=2) < _ROUND_TRIP_PX)] = np.nan
     return _near_axis(rays[:, 0])
+
+
+def _straight(camera: Camera) -> bool:
+    return camera.rectified or not camera.distortion.any()
+
+
+def _model(camera: Camera) -> str:
+    """Return how a lens bends rays: 'fisheye', 'radial', or '' for a model not known here."""
+    name, count = camera.distortion_model, len(camera.distortion)
+    if name in _FISHEYE and count == 4:
+        return 'fisheye'
+    return 'radial' if name in _RADIAL and count in _RADIAL_COUNTS else ''
+
+
+def _unknown(camera: Camera) -> str:
+    return (f'camera {camera.name!r}: the distortion is undone for the models '
+            f'{", ".join(_RADIAL)} (4, 5, 8, 12 or 14 coefficients) and {", ".join(_FISHEYE)} '
+            f'(4), got {camera.distortion_model!r} with {len(camera.distortion)}; give rectified '
+            'images, or their calibration in one of these models')
+
+
+@lru_cache(maxsize=64)
+def _warn_once(problem: str) -> None:
+    _log.warning('there is no relative pose: %s', problem)
 
 
 def _distorted(rays: Array, matrix: Array, coefficients: Array) -> Array:

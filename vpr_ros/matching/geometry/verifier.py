@@ -75,7 +75,7 @@ def verify(match: Sight, query: Sight, settings: GeometrySettings) -> Verificati
 
     :param match: what was seen at the place of the map.
     :param query: what is seen now.
-    :raises VprError: when the descriptors are of two kinds, or a lens is of a model not known.
+    :raises VprError: when the descriptors are of two kinds.
     """
     match, query = _finite(match), _finite(query)
     pairs = correspondences(match.features, query.features, ratio=settings.ratio)
