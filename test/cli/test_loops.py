@@ -172,6 +172,17 @@ def test_several_cameras_see_one_keyframe(tmp_path: Path) -> None:
         assert place_map.view_count() == 2 * (PLACES + 20)
 
 
+def test_local_features_are_kept_in_the_map_alone(recording: Path, tmp_path: Path) -> None:
+    orb = SETTINGS.model_copy(update={'extraction': SETTINGS.extraction.model_copy(
+        update={'local_features': 'orb'})})
+    run = find_loops(open_source(recording, None, odometry='/odom'), orb,
+                     map_path=tmp_path / 'kept.vprmap')
+    # Of a long run those in memory would be gigabytes.
+    assert {d.local_features for k in run.keyframes for d in k.detection.descriptions} == {None}
+    with PlaceMap.open(tmp_path / 'kept.vprmap') as place_map:
+        assert place_map.local_features().views == len(run.keyframes)
+
+
 def test_two_runs_in_one_recording_are_refused(tmp_path: Path) -> None:
     path = tmp_path / 'twice.mcap'
     with BagWriter(path) as bag:

@@ -72,3 +72,13 @@ def test_a_map_without_poses_leaves_the_drive_on_the_plan(traverses, unposed, tm
     plan = make_run_report(run, source).plan
     assert plan.known_queries.all()
     assert plan.known_places.tolist() == [False] * 12
+
+
+def test_a_run_remembers_no_local_features(traverses, tmp_path):
+    orb = ExtractionSettings(network='thumbnail', local_features='orb', device='cpu')
+    build_map(open_source(None, traverses / 'morning'), tmp_path / 'a.vprmap',
+              BuildSettings(extraction=orb))
+    run = localize_source(open_source(None, traverses / 'evening'), LocalizeSettings(
+        map=str(tmp_path / 'a.vprmap'), extraction=orb))
+    assert 'geometry' in run.answers[-1].localization.stage_times_ns  # they were looked at
+    assert {answer.description.local_features for answer in run.answers} == {None}

@@ -57,6 +57,7 @@ class Keyframe:
     """
     One keyframe, and what was found of it.
 
+    :param detection: without local features, which the map keeps: here they fill a computer.
     :param T_odom_base: where odometry had the robot, when known.
     :param T_map_base: where it truly was, when the source knows; no closure used it.
     """
@@ -114,8 +115,9 @@ def find_loops(source: FrameSource, settings: LoopsSettings, *, out: Path | None
                                    'cut it there')
                 if found.place_id is None:
                     continue
-                keyframes.append(
-                    Keyframe(found, lead.stamp_ns, lead.T_odom_base, lead.T_map_base))
+                seen = tuple(replace(d, local_features=None) for d in found.descriptions)
+                keyframes.append(Keyframe(replace(found, descriptions=seen), lead.stamp_ns,
+                                          lead.T_odom_base, lead.T_map_base))
                 if keeper is not None and detector.map is not None:
                     keeper.keep(moment, found, detector.map)
                 if found.closure is not None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ class Answer:
     """
     What was seen at one moment (by the leading camera) and what was said about it.
 
+    :param description: without local features: of an hour of images they fill a computer.
     :param T_map_base: where the robot truly was, when the source knows; no answer used it.
     """
 
@@ -73,7 +75,8 @@ def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Pat
                 described, localization = localizer.localize_moment(moment)
                 known += localization.known
                 line.note(f'{known} known')
-                yield Answer(described[0], localization, moment[0].T_map_base)
+                lead = replace(described[0], local_features=None)
+                yield Answer(lead, localization, moment[0].T_map_base)
 
     answers = stream() if out is None else _recorded(stream(), out, settings, source, overwrite)
     return Run(map_path, localizer.snapshot, list(answers))
