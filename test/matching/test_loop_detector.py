@@ -319,6 +319,31 @@ def test_geometry_is_asked_before_a_loop_is_closed(circle, same_scene):
         assert abs(relative.T_match_query.yaw() - 0.05) < 0.02
 
 
+def test_the_pose_of_a_place_that_odometry_rules_out_is_not_told_of_another(circle):
+    # What is seen again is known from two places, and odometry rules out the likelier one.
+    here = circle(matching={'verify': 3, 'known_probability': 0.05, 'filter': 'none'},
+                  odometry_drift=0.01)
+    here.looks[70] = here.looks[10]
+    rng = np.random.default_rng(5)
+    offset = Pose.from_xy_yaw(0.6, 0.3, 0.05)
+    for n in range(PLACES + 11):
+        here.seconds += 1
+        again = n == PLACES + 10
+        features = features_at(here, 70 if again else n, offset if again else Pose.identity(), rng)
+        found = here.detector.match(
+            here.describe(n, noise=0.05, local_features=features), T_odom_base=pose_at(n),
+            calibrations={'front': CAMERA})
+    answer, known = found.localization, here.detector.map
+    searched = here.detector._searched
+    assert {row_of(int(searched.snapshot.place_ids[check.hypothesis.row]))
+            for check in searched.checks} == {10, 70}
+    assert row_of(answer.candidates[0].place_id) == 10
+    assert answer.known
+    # The pose was of place 70.
+    assert answer.relative_pose is None
+    assert answer.T_map_base.distance_to(known.pose(known.place_id(10))) < 1e-9
+
+
 def test_several_cameras_make_one_keyframe(circle):
     here = circle()
     behind = here.directions(PLACES)

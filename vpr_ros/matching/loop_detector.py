@@ -36,9 +36,11 @@ from vpr_ros.matching.follower import StageTimes
 from vpr_ros.matching.loop_closures import loop_closure_of
 from vpr_ros.matching.loop_settings import LoopSettings
 from vpr_ros.matching.matcher import Matcher
+from vpr_ros.matching.matcher import robot_pose
 from vpr_ros.matching.online_map import OnlineMap
 from vpr_ros.matching.route import Route
 from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.matching.verification import Check
 from vpr_ros.types import Camera
 from vpr_ros.types import Decision
 from vpr_ros.types import Description
@@ -233,10 +235,16 @@ class LoopDetector:
             (replace(c, probability=c.probability * share, T_map_base=known.pose(c.place_id))
              for c, share in zip(found.candidates, likely.tolist(), strict=True)),
             key=lambda c: -c.probability)
-        probability = candidates[0].probability
+        best, probability = candidates[0], candidates[0].probability
         found = replace(found, candidates=tuple(candidates), probability=probability)
-        if not found.known or probability >= self.matching.known_probability:
+        if not found.known:
             return found
+        if probability >= self.matching.known_probability:
+            # That of the best now, which may be another, and may have moved since it was searched.
+            check = self._check_of(best.place_id)
+            relative = None if check is None else check.verification.relative_pose
+            return replace(found, relative_pose=relative,
+                           T_map_base=robot_pose(best.T_map_base, relative))
         away, way = (float(v[0]) for v in known.apart(rows[:1]))
         return replace(
             found, decision=Decision.UNKNOWN, relative_pose=None, T_map_base=None, reason=(
@@ -247,16 +255,16 @@ class LoopDetector:
     def _closure(self, place_id: int, found: Localization) -> LoopClosure | None:
         if not found.known:
             return None
-        inliers = self._inliers(found.candidates[0].place_id)
-        if inliers is not None and inliers < self.settings.least_inliers:
+        check = self._check_of(found.candidates[0].place_id)
+        if check is not None and check.verification.inliers < self.settings.least_inliers:
             return None
         return loop_closure_of(found, session=self._session, place_id=place_id)
 
-    def _inliers(self, place_id: int) -> int | None:
-        """Return how many local features agree with a candidate, None where nobody looked."""
+    def _check_of(self, place_id: int) -> Check | None:
+        """Return what geometry says of a candidate, None where nobody looked."""
         assert self._searched is not None
         ids = self._searched.snapshot.place_ids
-        return next((check.verification.inliers for check in self._searched.checks
+        return next((check for check in self._searched.checks
                      if ids[check.hypothesis.row] == place_id), None)
 
 

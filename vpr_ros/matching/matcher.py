@@ -51,7 +51,7 @@ from vpr_ros.types import Localization
 from vpr_ros.types import Pose
 from vpr_ros.types import RelativePose
 
-__all__ = ['Matcher']
+__all__ = ['Matcher', 'robot_pose']
 
 # Stamps of two cameras may come in the wrong order; further back is a new run.
 _STAMP_JITTER_NS = 500_000_000
@@ -203,7 +203,7 @@ class Matcher:
             network=self.snapshot.network.name, decision=decision, reason=reason,
             probability=probability, probability_source=source, candidates=candidates,
             relative_pose=relative if known else None,
-            T_map_base=_pose(candidates[0].T_map_base, relative) if known else None,
+            T_map_base=robot_pose(candidates[0].T_map_base, relative) if known else None,
             stage_times_ns=times)
 
     def _mode(self, odometry: bool, *, geometry: bool) -> str:
@@ -239,7 +239,7 @@ class Matcher:
             f'than {wanted:.2f}')
 
 
-def _pose(T_map_match: Pose | None, relative: RelativePose | None) -> Pose | None:
+def robot_pose(T_map_match: Pose | None, relative: RelativePose | None) -> Pose | None:
     """Return where the robot is in the map: where the place is, or better where that is known."""
     if T_map_match is None or relative is None or not (
             relative.translation_valid and relative.rotation_valid):
