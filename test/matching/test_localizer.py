@@ -15,6 +15,7 @@
 """Where the robot is, in maps whose truth is known."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -816,6 +817,25 @@ def test_what_a_map_has_learnt_is_used_and_told(noise_map):
         assert answer.candidates[0].place_id == before.candidates[0].place_id
         wanted = learnt.modes['images'].probability(before.probability, 0.0)
         assert (answer.probability == pytest.approx(wanted)) == (source == 'map')
+
+
+@pytest.mark.skipif(not Path('/proc/self/fd').exists(), reason='needs the list of open files')
+def test_the_file_of_the_map_is_open_until_close(tmp_path):
+    orb = ExtractionSettings(network='thumbnail', local_features='orb', device='cpu', threads=1)
+    extractor = make_extractor(orb)
+    with PlaceMap.create(tmp_path / 'orb.vprmap', extractor.identity) as place_map:
+        frames = [noise_frame(n) for n in range(12)]
+        assert list(build_session(place_map, 'a', frames, extractor, MapSettings(), source='test'))
+
+    def is_open():
+        return any(file.exists() and file.resolve().parent == tmp_path.resolve()
+                   for file in Path('/proc/self/fd').iterdir())
+
+    with open_localizer(tmp_path / 'orb.vprmap', orb, MatchingSettings()) as localizer:
+        assert 'geometry' in localizer.localize(noise_frame(7))[1].stage_times_ns
+        assert is_open()
+    # Not when some collector of garbage comes by: who replaces a map waits for that in vain.
+    assert not is_open()
 
 
 @pytest.mark.parametrize('text', ['{', '{"format": 9}', '{"format": 1, "modes": []}'])

@@ -27,6 +27,7 @@ from vpr_ros.cli.sources import FrameSource
 
 if TYPE_CHECKING:
     from vpr_ros.maps.snapshot import Snapshot
+    from vpr_ros.matching.localizer import Localizer
     from vpr_ros.settings import LocalizeSettings
     from vpr_ros.types import Description
     from vpr_ros.types import Localization
@@ -65,9 +66,8 @@ def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Pat
     from vpr_ros.matching.moments import query_moments
 
     map_path = Path(settings.map)
-    localizer = open_localizer(map_path, settings.extraction, settings.matching, settings.index)
 
-    def stream() -> Iterator[Answer]:
+    def stream(localizer: Localizer) -> Iterator[Answer]:
         known = 0
         with progress('localizing', source.count) as line:
             frames = line.passing(source.frames())
@@ -78,8 +78,12 @@ def localize_source(source: FrameSource, settings: LocalizeSettings, *, out: Pat
                 lead = replace(described[0], local_features=None)
                 yield Answer(lead, localization, moment[0].T_map_base)
 
-    answers = stream() if out is None else _recorded(stream(), out, settings, source, overwrite)
-    return Run(map_path, localizer.snapshot, list(answers))
+    with open_localizer(map_path, settings.extraction, settings.matching,
+                        settings.index) as localizer:
+        answers = stream(localizer)
+        if out is not None:
+            answers = _recorded(answers, out, settings, source, overwrite)
+        return Run(map_path, localizer.snapshot, list(answers))
 
 
 def _recorded(answers: Iterator[Answer], out: Path, settings: LocalizeSettings,

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
@@ -58,15 +60,29 @@ class Localizer:
     :param index: finds places of it; exact search unless another one is given.
     :param sights: local features of its places; without them nothing is verified.
     :param calibration: what beliefs and inliers are worth, where that is known.
+    :param resources: what :meth:`close` closes: files of the map that stay open.
     """
 
     def __init__(self, snapshot: Snapshot, extractor: Extractor, settings: MatchingSettings,
                  index: PlaceIndex | None = None, *, sights: PlaceSights | None = None,
-                 calibration: Calibration | None = None) -> None:
+                 calibration: Calibration | None = None,
+                 resources: ExitStack | None = None) -> None:
         if extractor.identity != snapshot.network:
             raise ValueError('the extractor is not the network of this map')
         self._extractor = extractor
+        self._resources = resources or ExitStack()
         self._matcher = Matcher(snapshot, settings, index, sights=sights, calibration=calibration)
+
+    def __enter__(self) -> Localizer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files of the map; nothing is localized after that."""
+        self._resources.close()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -133,9 +149,14 @@ class Localizer:
 
 def open_localizer(map_path: Path, extraction: ExtractionSettings, matching: MatchingSettings,
                    index: IndexSettings | None = None) -> Localizer:
-    """Make the localizer of a map file, with the network that the map was made with."""
-    snapshot, places = open_index(map_path, index or IndexSettings())
-    try:
+    """
+    Make the localizer of a map file, with the network that the map was made with.
+
+    Use it as a context manager, or call :meth:`Localizer.close`: the file stays open until then.
+    """
+    with ExitStack() as stack:
+        snapshot, places = open_index(map_path, index or IndexSettings())
+        stack.callback(places.close)
         if len(snapshot) == 0:
             raise VprError(f'the map {map_path} has no places: build one with "vpr_ros map build"')
         with PlaceMap.open(map_path) as place_map:
@@ -143,9 +164,9 @@ def open_localizer(map_path: Path, extraction: ExtractionSettings, matching: Mat
         extractor = make_extractor(extraction, snapshot.network, local_kind)
         calibration = (Calibration.from_json(learnt, source='map') if learnt
                        else shipped_calibration(snapshot.network, local_kind))
-        sights = FeatureStore(map_path) if extractor.local_kind else None
-        return Localizer(snapshot, extractor, matching, places, sights=sights,
-                         calibration=calibration)
-    except BaseException:
-        places.close()
-        raise
+        sights = stack.enter_context(FeatureStore(map_path)) if extractor.local_kind else None
+        resources = ExitStack()  # filled once nothing can fail any more
+        localizer = Localizer(snapshot, extractor, matching, places, sights=sights,
+                              calibration=calibration, resources=resources)
+        resources.push(stack.pop_all())
+        return localizer

@@ -230,6 +230,8 @@ class LocalizerNode(LifecycleNode):
         return TransitionCallbackReturn.SUCCESS
 
     def _forget(self) -> None:
+        if self._localizer is not None:
+            self._localizer.close()
         self._localizer = self._state = None
         if self._jumps is not None:
             self._jumps.unregister()
