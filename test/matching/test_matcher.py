@@ -20,8 +20,10 @@ import numpy as np
 import pytest
 from vpr_ros.matching.calibration import Calibration
 from vpr_ros.matching.calibration import Logistic
+from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.matcher import Matcher
 from vpr_ros.matching.settings import MatchingSettings
+from vpr_ros.matching.support import Support
 from vpr_ros.types import Camera
 from vpr_ros.types import Decision
 from vpr_ros.types import LocalFeatures
@@ -114,6 +116,22 @@ def test_what_geometry_was_worth_is_remembered_in_the_state(world, sights):
     seventh = look(here, seen, 55, 5 * SECOND)
     one, other = matcher.match(seventh), again.match(seventh)
     assert (one.probability, one.candidates) == (other.probability, other.candidates)
+
+
+def test_inliers_of_another_way_to_compare_are_no_measure(world, sights):
+    here = world()
+    seen = sights(here)
+    matcher = matcher_of(here, seen)
+    for n in range(3):
+        matcher.match(look(here, seen, 50 + n, n * SECOND))
+    matcher.change_settings(MatchingSettings(verify=2))
+    assert matcher.support.looks == 3
+    plane = MatchingSettings(geometry=GeometrySettings(agreement='homography'))
+    matcher.change_settings(plane)
+    assert matcher.support == Support()
+    matcher.match(look(here, seen, 53, 3 * SECOND))
+    matcher.change_settings(plane)
+    assert matcher.support.looks == 1
 
 
 LEARNT = Calibration('map', modes={

@@ -87,11 +87,19 @@ class Matcher:
         self.support = Support()
         self.checks: tuple[Check, ...] = ()
         self._last_ns: int | None = None
+        self.settings = settings
         self.change_settings(settings)
 
     def change_settings(self, settings: MatchingSettings) -> None:
-        """Go on with other settings; the belief stays. Refused ones change nothing."""
+        """
+        Go on with other settings; the belief stays. Refused ones change nothing.
+
+        What geometry was worth is forgotten where images are compared in another way: inliers of
+        one are no measure for those of the other.
+        """
         self._follower.change_settings(settings)
+        if settings.geometry != self.settings.geometry:
+            self.support = Support()
         self.settings = settings
         self._neighbourhoods = Neighbourhoods(
             self.snapshot, radius_m=settings.same_place_m, frames=settings.same_place_frames)

@@ -187,6 +187,19 @@ def test_a_lens_that_nobody_knows_takes_the_pose_alone(rng, make_scene, make_str
     assert said.inliers == verify(match, Sight(query.features), settings).inliers > 12
 
 
+@pytest.mark.parametrize('focal_px', [0.0, 1e-300, 1e-3, 1e9, 1e300, np.nan])
+def test_a_focal_length_that_no_camera_has_is_none(rng, make_scene, make_street, make_pose,
+                                                   focal_px):
+    match, query = make_scene(make_street(rng), make_pose((1.0, 0.3, 0.0), 0.0, 0.0, 0.05)).sights(
+        rng)
+    broken = replace(query.camera, matrix=np.diag([focal_px, focal_px, 1.0]))
+
+    for agreement in ('similarity', 'essential'):
+        said = verify(match, Sight(query.features, broken), GeometrySettings(agreement=agreement))
+        assert said.relative_pose is None
+        assert said.inliers > 12
+
+
 def test_the_same_images_have_one_answer(rng, make_scene, make_street, make_pose):
     sights = make_scene(make_street(rng), make_pose((2.0, 0.5, 0.0))).sights(rng, wrong=0.4)
 

@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 _RADIAL = ('plumb_bob', 'rational_polynomial', 'radtan')
 _RADIAL_COUNTS = (4, 5, 8, 12, 14)
 _FISHEYE = ('equidistant', 'fisheye')
+# No camera is outside of these, but a map or a bag from a stranger may hold any number.
+_LEAST_FOCAL_PX, _LARGEST_FOCAL_PX = 1.0, 1e6
 # A ray of 80 degrees; beyond, a pixel is a large part of the plane at depth one.
 _LARGEST = 5.67
 # How far a point, its distortion undone and done again, may come out from where it was.
@@ -48,11 +50,13 @@ def calibrated(camera: Camera | None) -> TypeGuard[Camera]:
     """
     Return whether it is known what ray each pixel sees.
 
-    ROS sends zeros where intrinsics are not known; a lens of a model that is not known here is
+    ROS sends zeros where intrinsics are not known. A lens of a model that is not known here is
     told of once, for without rays all else still works.
     """
-    if camera is None or not np.isfinite(camera.matrix).all() \
-            or min(camera.matrix[0, 0], camera.matrix[1, 1]) <= 0.0:
+    if camera is None or not np.isfinite(camera.matrix).all():
+        return False
+    focals = camera.matrix[0, 0], camera.matrix[1, 1]
+    if min(focals) < _LEAST_FOCAL_PX or max(focals) > _LARGEST_FOCAL_PX:
         return False
     if _straight(camera) or _model(camera):
         return True
