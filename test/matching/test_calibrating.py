@@ -161,6 +161,14 @@ def test_runs_that_are_too_short_are_refused(drives):
     assert calibrate(drives.snapshot, [drives.run(count=10)], SETTINGS).calibration.modes
 
 
+def test_drives_that_never_meet_teach_nothing(world):
+    here = world(lengths=(30, 30))  # each traverse of a world has a street of its own
+    runs = list(runs_of_map(here.snapshot, None, tolerance_m=5.0))
+    assert not any(len(rows) for run in runs for rows in run.matches)
+    with pytest.raises(VprError, match='none of these moments was taken at a place of the map'):
+        calibrate(here.snapshot, runs, MatchingSettings())
+
+
 def test_a_map_of_nothing_else_is_refused(world):
     drives = Drives(world, count=1)
     run = replace(drives.run(), without='s0')

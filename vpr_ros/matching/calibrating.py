@@ -172,12 +172,18 @@ def calibrate(snapshot: Snapshot, runs: Sequence[Run], settings: MatchingSetting
     :param sights: local features of the places; without them geometry is left out.
     :param seed: of which stretches are withheld.
     :param about: what the calibration is to tell people, beside its counts.
-    :raises VprError: when a run has too few moments to learn from.
+    :raises VprError: when a run has too few moments to learn from, or no run is where the map is.
     """
     for run in runs:
         if len(run.moments) < 2 * _PARTS:
             raise VprError(f'run {run.name!r} has {len(run.moments)} moments: to learn from it '
                            f'takes at least {2 * _PARTS}, and some hundreds to learn much')
+    if not any(len(rows) for run in runs for rows in run.matches):
+        # It would be learnt that no answer is ever right.
+        raise VprError('none of these moments was taken at a place of the map, so nobody can see '
+                       'when an answer is right: is all in one frame, and the tolerance large '
+                       'enough? Else add a drive through the same places, or name a validation '
+                       'traverse (--bag, --images or --data)')
     compare = _Memory()
     courses = [_Course(snapshot, run, sights, compare, np.random.default_rng([seed, number]))
                for number, run in enumerate(runs)]
