@@ -23,6 +23,7 @@ from vpr_ros.datasets.town.town import DRIVES
 from vpr_ros.datasets.town.town import Town
 from vpr_ros.extraction.local.depths import with_depths
 from vpr_ros.extraction.local.opencv_features import SiftFeatures
+from vpr_ros.matching.geometry.covariance import inverted
 from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.geometry.sight import Sight
 from vpr_ros.matching.geometry.verifier import verify
@@ -60,6 +61,29 @@ def test_depths_give_the_pose_between_bases_in_metres(rng, make_scene, make_stre
     assert said.relative_pose.T_match_query.distance_to(truth) < 0.1
     assert turn_off_deg(said, truth) < 0.15
     assert_sound(said)
+
+
+@pytest.mark.parametrize('wrong', [0.0, 0.4])
+@pytest.mark.parametrize('shift', [(2.0, 0.3, 0.0), (0.0, 0.0, 0.0)])
+def test_depths_of_the_robot_do_where_the_map_has_none(rng, make_scene, make_street, make_pose,
+                                                       shift, wrong):
+    truth = make_pose(shift, 0.02, 0.01, -0.1)
+    scene = make_scene(make_street(rng), truth)
+    with_depths_, without = scene.sights(rng, wrong=wrong, depths=True)
+
+    there, back = verify(with_depths_, without, SETTINGS), verify(without, with_depths_, SETTINGS)
+
+    assert back.model == 'pnp'
+    assert back.relative_pose.translation_valid and back.relative_pose.rotation_valid
+    assert back.relative_pose.T_match_query.distance_to(truth.inverse()) < 0.1
+    assert turn_off_deg(back, truth.inverse()) < 0.15
+    assert_sound(back)
+    if not wrong:
+        # One measurement, told from either end.
+        wanted = inverted(there.relative_pose.T_match_query)
+        assert back.relative_pose.T_match_query.distance_to(wanted) < 1e-6
+        assert np.allclose(back.relative_pose.T_match_query.covariance, wanted.covariance,
+                           rtol=0.05, atol=2e-6)
 
 
 @pytest.mark.parametrize('wrong', [0.0, 0.4])

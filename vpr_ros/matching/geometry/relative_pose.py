@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 from typing import Any
 
@@ -25,6 +26,7 @@ from vpr_ros.matching.geometry.absolute_pose import absolute_pose
 from vpr_ros.matching.geometry.camera_motion import camera_motion
 from vpr_ros.matching.geometry.correspondences import Correspondences
 from vpr_ros.matching.geometry.covariance import carried
+from vpr_ros.matching.geometry.covariance import inverted
 from vpr_ros.matching.geometry.lens import calibrated
 from vpr_ros.matching.geometry.lens import focal_px
 from vpr_ros.matching.geometry.lens import normalised
@@ -78,7 +80,12 @@ def relative_pose(match: Sight, query: Sight, pairs: Correspondences,
     coarse = max(spacing_px(match.features.points) / focal_px(camera_m),
                  spacing_px(query.features.points) / focal_px(camera_q)) > _COARSE
     found = None if coarse else _by_depth(
-        match, pairs, rays_m, rays_q, max(thresholds), settings)
+        match.features.depths, pairs.match_rows, rays_m, rays_q, max(thresholds), settings)
+    if found is None and not coarse:
+        # What the robot measures now does as well as what the map knows.
+        back = _by_depth(
+            query.features.depths, pairs.query_rows, rays_q, rays_m, max(thresholds), settings)
+        found = None if back is None else (back[0], _the_other_way(back[1]))
     if found is None:
         found = camera_motion(rays_q, rays_m, thresholds, coarse=coarse,
                               iterations=settings.iterations, confidence=settings.confidence)
@@ -89,21 +96,30 @@ def relative_pose(match: Sight, query: Sight, pairs: Correspondences,
                                  camera_q.T_base_optical, settings)
 
 
-def _by_depth(match: Sight, pairs: Correspondences, rays_m: Array, rays_q: Array, threshold: float,
+def _by_depth(of_features: Array | None, rows: Array, rays: Array, seen: Array, threshold: float,
               settings: GeometrySettings) -> tuple[str, Fit] | None:
-    if match.features.depths is None:
+    """Find the camera that has ``seen`` the points that another knows by rays and depths."""
+    if of_features is None:
         return None
-    depths = match.features.depths[pairs.match_rows].astype(np.float64)
+    depths = of_features[rows].astype(np.float64)
     with np.errstate(invalid='ignore'):
         known = np.isfinite(depths) & (depths > 0.0)
     if known.sum() < settings.least_depths:
         return None
-    points = np.column_stack([rays_m, np.ones(len(rays_m))])[known] * depths[known, None]
-    fit = absolute_pose(points, rays_q[known], threshold, iterations=settings.iterations,
+    points = np.column_stack([rays, np.ones(len(rays))])[known] * depths[known, None]
+    fit = absolute_pose(points, seen[known], threshold, iterations=settings.iterations,
                         confidence=settings.confidence)
     if fit is None or int(fit.agree.sum()) < settings.least_depths:
         return None
     return 'pnp', fit
+
+
+def _the_other_way(fit: Fit) -> Fit:
+    """Return the motion from the second camera to the first."""
+    pose = Pose.from_matrix(np.column_stack([fit.rotation, fit.translation]))
+    back = inverted(Pose(pose.position, pose.quaternion, fit.covariance))
+    return replace(fit, rotation=back.rotation(), translation=np.array(back.position),
+                   covariance=np.array(back.covariance))
 
 
 def _between_bases(model: str, fit: Fit, T_matchbase_optical: Pose, T_querybase_optical: Pose,
