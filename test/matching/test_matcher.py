@@ -16,18 +16,21 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from vpr_ros.matching.calibration import Calibration
 from vpr_ros.matching.calibration import Logistic
 from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.matcher import Matcher
+from vpr_ros.matching.matcher import robot_pose
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.matching.support import Support
 from vpr_ros.types import Camera
 from vpr_ros.types import Decision
 from vpr_ros.types import LocalFeatures
 from vpr_ros.types import Pose
+from vpr_ros.types import RelativePose
 
 SECOND = 10 ** 9
 FORWARD = Pose.from_matrix(np.array(
@@ -273,6 +276,34 @@ def test_where_nothing_is_known_of_wrong_places_there_are_relative_poses(world, 
     assert [check.log_ratio for check in matcher.checks] == [0.0] * len(matcher.checks)
     blind = matcher_of(here, None, known_probability=0.0, **settings).match(asked)
     assert answer.probability == blind.probability
+
+
+def test_the_robot_is_as_unsure_as_the_place_and_the_way_to_it():
+    rng = np.random.default_rng(3)
+    T_map_match = Pose.from_matrix(np.column_stack(
+        [cv2.Rodrigues(np.array([0.2, -0.1, 1.2]))[0], [40.0, -7.0, 1.0]]))
+    T_match_query = Pose.from_matrix(np.column_stack(
+        [cv2.Rodrigues(np.array([0.1, 0.05, -0.4]))[0], [3.0, 1.5, 0.2]]))
+    roots = rng.standard_normal((2, 6, 6)) * 0.01
+    place, way = (Pose(pose.position, pose.quaternion, root @ root.T)
+                  for pose, root in zip((T_map_match, T_match_query), roots, strict=True))
+
+    def moved(pose, error):
+        turned = cv2.Rodrigues(error[3:])[0] @ pose.rotation()
+        return Pose.from_matrix(np.column_stack([turned, pose.position + error[:3]]))
+
+    found = robot_pose(place, RelativePose(way, True, True))
+    errors = []
+    for first, second in rng.standard_normal((4000, 2, 6)):
+        pose = moved(place, roots[0] @ first) @ moved(way, roots[1] @ second)
+        errors.append(np.concatenate([
+            pose.position - found.position,
+            cv2.Rodrigues(pose.rotation() @ found.rotation().T)[0].ravel()]))
+    truth = np.cov(np.array(errors).T)
+    assert np.allclose(found.covariance, truth, atol=0.07 * np.diag(truth).max())
+    # Nobody is surer of the robot than of the place.
+    assert robot_pose(T_map_match, RelativePose(way, True, True)).covariance is None
+    assert robot_pose(place, RelativePose(way, True, False)) is place
 
 
 def test_what_is_not_known_has_no_pose(world):

@@ -30,6 +30,7 @@ from vpr_ros.matching.calibration import mode_name
 from vpr_ros.matching.follower import Look
 from vpr_ros.matching.follower import StageTimes
 from vpr_ros.matching.followers import make_follower
+from vpr_ros.matching.geometry.covariance import carried
 from vpr_ros.matching.geometry.verifier import verify
 from vpr_ros.matching.hypotheses import hypotheses
 from vpr_ros.matching.hypotheses import Hypothesis
@@ -248,8 +249,18 @@ class Matcher:
 
 
 def robot_pose(T_map_match: Pose | None, relative: RelativePose | None) -> Pose | None:
-    """Return where the robot is in the map: where the place is, or better where that is known."""
+    """
+    Return where the robot is in the map: where the place is, or better where that is known.
+
+    With a covariance where that of the place is known: it is unsure of both.
+    """
     if T_map_match is None or relative is None or not (
             relative.translation_valid and relative.rotation_valid):
         return T_map_match
-    return T_map_match @ relative.T_match_query
+    T_match_query = relative.T_match_query
+    of_place = carried(Pose.identity(), T_map_match, T_match_query)
+    of_robot = carried(T_map_match, T_match_query, Pose.identity())
+    if of_place.covariance is None or of_robot.covariance is None:
+        return T_map_match @ T_match_query
+    return Pose(of_robot.position, of_robot.quaternion,
+                of_place.covariance + of_robot.covariance)
