@@ -92,6 +92,14 @@ def test_what_has_no_mode_is_not_calibrated():
     assert Calibration().probability('single', 0.625, 3.0) == (0.625, 'default')
 
 
+def test_geometry_that_nothing_was_learnt_of_changes_no_source_from_frame_to_frame():
+    found = Calibration('network', modes={'images': Logistic(0.5, 1.0)})
+    for belief in (0.2, 0.9):
+        assert found.probability('images+geometry', belief, 2.0) == (
+            found.probability('images', belief, 0.0))
+    assert found.probability('images+geometry', 0.5, 2.0)[1] == 'network'
+
+
 def test_what_has_one_is():
     told, source = SOME.probability('odometry+geometry', 0.8, -2.0)
     assert source == 'map'

@@ -136,13 +136,16 @@ def test_less_likely_hypotheses_are_not_worth_the_time(world, sights):
         assert abs(seen.asked[-1] - 130) > 4
 
 
-def test_a_slope_of_nothing_tells_nothing(world, sights):
+def test_a_slope_of_nothing_tells_how_the_robot_stands_and_no_more(world, sights):
     here = world(lengths=(60,))
-    seen = sights(here, count=5)
+    seen = sights(here)
     support = Support()
-    assert verifier(here, seen, GeometryEvidence(slope=0.0)).check(
-        [look(here, seen, 10)], {}, [Hypothesis(10, 0.9)], np.arange(60), support) == ()
-    assert seen.asked == []
+    check, = verifier(here, seen, GeometryEvidence(slope=0.0)).check(
+        [look(here, seen, 10)], {}, [Hypothesis(10, 0.6), Hypothesis(50, 0.3)], np.arange(60),
+        support)
+    assert (check.hypothesis.row, check.log_ratio) == (10, 0.0)
+    assert check.verification.inliers > 0
+    assert seen.asked == [10]
     assert support == Support()
 
 

@@ -44,6 +44,7 @@ __all__ = ['Calibration', 'GeometryEvidence', 'Logistic', 'mode_name']
 # Beliefs are not told apart beyond these odds.
 _LEAST_PROBABILITY = 1e-4
 _FORMAT = 1
+_GEOMETRY = '+geometry'
 # A calibration may come from a stranger: larger numbers are none, and their sums overflow.
 _LARGEST, _LARGEST_BOUND = 1e6, 100.0
 
@@ -57,7 +58,7 @@ def log_odds(probability: float) -> float:
 def mode_name(*, sequence: bool, odometry: bool, geometry: bool) -> str:
     """Return which way of localizing an answer comes from; each has a calibration of its own."""
     followed = 'odometry' if odometry else 'images'
-    return (followed if sequence else 'single') + ('+geometry' if geometry else '')
+    return (followed if sequence else 'single') + (_GEOMETRY if geometry else '')
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,12 @@ class Calibration:
         :param support: decayed mean of the log likelihood ratios of geometry for the answers of
             the last seconds; 0 where there are none.
         """
-        if mode not in self.modes:
+        # Geometry may have spoken of features that nothing was learnt of: one source for all of a
+        # run, and not one for each frame.
+        learnt = self.modes.get(mode) or self.modes.get(mode.removesuffix(_GEOMETRY))
+        if learnt is None:
             return belief, 'default'
-        return self.modes[mode].probability(belief, support), self.source
+        return learnt.probability(belief, support), self.source
 
     def to_json(self) -> str:
         """Return it as it is kept in a map."""

@@ -144,18 +144,20 @@ class Verifier:
         :param alike: rows of places that look like it, best first.
         :param support: what is remembered of the frames before; it learns.
         :returns: of those that have features, likeliest first; with a ratio of 0 where nobody
-            knows what inliers are worth, and empty where there are none or they tell nothing.
+            knows what inliers are worth, and empty where there are none.
         """
-        if self._evidence.slope <= 0.0 or all(q.local_features is None for q in queries):
+        if all(q.local_features is None for q in queries):
             return ()
+        # What does not tell right from wrong may still say how the robot stands.
+        tells = self._evidence.slope > 0.0
         found: list[tuple[Hypothesis, Verification]] = []
-        for hypothesis in hypotheses[:self._most]:
+        for hypothesis in hypotheses[:self._most if tells else 1]:
             if hypothesis.probability < _LEAST_PROBABILITY:
                 break
             verification = self._verify(hypothesis.row, queries, calibrations)
             if verification is not None:
                 found.append((hypothesis, verification))
-        elsewhere = self._elsewhere(alike, hypotheses)
+        elsewhere = self._elsewhere(alike, hypotheses) if tells else None
         if elsewhere is not None:
             control = self._verify(elsewhere, queries, calibrations)
             if control is not None:
