@@ -146,3 +146,14 @@ def test_more_inliers_speak_for_a_place_up_to_a_bound():
 def test_a_calibration_cannot_be_changed():
     with pytest.raises(TypeError):
         SOME.modes['single'] = Logistic(0.0, 1.0)
+
+
+def test_a_run_in_which_right_places_stand_out_less_is_believed_less():
+    learnt = GeometryEvidence(slope=4.0, midpoint=0.8, bound=4.0, right=1.4)  # wrong ones: 0.2
+    assert learnt.in_run(1.4) == learnt.in_run(3.0) == learnt
+    half = learnt.in_run(0.8)
+    assert (half.slope, half.midpoint) == (pytest.approx(2.0), pytest.approx(0.5))
+    assert learnt.in_run(0.45).slope == 0.0
+    assert learnt.in_run(-5.0).log_ratio(100, 0.0) == 0.0
+    # What nobody has learnt tells nothing either.
+    assert GeometryEvidence(slope=0.0).in_run(0.5).slope == 0.0

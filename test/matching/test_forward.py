@@ -108,6 +108,10 @@ def belief_at(belief, row):
     return float(belief.probabilities[belief.rows == row].sum())
 
 
+# Of what a closer look says, for the frames to come.
+KEPT = 0.25
+
+
 def only(row):
     """Tell of rows whether each is this one."""
     return lambda rows: rows == row
@@ -120,7 +124,7 @@ def test_a_closer_look_decides_between_places_that_look_alike(world):
     assert belief_at(belief, 50) == pytest.approx(belief_at(belief, 150))
     follower.confirm(150, only(150), 2.0)
     after = follower._filter.belief()
-    assert belief_at(after, 150) / belief_at(after, 50) == pytest.approx(np.exp(2.0))
+    assert belief_at(after, 150) / belief_at(after, 50) == pytest.approx(np.exp(KEPT * 2.0))
     assert after.probabilities.sum() + follower._filter.cells.spread + after.nowhere == (
         pytest.approx(1.0))
 
@@ -135,7 +139,8 @@ def test_a_closer_look_at_a_place_is_one_at_its_stop(world):
     follower.confirm(101, only(101), 3.0)
     odds = [sum(belief_at(belief, row) for row in (100, 101)) for belief in (
         before, follower._filter.belief())]
-    assert odds[1] / (1.0 - odds[1]) == pytest.approx(np.exp(3.0) * odds[0] / (1.0 - odds[0]))
+    before, after = (odd / (1.0 - odd) for odd in odds)
+    assert after == pytest.approx(np.exp(KEPT * 3.0) * before)
 
 
 def test_what_is_no_news_is_none_on_a_closer_look(world):
@@ -155,4 +160,4 @@ def test_what_is_no_news_is_none_on_a_closer_look(world):
     half.confirm(51, only(51), 4.0)
     after = half._filter.belief()
     odds = [belief_at(b, 51) / (1.0 - belief_at(b, 51)) for b in (before, after)]
-    assert odds[1] / odds[0] == pytest.approx(np.exp(4.0 * news))
+    assert odds[1] / odds[0] == pytest.approx(np.exp(KEPT * 4.0 * news))

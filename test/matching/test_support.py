@@ -43,18 +43,21 @@ def test_what_is_usual_is_a_mean_at_first_and_then_follows():
     assert support.usual == pytest.approx(1.0, abs=0.05)
 
 
-def test_geometry_is_doubted_where_certain_answers_get_no_more_than_wrong_ones():
+def test_what_stands_out_is_learnt_from_certain_answers():
     support = Support()
-    for n in range(19):
+    assert support.stands_out(1.0) == 1.0
+    found = []
+    for _ in range(200):
         support.learn_certain(0.95, 0.1)
-        assert support.tells(0.4), n
-    support.learn_certain(0.95, 0.1)
-    assert not support.tells(0.4)
-    assert support.tells(0.1)
+        found.append(support.stands_out(1.0))
+    # Twenty answers weigh as much as what was learnt before, and fifty at most.
+    assert found[19] == pytest.approx((1.0 + 0.1) / 2)
+    assert found[49] == found[199] == pytest.approx((20 * 1.0 + 50 * 0.1) / 70)
+    assert (np.diff(found[:50]) < 0.0).all()
     # It is believed again when they do.
     for _ in range(200):
         support.learn_certain(0.99, 1.0)
-    assert support.tells(0.4)
+    assert support.stands_out(1.0) > 0.95
 
 
 def test_what_is_not_certain_teaches_nothing():
@@ -62,7 +65,7 @@ def test_what_is_not_certain_teaches_nothing():
     for _ in range(100):
         support.learn_certain(0.89, -5.0)
     assert (support.certain, support.certain_looks) == (0.0, 0)
-    assert support.tells(0.4)
+    assert support.stands_out(0.4) == 0.4
 
 
 def test_support_of_the_last_seconds():

@@ -329,7 +329,7 @@ def _learn_geometry(courses: Sequence[_Course],
     if slope <= 0.0:
         # A few far off outweigh the ranks.
         return GeometryEvidence(slope=0.0), told
-    return GeometryEvidence(slope, -bias / slope, usual.bound), told
+    return GeometryEvidence(slope, -bias / slope, usual.bound, float(above[right].mean())), told
 
 
 def _auc(high: NDArray[np.float64], low: NDArray[np.float64]) -> float:

@@ -28,7 +28,7 @@ __all__ = ['Support']
 
 # How fast is learnt what wrong places get, and what certain ones do.
 _USUAL_RATE, _CERTAIN_RATE = 0.05, 0.02
-# A belief that is hardly wrong, and how many such answers count before geometry is doubted.
+# A belief that is hardly wrong, and how many such answers what was learnt before counts for.
 _CERTAIN, _PATIENCE = 0.9, 20
 # Answers of the last seconds support this one.
 _MEMORY_S = 3.0
@@ -64,14 +64,14 @@ class Support:
         self.certain_looks += 1
         self.certain += max(_CERTAIN_RATE, 1.0 / self.certain_looks) * (above - self.certain)
 
-    def tells(self, midpoint: float) -> bool:
+    def stands_out(self, usual: float) -> float:
         """
-        Tell whether geometry helps in this run.
+        Return how far above wrong places right ones stand in this run, as far as it has shown.
 
-        Not where places that are certain without it get no more inliers than wrong ones: these
-        features do not recognise anything across this change of light.
+        :param usual: what was learnt of that before.
         """
-        return self.certain_looks < _PATIENCE or self.certain > 0.5 * midpoint
+        counted = min(self.certain_looks, round(1.0 / _CERTAIN_RATE))
+        return (_PATIENCE * usual + counted * self.certain) / (_PATIENCE + counted)
 
     def follow(self, stamp_ns: int, log_ratio: float) -> float:
         """Take in what geometry says of the best answer, and return the mean."""

@@ -169,9 +169,8 @@ class Verifier:
             return tuple(Check(h, v, 0.0) for h, v in found)
         best, verification = found[0]
         support.learn_certain(best.probability, math.log1p(verification.inliers) - support.usual)
-        if not support.tells(self._evidence.midpoint):
-            return tuple(Check(h, v, 0.0) for h, v in found)
-        return tuple(Check(h, v, self._evidence.log_ratio(v.inliers, support.usual))
+        evidence = self._evidence.in_run(support.stands_out(self._evidence.right))
+        return tuple(Check(h, v, evidence.log_ratio(v.inliers, support.usual))
                      for h, v in found)
 
     def _verify(self, row: int, queries: Sequence[Description],
