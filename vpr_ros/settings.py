@@ -21,6 +21,7 @@ from vpr_ros.config import Settings
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.settings import IndexSettings
 from vpr_ros.maps.settings import MapSettings
+from vpr_ros.matching.loop_settings import LoopMatchingSettings
 from vpr_ros.matching.loop_settings import LoopSettings
 from vpr_ros.matching.settings import MatchingSettings
 
@@ -78,6 +79,5 @@ class LoopsSettings(Settings):
     base_frame: str = setting('base_link', 'Frame of the robot, for loop closures.')
     extraction: ExtractionSettings = ExtractionSettings()
     loops: LoopSettings = LoopSettings()
-    # Keyframes are metres apart, and two passes of one street lie as odometry drifts.
-    matching: MatchingSettings = MatchingSettings(same_place_m=10.0)
+    matching: LoopMatchingSettings = LoopMatchingSettings()
     map: MapSettings = MapSettings()  # noqa: A003
