@@ -196,25 +196,22 @@ def _listed(snapshot: Snapshot, data: str, traverse: str,
 
 def _tell(learnt: Learnt, protocol: str) -> None:
     """Say what was learnt, a line for each way of localizing."""
-    import numpy as np
     from vpr_ros.evaluation.calibration import auroc
     from vpr_ros.evaluation.calibration import expected_calibration_error
 
     say(f'truth: {protocol}; {learnt.calibration.about["moments"]} moments')
-    for mode, of_runs in learnt.answers.items():
-        before = np.concatenate([answers.belief for answers in of_runs.values()])
-        right = np.concatenate([answers.right for answers in of_runs.values()])
-        in_map = np.concatenate([answers.in_map for answers in of_runs.values()])
-        after = np.concatenate([learnt.honest[mode][name] for name in of_runs])
-        error = expected_calibration_error(after, right)
+    for mode in learnt.answers:
+        answers, after = learnt.joined(mode)
+        error = expected_calibration_error(after, answers.right)
         way, _, geometry = mode.partition('+')
         line = (f'{_WORDS[way]}{" and geometry" if geometry else ""}: calibration error '
-                f'{expected_calibration_error(before, right).value:.3f} before, '
+                f'{expected_calibration_error(answers.belief, answers.right).value:.3f} before, '
                 f'[bold]{error.value:.3f}[/] after')
         if error.interval is not None:
             line += f' ({error.interval.low:.3f} to {error.interval.high:.3f})'
-        if not in_map.all() and in_map.any():
-            line += f', known from unknown (AUROC) [bold]{auroc(after, in_map).value:.3f}[/]'
+        if not answers.in_map.all() and answers.in_map.any():
+            told = auroc(after, answers.in_map).value
+            line += f', known from unknown (AUROC) [bold]{told:.3f}[/]'
         say(line)
 
 
@@ -222,7 +219,6 @@ def _write_report(learnt: Learnt, protocol: str, path: Path, snapshot: Snapshot,
                   seed: int) -> None:
     import sys
 
-    import numpy as np
     from vpr_ros import __version__
     from vpr_ros.evaluation.calibration_report import CalibrationReport
     from vpr_ros.evaluation.calibration_report import write_calibration_report
@@ -230,18 +226,15 @@ def _write_report(learnt: Learnt, protocol: str, path: Path, snapshot: Snapshot,
     from vpr_ros.evaluation.run import Provenance
 
     mode = next(name for name in _SHOWN if name in learnt.answers)
-    of_runs = learnt.answers[mode]
-    joined = {field: np.concatenate([getattr(answers, field) for answers in of_runs.values()])
-              for field in ('belief', 'right', 'in_map')}
+    answers, after = learnt.joined(mode)
     write_calibration_report(CalibrationReport(
         title=f'Calibration of {path.name}', map=MapSummary(
             id=snapshot.map_id, revision=snapshot.revision, network=snapshot.network.name,
             places=len(snapshot), dimension=int(snapshot.descriptors.shape[1]),
             size_bytes=path.stat().st_size),
-        protocol=protocol, correct=joined['right'], before=joined['belief'],
-        after=np.concatenate([learnt.honest[mode][name] for name in of_runs]),
-        in_map=joined['in_map'],
-        traverses=tuple(name for name, answers in of_runs.items() for _ in answers.right),
+        protocol=protocol, correct=answers.right, before=answers.belief, after=after,
+        in_map=answers.in_map,
+        traverses=tuple(name for name, each in learnt.answers[mode].items() for _ in each.right),
         right_means=protocol, model=f'logistic regression, {mode}', source='map',
         provenance=Provenance(command=' '.join(['vpr_ros', *sys.argv[1:]]), version=__version__,
                               created='', seed=seed)), report)

@@ -102,6 +102,12 @@ class Answers:
     right: NDArray[np.bool_]
     in_map: NDArray[np.bool_]
 
+    @classmethod
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
+        """Return the answers on several runs, one after the other."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts])
+                     for name in ('belief', 'support', 'right', 'in_map')))
+
     def features(self) -> NDArray[np.float64]:
         """Return (Q, 2) what a calibration looks at."""
         return np.column_stack([[log_odds(p) for p in self.belief.tolist()], self.support])
@@ -120,6 +126,12 @@ class Learnt:
     calibration: Calibration
     answers: Mapping[str, Mapping[str, Answers]]
     honest: Mapping[str, Mapping[str, NDArray[np.float64]]]
+
+    def joined(self, mode: str) -> tuple[Answers, NDArray[np.float64]]:
+        """Return the answers and the honest probabilities of a mode, run after run."""
+        of_runs = self.answers[mode]
+        return (Answers.joined(list(of_runs.values())),
+                np.concatenate([self.honest[mode][name] for name in of_runs]))
 
 
 def runs_of_map(snapshot: Snapshot, sights: PlaceSights | None, *,
@@ -340,9 +352,8 @@ def _auc(high: NDArray[np.float64], low: NDArray[np.float64]) -> float:
 
 
 def _fitted(answers: Sequence[Answers]) -> Logistic:
-    features = np.concatenate([a.features() for a in answers])
-    right = np.concatenate([a.right for a in answers])
-    return Logistic(*fit_logistic(features, right, prior=_PRIOR).tolist())
+    joined = Answers.joined(answers)
+    return Logistic(*fit_logistic(joined.features(), joined.right, prior=_PRIOR).tolist())
 
 
 def _honest(of_runs: Mapping[str, Answers]) -> dict[str, NDArray[np.float64]]:
