@@ -108,7 +108,7 @@ class LoopDetector:
                            f'{matching.filter!r}: it cannot follow a robot through a map that '
                            'grows; change matching.filter')
         self.settings = settings
-        self.matching = matching
+        self.matching = matching.model_copy(update={'same_place_m': settings.same_place_m})
         self._extractor = extractor
         self._session = session
         self._map_id = map_id

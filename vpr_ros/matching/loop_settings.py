@@ -18,9 +18,8 @@ from __future__ import annotations
 
 from vpr_ros.config import setting
 from vpr_ros.config import Settings
-from vpr_ros.matching.settings import MatchingSettings
 
-__all__ = ['LoopMatchingSettings', 'LoopSettings']
+__all__ = ['LoopSettings']
 
 
 class LoopSettings(Settings):
@@ -46,11 +45,7 @@ class LoopSettings(Settings):
         12, 'A loop closure needs at least this many local features that agree on how the camera '
         'moved, where there are local features to compare. 0 needs none.',
         ge=0, le=10_000)
-
-
-class LoopMatchingSettings(MatchingSettings):
-    """As of a localizer, for keyframes: two passes of one street lie as odometry drifts."""
-
     same_place_m: float = setting(
-        10.0, 'Keyframes within this distance count as one answer, where poses are known.',
-        gt=0.0, live=True)
+        10.0, 'Keyframes within this distance count as one answer, where odometry says where they '
+        'are, in place of matching.same_place_m: two passes of one street lie as far apart as '
+        'odometry drifts.', gt=0.0)

@@ -16,11 +16,12 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from vpr_ros.messages.factory import MessageFactory
 
-__all__ = ['ns_from_stamp', 'stamp_from_ns']
+__all__ = ['ns_from_stamp', 'stamp_from_ns', 'stamp_of_serialized']
 
 _NS = 1_000_000_000
 
@@ -38,3 +39,17 @@ def stamp_from_ns(factory: MessageFactory, stamp_ns: int) -> Any:
 def ns_from_stamp(stamp: Any) -> int:
     """Return the nanoseconds of a builtin_interfaces/Time."""
     return int(stamp.sec) * _NS + int(stamp.nanosec)
+
+
+def stamp_of_serialized(data: bytes) -> int:
+    """
+    Return the nanoseconds of the header that a serialized message begins with.
+
+    :param data: CDR as DDS carries it, of a message whose first field is a std_msgs/Header.
+    :raises ValueError: for what is too short to hold one.
+    """
+    if len(data) < 12:
+        raise ValueError(f'a message with a header has at least 12 bytes, got {len(data)}')
+    # The encapsulation says in its second byte which byte comes first.
+    seconds, nanoseconds = struct.unpack_from('<iI' if data[1] & 1 else '>iI', data, 4)
+    return int(seconds) * _NS + int(nanoseconds)

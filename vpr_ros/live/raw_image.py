@@ -1,0 +1,38 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Images as they come in, before anybody has looked at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ['RawImage']
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """
+    A message with an image, not decoded: most of what a fast camera sends is never looked at.
+
+    :param stamp_ns: of its header.
+    :param camera: the name of the camera.
+    :param data: the message as the transport carried it (CDR).
+    :param received_ns: of this computer's monotonic clock.
+    """
+
+    stamp_ns: int
+    camera: str
+    data: bytes
+    received_ns: int
