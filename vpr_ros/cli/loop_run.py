@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from vpr_ros.bags.writer import BagWriter
     from vpr_ros.extraction.extractor import Extractor
     from vpr_ros.maps.moments import Moment
-    from vpr_ros.maps.place_map import NewPlace
     from vpr_ros.maps.place_map import PlaceMap
+    from vpr_ros.maps.session_writer import SessionWriter
     from vpr_ros.maps.settings import MapSettings
     from vpr_ros.matching.loop_detector import LoopDetection
     from vpr_ros.matching.online_map import OnlineMap
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 __all__ = ['find_loops', 'Keyframe', 'LoopRun']
 
 _TOPIC, _TYPE = '/loop_detector/loop_closure', 'vpr_msgs/msg/LoopClosure'
-# Places per transaction of the map that is kept.
-_PLACES_PER_COMMIT = 64
 
 
 @dataclass(frozen=True)
@@ -162,9 +160,7 @@ def _kept(path: Path, extractor: Extractor, source: FrameSource, settings: MapSe
     with unfinished(path, overwrite=overwrite) as unfinished_path:
         with PlaceMap.create(unfinished_path, extractor.identity, frame='odom',
                              descriptor_type=settings.descriptor_type) as place_map:
-            if extractor.local_kind and settings.local_features_bytes:
-                place_map.set_local_kind(extractor.local_kind)
-            keeper = _Keeper(place_map, source, settings)
+            keeper = _Keeper(place_map, source, settings, extractor.local_kind)
             yield keeper
             keeper.flush()
 
@@ -172,34 +168,28 @@ def _kept(path: Path, extractor: Extractor, source: FrameSource, settings: MapSe
 class _Keeper:
     """Keeps keyframes in a map, under the ids that closures name."""
 
-    def __init__(self, place_map: PlaceMap, source: FrameSource, settings: MapSettings) -> None:
+    def __init__(self, place_map: PlaceMap, source: FrameSource, settings: MapSettings,
+                 local_kind: str) -> None:
         self.id = place_map.id  # noqa: A003
         self._map = place_map
         self._source = source
         self._settings = settings
-        self._begun = False
-        self._waiting: list[NewPlace] = []
-        self._calibrated: set[str] = set()
+        self._local_kind = local_kind
+        self._writer: SessionWriter | None = None
 
     def keep(self, moment: Moment, found: LoopDetection, online: OnlineMap) -> None:
-        from vpr_ros.maps.builder import new_place
+        from vpr_ros.maps.session_writer import SessionWriter
 
-        session = online.session
-        if not self._begun:
-            self._map.add_session(session, source=str(self._source.path),
-                                  id_prefix=online.id_prefix)
-            self._begun = True
-        for frame in moment:
-            if frame.calibration is not None and frame.camera not in self._calibrated:
-                self._map.calibrate(session, replace(frame.calibration, name=frame.camera))
-                self._calibrated.add(frame.camera)
+        if self._writer is None:
+            self._writer = SessionWriter(
+                self._map, online.session, source=str(self._source.path),
+                settings=self._settings, local_kind=self._local_kind,
+                id_prefix=online.id_prefix)
         lead = replace(moment[0], T_map_base=moment[0].T_odom_base)
-        self._waiting.append(new_place(
-            list(zip((lead, *moment[1:]), found.descriptions, strict=True)), self._settings))
-        if len(self._waiting) >= _PLACES_PER_COMMIT:
-            self.flush()
+        self._writer.add(list(zip((lead, *moment[1:]), found.descriptions, strict=True)))
+        if self._writer.full:
+            self._writer.flush()
 
     def flush(self) -> None:
-        if self._waiting:
-            self._map.append(self._source.label, self._waiting)
-            self._waiting = []
+        if self._writer is not None:
+            self._writer.flush()

@@ -20,28 +20,21 @@ from collections import deque
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 import logging
 
 from vpr_ros.extraction.extractor import Extractor
-from vpr_ros.maps.feature_rows import bytes_per_feature
 from vpr_ros.maps.moments import Moment
 from vpr_ros.maps.moments import select_places
-from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.session_writer import SessionWriter
 from vpr_ros.maps.settings import MapSettings
-from vpr_ros.maps.thumbnails import make_thumbnail
 from vpr_ros.types import Description
 from vpr_ros.types import Frame
-from vpr_ros.types import LocalFeatures
-from vpr_ros.types import View
 
-__all__ = ['build_session', 'new_place']
+__all__ = ['build_session']
 
 _log = logging.getLogger(__name__)
-# Places per transaction: what a crash can lose, against one disk sync each.
-_PLACES_PER_COMMIT = 64
 
 
 def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
@@ -58,25 +51,21 @@ def build_session(place_map: PlaceMap, session: str, frames: Iterable[Frame],
     """
     if extractor.identity != place_map.network:
         raise ValueError('the extractor is not the network of this map')
-    kind = extractor.local_kind if settings.local_features_bytes else ''
     last = place_map.last_place(session) if resume else None
+    writer = SessionWriter(place_map, session, source=source, settings=settings,
+                           local_kind=extractor.local_kind, resume=resume)
     extractor.restart()
     moments = select_places(frames, settings, cameras=cameras, last=last)
-    described = _describe(moments, extractor)
     added = 0
-    calibrated: set[str] = set()
     blind = set(cameras)
-    while group := list(islice(described, _PLACES_PER_COMMIT)):
-        with place_map.transaction():
-            # With its first places: a session that fails before them leaves nothing.
-            if not added and not resume:
-                place_map.add_session(session, source=source)
-            _calibrate(place_map, session, group, calibrated)
-            if kind:
-                place_map.set_local_kind(kind)
-            place_map.append(session, (new_place(moment, settings) for moment in group))
-        added += len(group)
-        blind -= {frame.camera for moment in group for frame, _ in moment}
+    for moment in _describe(moments, extractor):
+        writer.add(moment)
+        blind -= {frame.camera for frame, _ in moment}
+        if writer.full:
+            added += writer.flush()
+            yield added
+    if writer.waiting:
+        added += writer.flush()
         yield added
     if added and blind:
         _log.warning('no image of %s was taken within %g s of one of %s: no place of session %r '
@@ -100,31 +89,3 @@ def _describe(moments: Iterable[Moment], extractor: Extractor) -> Iterator[_Desc
     described = extractor.describe_all(frames())
     for first in described:
         yield [first, *islice(described, sizes.popleft() - 1)]
-
-
-def _calibrate(place_map: PlaceMap, session: str, group: Iterable[_Described],
-               done: set[str]) -> None:
-    """Keep the first calibration of each camera: it holds for a traverse."""
-    for moment in group:
-        for frame, _ in moment:
-            if frame.calibration is not None and frame.camera not in done:
-                place_map.calibrate(session, replace(frame.calibration, name=frame.camera))
-                done.add(frame.camera)
-
-
-def new_place(moment: Sequence[tuple[Frame, Description]], settings: MapSettings) -> NewPlace:
-    """Return what a map keeps of a moment; the first frame leads."""
-    lead, _ = moment[0]
-    share = settings.local_features_bytes // len(moment)
-    views = tuple(
-        View(camera=frame.camera, descriptor=description.descriptor,
-             thumbnail=make_thumbnail(frame.image, settings.thumbnail_width_px),
-             local_features=_best(description.local_features, share))
-        for frame, description in moment)
-    return NewPlace(stamp_ns=lead.stamp_ns, views=views, T_map_base=lead.T_map_base)
-
-
-def _best(features: LocalFeatures | None, size: int) -> LocalFeatures | None:
-    """Return the features with the highest scores that so many bytes hold, the best first."""
-    count = 0 if features is None else size // bytes_per_feature(features)
-    return features.best(count) if features is not None and count else None
