@@ -237,14 +237,15 @@ class Seen:
 @pytest.mark.parametrize('depths', [True, False])
 def test_a_metric_pose_to_the_place_is_where_the_robot_is(world, depths):
     here = world()
-    T_map_place = Pose.from_xy_yaw(1200.0, 3.0, 0.5)
+    T_map_place = Pose([1200.0, 3.0, 0.0], Pose.from_xy_yaw(0.0, 0.0, 0.5).quaternion, np.eye(6))
     poses = [here.snapshot.poses[row] for row in range(200)]
     poses[120] = T_map_place
     here.snapshot = replace(here.snapshot, poses=type(here.snapshot.poses).of(poses))
     seen = Seen(here.snapshot, 120, depths=depths)
     T_place_base = Pose.from_xy_yaw(0.8, -0.4, 0.06)
     asked = replace(here.look(120, 0), local_features=seen.from_pose(T_place_base))
-    answer = matcher_of(here, seen).match(asked, calibrations={'front': PINHOLE})
+    matcher = matcher_of(here, seen, same_place_m=4.0)
+    answer = matcher.match(asked, calibrations={'front': PINHOLE})
     assert answer.known
     relative = answer.relative_pose
     assert relative.rotation_valid
@@ -253,13 +254,17 @@ def test_a_metric_pose_to_the_place_is_where_the_robot_is(world, depths):
     if depths:
         assert answer.T_map_base.distance_to(T_map_place @ T_place_base) < 0.05
         assert answer.T_map_base.yaw() == pytest.approx(0.56, abs=0.01)
+        assert 1.0 < answer.T_map_base.covariance[0, 0] < 2.0
     else:
-        # A direction is no position: then it is where the place is.
-        assert answer.T_map_base is answer.candidates[0].T_map_base
+        # A direction is no position: then it is where the place is, but looks another way.
+        assert answer.T_map_base.distance_to(T_map_place) == 0.0
+        assert answer.T_map_base.yaw() == pytest.approx(0.56, abs=0.01)
+        assert answer.T_map_base.covariance[0, 0] == pytest.approx(1.0 + 16.0)
     # Whose lens is not known is nowhere to the centimetre.
     blind = matcher_of(here, seen).match(asked)
     assert blind.relative_pose is None
     assert blind.T_map_base.distance_to(T_map_place) == 0.0
+    assert blind.T_map_base.angle_to(T_map_place) < 1e-12
 
 
 @pytest.mark.parametrize(('places', 'settings'), [
@@ -293,7 +298,7 @@ def test_the_robot_is_as_unsure_as_the_place_and_the_way_to_it():
         turned = cv2.Rodrigues(error[3:])[0] @ pose.rotation()
         return Pose.from_matrix(np.column_stack([turned, pose.position + error[:3]]))
 
-    found = robot_pose(place, RelativePose(way, True, True))
+    found = robot_pose(place, RelativePose(way, True, True), same_place_m=5.0)
     errors = []
     for first, second in rng.standard_normal((4000, 2, 6)):
         pose = moved(place, roots[0] @ first) @ moved(way, roots[1] @ second)
@@ -303,8 +308,49 @@ def test_the_robot_is_as_unsure_as_the_place_and_the_way_to_it():
     truth = np.cov(np.array(errors).T)
     assert np.allclose(found.covariance, truth, atol=0.07 * np.diag(truth).max())
     # Nobody is surer of the robot than of the place.
-    assert robot_pose(T_map_match, RelativePose(way, True, True)).covariance is None
-    assert robot_pose(place, RelativePose(way, True, False)) is place
+    unsure = robot_pose(T_map_match, RelativePose(way, True, True), same_place_m=5.0)
+    assert unsure.covariance is None
+    assert np.allclose(unsure.matrix(), (T_map_match @ T_match_query).matrix())
+
+
+NEAR = np.diag([9.0, 9.0, 0.09, 0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize('relative', [
+    None, RelativePose(Pose([0.6, 0.8, 0.0], covariance=np.eye(6)), False, False),
+    RelativePose(Pose([4.0, 2.0, 0.0], covariance=np.eye(6)), False, True)])
+def test_without_a_relative_pose_the_robot_is_somewhere_near_the_place(relative):
+    rng = np.random.default_rng(4)
+    root = rng.standard_normal((6, 6))
+    plain = Pose([40.0, -7.0, 1.0], [0.1, -0.2, 0.3, 0.9])
+    place = Pose(plain.position, plain.quaternion, root @ root.T)
+    found = robot_pose(place, relative, same_place_m=3.0)
+    assert np.array_equal(found.position, place.position)
+    assert np.array_equal(found.quaternion, place.quaternion)
+    assert np.allclose(found.covariance - place.covariance,
+                       NEAR + np.diag([0.0, 0.0, 0.0, 0.01, 0.01, 0.25]))
+    assert robot_pose(plain, relative, same_place_m=3.0).covariance is None
+    assert robot_pose(None, relative, same_place_m=3.0) is None
+
+
+def test_a_measured_turn_tells_the_heading_of_who_is_somewhere_near():
+    # The place looks to where y of the map is: what is roll there is pitch here.
+    place = Pose([40.0, -7.0, 1.0], Pose.from_xy_yaw(0.0, 0.0, np.pi / 2).quaternion, np.eye(6))
+    way = Pose([1.0, 0.0, 0.0], Pose.from_xy_yaw(0.0, 0.0, 0.3).quaternion,
+               np.diag([1e6, 1e6, 1e6, 0.01, 0.02, 0.03]))
+    found = robot_pose(place, RelativePose(way, True, False), same_place_m=3.0)
+    assert np.array_equal(found.position, place.position)
+    assert found.yaw() == pytest.approx(np.pi / 2 + 0.3)
+    turn = np.diag([0.0, 0.0, 0.0, 0.02, 0.01, 0.03])
+    assert np.allclose(found.covariance, np.eye(6) + NEAR + turn)
+    # How well it was measured is not known: no better than a glance then.
+    rough = robot_pose(place, RelativePose(Pose(way.position, way.quaternion), True, False),
+                       same_place_m=3.0)
+    assert rough.yaw() == pytest.approx(np.pi / 2 + 0.3)
+    assert rough.covariance[5, 5] == pytest.approx(1.25)
+    known = robot_pose(Pose(place.position, place.quaternion), RelativePose(way, True, False),
+                       same_place_m=3.0)
+    assert known.covariance is None and known.yaw() == pytest.approx(np.pi / 2 + 0.3)
 
 
 def test_what_is_not_known_has_no_pose(world):

@@ -244,7 +244,8 @@ class LoopDetector:
             check = self._check_of(best.place_id)
             relative = None if check is None else check.verification.relative_pose
             return replace(found, relative_pose=relative,
-                           T_map_base=robot_pose(best.T_map_base, relative))
+                           T_map_base=robot_pose(best.T_map_base, relative,
+                                                 same_place_m=self.matching.same_place_m))
         away, way = (float(v[0]) for v in known.apart(rows[:1]))
         return replace(
             found, decision=Decision.UNKNOWN, relative_pose=None, T_map_base=None, reason=(

@@ -56,6 +56,10 @@ __all__ = ['Matcher', 'robot_pose']
 
 # Stamps of two cameras may come in the wrong order; further back is a new run.
 _STAMP_JITTER_NS = 500_000_000
+# Near a place, one sigma: along the ground by all that counts as one answer, hardly up or down;
+# roll, pitch and heading in radians: streets slope, and lanes and bends turn a robot.
+_NEAR_SHARES = np.array([1.0, 1.0, 0.1])
+_LOOKS_SIGMAS = np.array([0.1, 0.1, 0.5])
 
 
 class Matcher:
@@ -212,7 +216,9 @@ class Matcher:
             network=self.snapshot.network.name, decision=decision, reason=reason,
             probability=probability, probability_source=source, candidates=candidates,
             relative_pose=relative if known else None,
-            T_map_base=robot_pose(candidates[0].T_map_base, relative) if known else None,
+            T_map_base=robot_pose(
+                candidates[0].T_map_base, relative,
+                same_place_m=self.settings.same_place_m) if known else None,
             stage_times_ns=times)
 
     def _mode(self, odometry: bool, *, geometry: bool) -> str:
@@ -248,16 +254,38 @@ class Matcher:
             f'than {wanted:.2f}')
 
 
-def robot_pose(T_map_match: Pose | None, relative: RelativePose | None) -> Pose | None:
+def robot_pose(T_map_match: Pose | None, relative: RelativePose | None, *,
+               same_place_m: float) -> Pose | None:
     """
-    Return where the robot is in the map: where the place is, or better where that is known.
+    Return where the robot is in the map: near the place, or better where that is known.
 
-    With a covariance where that of the place is known: it is unsure of both.
+    It has a covariance where that of the place is known, for it is unsure of both. Without a
+    relative pose in metres the robot is at the place, give or take what counts as one answer; it
+    is turned by what images say of that, and else looks as it did then, more or less.
+
+    :param same_place_m: how far apart places of one answer may be.
     """
-    if T_map_match is None or relative is None or not (
-            relative.translation_valid and relative.rotation_valid):
-        return T_map_match
-    T_match_query = relative.T_match_query
+    if T_map_match is None:
+        return None
+    if relative is not None and relative.rotation_valid and relative.translation_valid:
+        return _from_place(T_map_match, relative.T_match_query)
+    T_map_robot, turn = T_map_match, np.diag(_LOOKS_SIGMAS ** 2)
+    if relative is not None and relative.rotation_valid:
+        T_match_query = relative.T_match_query
+        T_map_robot = T_map_match @ Pose(np.zeros(3), T_match_query.quaternion)
+        if T_match_query.covariance is not None:
+            rotation = T_map_match.rotation()
+            turn = rotation @ T_match_query.covariance[3:, 3:] @ rotation.T
+    if T_map_match.covariance is None:
+        return T_map_robot
+    covariance = np.array(T_map_match.covariance)
+    covariance[:3, :3] += np.diag((same_place_m * _NEAR_SHARES) ** 2)
+    covariance[3:, 3:] += turn
+    return Pose(T_map_robot.position, T_map_robot.quaternion, covariance)
+
+
+def _from_place(T_map_match: Pose, T_match_query: Pose) -> Pose:
+    """Return the end of a measured way, as unsure as where it begins and the way itself."""
     of_place = carried(Pose.identity(), T_map_match, T_match_query)
     of_robot = carried(T_map_match, T_match_query, Pose.identity())
     if of_place.covariance is None or of_robot.covariance is None:
