@@ -16,8 +16,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import replace
 import hashlib
 from typing import Any
 import uuid
@@ -30,6 +32,7 @@ from vpr_ros.maps.feature_rows import features_row
 from vpr_ros.maps.ids import make_id
 from vpr_ros.maps.ids import PREFIX_BITS
 from vpr_ros.maps.ids import split_id
+from vpr_ros.maps.place_map import NewPlace
 from vpr_ros.maps.poses import Poses
 from vpr_ros.maps.rows import Row
 from vpr_ros.maps.snapshot import Snapshot
@@ -38,6 +41,7 @@ from vpr_ros.types import Camera
 from vpr_ros.types import Description
 from vpr_ros.types import LocalFeatures
 from vpr_ros.types import Pose
+from vpr_ros.types import View
 
 __all__ = ['OnlineMap']
 
@@ -186,6 +190,24 @@ class OnlineMap:
         """Return the local features that a camera saw at a keyframe, None where it saw none."""
         row = self._features.get((self.row_of(place_id), camera))
         return None if row is None else features_from(row)
+
+    def places(self) -> Iterator[NewPlace]:
+        """Iterate over the keyframes in driving order, as places of which a map file is made."""
+        for row in range(len(self)):
+            first = int(self._first_views.values[row])
+            end = (int(self._first_views.values[row + 1]) if row + 1 < len(self)
+                   else len(self._descriptors))
+            place_id = self.place_id(row)
+            views = []
+            for view in range(first, end):
+                camera = self.cameras[int(self._view_cameras.values[view])]
+                views.append(View(camera, self._descriptors.values[view],
+                                  local_features=self.features(place_id, camera)))
+            yield NewPlace(int(self._stamps.values[row]), tuple(views), self.pose(place_id))
+
+    def calibrations(self) -> list[Camera]:
+        """Return what is known of the cameras, each under the name that views have."""
+        return [replace(camera, name=name) for name, camera in self._calibrations.items()]
 
     def calibration(self, session: str, camera: str) -> Camera | None:
         """Return what is known of a camera."""
