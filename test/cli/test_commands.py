@@ -21,7 +21,11 @@ import subprocess
 
 import pytest
 from vpr_ros.bags.reader import BagReader
+from vpr_ros.maps.datum import Datum
+from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.messages.results import localization_from_message
+from vpr_ros.messages.sensors import fix_from_message
+from vpr_ros.messages.stamps import ns_from_stamp
 
 Run = Callable[..., subprocess.CompletedProcess]
 
@@ -73,6 +77,20 @@ def test_a_bag_goes_in_places_come_out(vpr_ros, town):
     page = (town / 'report.html').read_text()
     assert 'in in ref' in page
     assert 'id="plan"' not in page
+
+
+def test_a_map_that_lies_on_earth_says_where_there(vpr_ros, town):
+    with PlaceMap.open(town / 'town.vprmap', writeable=True) as place_map:
+        place_map.locate('map', Datum(50.0, 8.0, 100.0))
+    vpr_ros('localize', '--bag', 'in.mcap', '--map', 'town.vprmap', '--out', 'out.mcap')
+    with BagReader(town / 'out.mcap') as bag:
+        poses = [m.message for m in bag.messages(['/localizer/pose'])]
+        fixes = [fix_from_message(m.message) for m in bag.messages(['/localizer/fix'])]
+    assert [ns_from_stamp(pose.header.stamp) for pose in poses] == [f.stamp_ns for f in fixes]
+    east = [pose.pose.pose.position.x for pose in poses]
+    assert east[-1] == pytest.approx(110.0)
+    # Of the ellipsoid at 50 degrees north, from its published tables.
+    assert [71_696.0 * (f.longitude_deg - 8.0) for f in fixes] == pytest.approx(east, abs=0.05)
 
 
 def test_true_poses_give_the_report_a_plan_and_change_no_answer(vpr_ros, town):

@@ -16,15 +16,20 @@
 
 import math
 
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 import numpy as np
 import pytest
 from vpr_ros.datasets.town.drive import ORIGIN_DEG
 from vpr_ros.datasets.town.town import Town
 from vpr_ros.maps.datum import Datum
 from vpr_ros.maps.geodetic import east_north_up
+from vpr_ros.maps.geodetic import fix_of_pose
 from vpr_ros.maps.geodetic import FixTrack
 from vpr_ros.maps.geodetic import is_usable
 from vpr_ros.messages.sensors import SatelliteFix
+from vpr_ros.types import Pose
 
 SECOND = 10 ** 9
 EPOCH = 1_700_000_000 * SECOND
@@ -61,6 +66,41 @@ def test_without_altitude_a_fix_lies_at_the_height_of_the_datum():
 def test_no_fixes():
     assert east_north_up([], HERE).shape == (0, 3)
     assert FixTrack([], HERE).at(EPOCH) is None
+
+
+def test_a_pose_lies_on_earth_where_its_map_does():
+    found = fix_of_pose(Pose([100.0, -300.0, 7.0]), HERE, stamp_ns=EPOCH + 7)
+    assert found.stamp_ns == EPOCH + 7
+    assert found.valid
+    assert found.longitude_deg == pytest.approx(8.0 + 100.0 / METRES_PER_DEGREE_EAST, abs=1e-7)
+    assert found.latitude_deg == pytest.approx(50.0 - 300.0 / METRES_PER_DEGREE_NORTH, abs=1e-7)
+    # The ground falls away from the plane by 8 mm in 316 m.
+    assert found.altitude_m == pytest.approx(107.008, abs=2e-3)
+
+
+@given(st.floats(-89.0, 89.0), st.floats(-180.0, 360.0), st.floats(-400.0, 9000.0),
+       st.lists(st.floats(-5e4, 5e4), min_size=3, max_size=3))
+@settings(max_examples=50, deadline=None)
+def test_a_pose_comes_back_from_its_place_on_earth(latitude, longitude, altitude, position):
+    datum = Datum(latitude, longitude, altitude)
+    found = fix_of_pose(Pose(position), datum, stamp_ns=0)
+    assert is_usable(found)
+    np.testing.assert_allclose(east_north_up([found], datum), [position], atol=1e-5)
+
+
+def test_a_place_on_earth_is_as_sure_as_the_pose_is():
+    root = np.random.default_rng(1).standard_normal((6, 6))
+    covariance = root @ root.T
+    # However the robot is turned: a covariance is in the axes of the map.
+    turned = Pose.from_xy_yaw(1.0, 2.0, 1.0)
+    found = fix_of_pose(Pose(turned.position, turned.quaternion, covariance), HERE, stamp_ns=0)
+    assert np.array_equal(found.covariance, covariance[:3, :3])
+    assert fix_of_pose(turned, HERE, stamp_ns=0).covariance is None
+    for nothing in (0.0, math.nan):
+        unsaid = np.eye(6)
+        unsaid[1, 1] = nothing
+        pose = Pose(turned.position, turned.quaternion, unsaid)
+        assert fix_of_pose(pose, HERE, stamp_ns=0).covariance is None
 
 
 @pytest.mark.parametrize(('changes', 'usable'), [

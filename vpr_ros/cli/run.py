@@ -92,11 +92,15 @@ def _recorded(answers: Iterator[Answer], out: Path, settings: LocalizeSettings,
     from vpr_ros.answers import answer_messages
     from vpr_ros.answers import ANSWER_TYPES
     from vpr_ros.bags.writer import BagWriter
+    from vpr_ros.maps.place_map import PlaceMap
 
+    with PlaceMap.open(Path(settings.map)) as place_map:
+        datum = place_map.datum
     with BagWriter(out, overwrite=overwrite) as bag:
         for answer in answers:
             for topic, message in answer_messages(bag.factory, answer.localization,
-                                                  session=source.label, settings=settings):
+                                                  session=source.label, settings=settings,
+                                                  datum=datum):
                 bag.write(f'/localizer/{topic}', ANSWER_TYPES[topic], message,
                           answer.localization.stamp_ns)
             yield answer

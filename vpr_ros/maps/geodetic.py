@@ -26,7 +26,7 @@ from vpr_ros.messages.sensors import SatelliteFix
 from vpr_ros.runtime.pose_track import PoseTrack
 from vpr_ros.types import Pose
 
-__all__ = ['east_north_up', 'FixTrack', 'is_usable']
+__all__ = ['east_north_up', 'fix_of_pose', 'FixTrack', 'is_usable']
 
 # One sigma in radians: of roll and pitch, which are taken for zero; of a heading from motion; and
 # of a heading that nobody knows (even over the circle).
@@ -58,6 +58,27 @@ def east_north_up(fixes: list[SatelliteFix], datum: Datum) -> NDArray[np.float64
     altitudes = np.where(np.isfinite(places[:, 2]), places[:, 2], datum.altitude_m)
     return np.stack(geodetic2enu(places[:, 0], places[:, 1], altitudes, datum.latitude_deg,
                                  datum.longitude_deg, datum.altitude_m), axis=1)
+
+
+def fix_of_pose(T_map_base: Pose, datum: Datum, *, stamp_ns: int) -> SatelliteFix:
+    """
+    Say where on earth a robot is; the inverse of :func:`east_north_up`.
+
+    East and north are those of the datum, in the covariance too: a hundred kilometres away they
+    are off by a degree.
+
+    :param datum: that of the map.
+    :return: with a covariance where that of the pose is known, no variance of which is zero.
+    """
+    from pymap3d import enu2geodetic  # as above
+
+    latitude, longitude, altitude = enu2geodetic(
+        *T_map_base.position, datum.latitude_deg, datum.longitude_deg, datum.altitude_m)
+    covariance = None if T_map_base.covariance is None else T_map_base.covariance[:3, :3]
+    if covariance is not None and not (np.diag(covariance) > 0.0).all():
+        covariance = None  # NaN is not positive either
+    return SatelliteFix(stamp_ns, float(latitude), float(longitude), float(altitude),
+                        covariance=covariance)
 
 
 class FixTrack:
