@@ -36,7 +36,7 @@ __all__ = ['write_online_map']
 _PLACES_AT_ONCE = 256
 
 
-def write_online_map(online: OnlineMap, path: Path, *, local_kind: str = '', source: str = '',
+def write_online_map(online: OnlineMap, path: Path, *, local_kind: str, source: str = '',
                      frame: str = 'odom', settings: MapSettings | None = None,
                      overwrite: bool = False) -> int:
     """
