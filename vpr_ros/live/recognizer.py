@@ -87,6 +87,10 @@ class Recognizer(Protocol):
         """Forget where the robot was; an online map is begun anew."""
         ...
 
+    def resume(self) -> None:
+        """Go on after a break, where it was: no image that comes follows the last one."""
+        ...
+
     def update_poses(self, poses: Mapping[int, Pose]) -> None:
         """Move places, by their ids, to where a SLAM system has them now."""
         ...

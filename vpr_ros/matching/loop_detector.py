@@ -27,18 +27,16 @@ from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.maps.keyframes import Keyframes
 from vpr_ros.maps.settings import MapSettings
-from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.calibration import Calibration
 from vpr_ros.matching.calibration import GeometryEvidence
+from vpr_ros.matching.carried_state import carried_state
 from vpr_ros.matching.drift import not_too_far
-from vpr_ros.matching.follower import FollowerState
 from vpr_ros.matching.follower import StageTimes
 from vpr_ros.matching.loop_closures import loop_closure_of
 from vpr_ros.matching.loop_settings import LoopSettings
 from vpr_ros.matching.matcher import Matcher
 from vpr_ros.matching.matcher import robot_pose
 from vpr_ros.matching.online_map import OnlineMap
-from vpr_ros.matching.route import Route
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.matching.verification import Check
 from vpr_ros.types import Camera
@@ -108,7 +106,7 @@ class LoopDetector:
                            f'{matching.filter!r}: it cannot follow a robot through a map that '
                            'grows; change matching.filter')
         self.settings = settings
-        self.matching = matching.model_copy(update={'same_place_m': settings.same_place_m})
+        self.matching = self._of_keyframes(matching)
         self._extractor = extractor
         self._session = session
         self._map_id = map_id
@@ -125,6 +123,20 @@ class LoopDetector:
             keyframe_interval_s=s.keyframe_interval_s))
         self._searched: Matcher | None = None
         self._last_ns: int | None = None
+        self._extractor.restart()
+
+    def _of_keyframes(self, matching: MatchingSettings) -> MatchingSettings:
+        return matching.model_copy(update={'same_place_m': self.settings.same_place_m})
+
+    def change_matching(self, matching: MatchingSettings) -> None:
+        """Go on with other settings of the matching; refused ones change nothing."""
+        matching = self._of_keyframes(matching)
+        if self._searched is not None:
+            self._searched.change_settings(matching)
+        self.matching = matching
+
+    def resume(self) -> None:
+        """Go on after a break: no frame that comes follows the last one of a sequence."""
         self._extractor.restart()
 
     def detect(self, frames: Sequence[Frame]) -> LoopDetection:
@@ -218,10 +230,7 @@ class LoopDetector:
         self._searched = Matcher(after, self.matching, sights=self.map,
                                  calibration=self._calibration)
         if before is not None:
-            state = before.state()
-            self._searched.restore(replace(
-                state, map_revision=after.revision,
-                follower=_carried(state.follower, before.snapshot, after)))
+            self._searched.restore(carried_state(before.state(), before.snapshot, after))
 
     def _in_reach(self, found: Localization) -> Localization:
         """Return an answer in the light of how far odometry can be off."""
@@ -267,16 +276,3 @@ class LoopDetector:
         ids = self._searched.snapshot.place_ids
         return next((check for check in self._searched.checks
                      if ids[check.hypothesis.row] == place_id), None)
-
-
-def _carried(state: FollowerState, before: Snapshot, after: Snapshot) -> FollowerState:
-    """Return what a follower of a map remembers, for a map that begins with the same places."""
-    if 'x' not in state.arrays:
-        return state
-    # Cells lie beside stops. Places keep their rows, but which of them are one stop may change
-    # with the usual distance between them.
-    old, new = Route.of(before), Route.of(after)
-    x = state.arrays['x']
-    stops = np.clip(np.floor(x + 0.5).astype(np.int64), 0, len(old) - 1)
-    moved = new.stop_of[old.row_of[stops]] + (x - stops)
-    return FollowerState(state.kind, {**state.arrays, 'x': moved})

@@ -29,12 +29,12 @@ __all__ = ['message_class', 'RclpyFactory']
 
 @cache
 def message_class(type_name: str) -> Any:
-    """Return the class of 'package/msg/Name'; VprError with what to build or install."""
-    package, _, name = type_name.partition('/msg/')
+    """Return the class of 'package/msg/Name' (or srv); VprError with what to build or install."""
+    package, kind, name = type_name.split('/')
     try:
         # The sources of vpr_msgs, seen from the root of the repository, import as an empty
         # package: a class that is missing means the same as a package that is.
-        return getattr(importlib.import_module(f'{package}.msg'), name)
+        return getattr(importlib.import_module(f'{package}.{kind}'), name)
     except (ImportError, AttributeError) as error:
         hint = ('build it with: colcon build --base-paths src src/vpr_ros/vpr_msgs'
                 if package == 'vpr_msgs' else

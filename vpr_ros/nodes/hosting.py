@@ -1,0 +1,49 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""A node in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import sys
+from typing import Any
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleState
+from rclpy.lifecycle import TransitionCallbackReturn
+from vpr_ros.nodes.place_node import PlaceNode
+
+__all__ = ['run']
+
+
+def run(make: Callable[[], PlaceNode[Any]]) -> None:
+    """Run a node until it is stopped; with its parameter ``autostart`` it begins at once."""
+    rclpy.init(args=sys.argv)
+    node = make()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        if node.get_parameter('autostart').value and (
+                node.trigger_configure() == TransitionCallbackReturn.SUCCESS):
+            node.trigger_activate()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.on_shutdown(LifecycleState(0, 'finalizing'))
+        node.destroy_node()
+        rclpy.try_shutdown()
