@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 import logging
-import re
 from types import MappingProxyType
 from typing import Any
 from typing import TYPE_CHECKING
@@ -32,6 +31,8 @@ from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
 from vpr_ros.messages.sensors import camera_from_info
 from vpr_ros.messages.stamps import ns_from_stamp
+from vpr_ros.messages.topics import camera_info_topic_of
+from vpr_ros.messages.topics import is_rectified
 from vpr_ros.runtime.pose_track import PoseTrack
 from vpr_ros.runtime.pose_track import Track
 from vpr_ros.runtime.transform_tree import fixed_transform
@@ -42,14 +43,13 @@ if TYPE_CHECKING:
     from vpr_ros.bags.reader import BagMessage
     from vpr_ros.bags.reader import BagReader
 
-__all__ = ['camera_info_topic_of', 'read_cameras', 'read_frames']
+__all__ = ['read_cameras', 'read_frames']
 
 _log = logging.getLogger(__name__)
 _DECODERS = {
     'sensor_msgs/msg/Image': decode_image,
     'sensor_msgs/msg/CompressedImage': decode_compressed_image,
 }
-_COMPRESSED = '/compressed'
 
 
 def read_frames(bag: BagReader, image_topic: str | None = None, *, camera: str = 'front',
@@ -173,15 +173,6 @@ def _frames(bag: BagReader, streams: list[_Stream], map_track: Track | None,
                            'can be decoded')
 
 
-def camera_info_topic_of(image_topic: str) -> str:
-    """Return the name that image_transport gives to the calibration of an image topic."""
-    return f'{_uncompressed(image_topic).rpartition("/")[0]}/camera_info'
-
-
-def _uncompressed(topic: str) -> str:
-    return topic[:-len(_COMPRESSED)] if topic.endswith(_COMPRESSED) else topic
-
-
 def _calibration(bag: BagReader, image_topic: str, info_topic: str | None, camera: str,
                  base_frame: str) -> Camera | None:
     if info_topic is None:
@@ -194,10 +185,8 @@ def _calibration(bag: BagReader, image_topic: str, info_topic: str | None, camer
     if first.type_name != 'sensor_msgs/msg/CameraInfo':
         raise VprError(f'{bag.path}: the topic {info_topic} has the type {first.type_name}, '
                        'expected sensor_msgs/msg/CameraInfo')
-    # Calibration holds for a whole recording; the name of the topic alone tells what is rectified.
-    last_name = _uncompressed(image_topic).rpartition('/')[2]
-    rectified = re.search(r'(^|_)rect(ified)?(_|$)', last_name) is not None
+    # Calibration holds for a whole recording.
     optical_frame = first.message.header.frame_id.lstrip('/')
     mounting = fixed_transform(bag.transforms('/tf_static'), base_frame, optical_frame)
-    return camera_from_info(first.message, name=camera, rectified=rectified,
+    return camera_from_info(first.message, name=camera, rectified=is_rectified(image_topic),
                             T_base_optical=mounting)

@@ -30,7 +30,6 @@ from typing import Any
 from typing import NamedTuple
 from typing import TypeVar
 
-from vpr_ros.bags.frames import camera_info_topic_of
 from vpr_ros.bags.writer import BagWriter
 from vpr_ros.datasets.traverse import Traverse
 from vpr_ros.errors import unknown_name
@@ -45,6 +44,7 @@ from vpr_ros.messages.images import image_message
 from vpr_ros.messages.sensors import camera_info_message
 from vpr_ros.messages.sensors import fix_message
 from vpr_ros.messages.sensors import SatelliteFix
+from vpr_ros.messages.topics import camera_info_topic_of
 from vpr_ros.types import Frame
 from vpr_ros.types import Pose
 

@@ -27,6 +27,7 @@ from typing import Protocol
 from typing import TYPE_CHECKING
 
 from vpr_ros.errors import VprError
+from vpr_ros.messages.topics import named_topics
 
 if TYPE_CHECKING:
     from vpr_ros.bags.poses import PoseSource
@@ -261,13 +262,11 @@ def _topics(cameras: Sequence[str], topic: str, camera: str) -> dict[str, str]:
     """Return the topic of each camera by its name, empty where it is not said."""
     if not cameras:
         return {camera: topic}
-    found: dict[str, str] = {}
-    for text in cameras:
-        name, _, named_topic = text.partition('=')
-        if not name or name in found:
-            raise VprError(f'cameras have different names, as in --camera front=/front/image '
-                           f'--camera rear=/rear/image; got --camera {" --camera ".join(cameras)}')
-        found[name] = named_topic
+    try:
+        found = named_topics(cameras)
+    except ValueError as error:
+        raise VprError('cameras have different names, as in --camera front=/front/image --camera '
+                       f'rear=/rear/image; got --camera {" --camera ".join(cameras)}') from error
     if topic and (len(found) > 1 or any(found.values())):
         raise VprError('with --camera NAME=TOPIC leave out --topic')
     if len(found) > 1 and not all(found.values()):
