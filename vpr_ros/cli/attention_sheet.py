@@ -179,7 +179,7 @@ def overlay(extractor: Extractor, frame: Frame, picture: Array, *, alpha: float,
 
     :param name: what the user calls the network, for the error when it has no attention.
     """
-    from vpr_ros.evaluation.pictures import attention_overlay
+    from vpr_ros.messages.overlay import attention_overlay
 
     description = extractor.describe(frame)
     if description.attention is None:

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Pictures for people: attention on an image, a similarity matrix, inline JPEG and PNG."""
+"""Pictures for people: a similarity matrix, inline JPEG and PNG."""
 
 from __future__ import annotations
 
@@ -24,62 +24,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 from vpr_ros.errors import VprError
+from vpr_ros.messages.overlay import rgb_picture
 
 __all__ = [
-    'attention_overlay', 'colour_matrix', 'data_uri', 'decode_picture', 'encode_jpeg',
-    'encode_png', 'fit_within', 'heat_colours', 'matrix_colours', 'shrink_matrix',
+    'colour_matrix', 'data_uri', 'decode_picture', 'encode_jpeg', 'encode_png', 'fit_within',
+    'matrix_colours', 'shrink_matrix',
 ]
 
 Array = NDArray[Any]
-
-
-def attention_overlay(image: ArrayLike, attention: ArrayLike, *, alpha: float = 0.5) -> Array:
-    """
-    Lay an attention map over an image: bright and warm where the network looks.
-
-    The map is scaled between its own smallest and largest value; an even map has nothing to
-    show and leaves the image as it is. Where attention is low the image is greyer and darker.
-
-    :param image: (H, W, 3) uint8 RGB.
-    :param attention: (h, w) at any resolution; finite.
-    :param alpha: strength of the heat colours, in [0, 1].
-    :returns: (H, W, 3) uint8 RGB.
-    """
-    import cv2
-
-    picture = _rgb(image)
-    heat = np.asarray(attention, dtype=np.float32)
-    if heat.ndim != 2 or heat.size == 0:
-        raise ValueError(f'attention must have shape (h, w), got {heat.shape}')
-    if not np.isfinite(heat).all():
-        raise ValueError('attention must be finite')
-    if not 0 <= alpha <= 1:
-        raise ValueError(f'alpha must lie in 0 to 1, got {alpha}')
-    low, high = float(heat.min()), float(heat.max())
-    if high - low <= 1e-6 * max(abs(high), abs(low), 1e-30):
-        return np.array(picture)
-    height, width = picture.shape[:2]
-    heat = cv2.resize((heat - low) / (high - low), (width, height),
-                      interpolation=cv2.INTER_CUBIC).clip(0, 1)
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    # Half grey and dimmed away from the heat: the scene stays readable and the heat stands out.
-    faded = 0.5 * picture.astype(np.float32) + 0.5 * grey[:, :, None]
-    base = picture.astype(np.float32) * np.float32(1 - alpha) + faded * np.float32(alpha)
-    base *= (1 - np.float32(0.7 * alpha) * (1 - heat))[:, :, None]
-    # Dark violet would look like shade: the heat begins at red.
-    colours = heat_colours()[(96 + heat * 159).round().astype(np.uint8)].astype(np.float32)
-    weight = (np.float32(alpha) * heat ** 0.8)[:, :, None]
-    mixed = (base * (1 - weight) + colours * weight).round().clip(0, 255)
-    return np.asarray(mixed.astype(np.uint8))
-
-
-@lru_cache(maxsize=1)
-def heat_colours() -> Array:
-    """Return (256, 3) uint8 RGB of heat: dark violet, red, yellow, evenly rising in lightness."""
-    import cv2
-
-    ramp = np.arange(256, dtype=np.uint8)[:, None]
-    return np.array(cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[:, 0, ::-1])
 
 
 @lru_cache(maxsize=1)
@@ -140,7 +92,7 @@ def fit_within(image: ArrayLike, max_width: int, max_height: int, *,
     """
     import cv2
 
-    picture = _rgb(image)
+    picture = rgb_picture(image)
     height, width = picture.shape[:2]
     scale = min(max_width / width, max_height / height)
     if scale == 1 or (scale > 1 and not enlarge):
@@ -171,7 +123,7 @@ def decode_picture(picture: ArrayLike | bytes) -> Array:
     import cv2
 
     if not isinstance(picture, bytes):
-        return _rgb(picture)
+        return rgb_picture(picture)
     image = None
     if picture:
         image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
@@ -188,15 +140,7 @@ def data_uri(data: bytes, media_type: str) -> str:
 def _encode(kind: str, image: ArrayLike, options: list[int]) -> bytes:
     import cv2
 
-    done, data = cv2.imencode(kind, cv2.cvtColor(_rgb(image), cv2.COLOR_RGB2BGR), options)
+    done, data = cv2.imencode(kind, cv2.cvtColor(rgb_picture(image), cv2.COLOR_RGB2BGR), options)
     if not done:
         raise VprError(f'cannot encode a picture as {kind}')
     return bytes(data.tobytes())
-
-
-def _rgb(image: ArrayLike) -> Array:
-    picture = np.asarray(image)
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
-        raise ValueError(
-            f'expected an RGB uint8 image (H, W, 3), got {picture.dtype} {picture.shape}')
-    return picture

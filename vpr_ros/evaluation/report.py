@@ -34,7 +34,6 @@ from vpr_ros.evaluation.metrics import average_precision
 from vpr_ros.evaluation.metrics import Recall
 from vpr_ros.evaluation.metrics import recall_at_full_precision
 from vpr_ros.evaluation.outcomes import Outcome
-from vpr_ros.evaluation.pictures import attention_overlay
 from vpr_ros.evaluation.pictures import decode_picture
 from vpr_ros.evaluation.pictures import fit_within
 from vpr_ros.evaluation.plan_chart import answer_chart
@@ -59,6 +58,7 @@ from vpr_ros.evaluation.report_words import were
 from vpr_ros.evaluation.run import choose_examples
 from vpr_ros.evaluation.run import QueryResult
 from vpr_ros.evaluation.run import RunReport
+from vpr_ros.messages.overlay import attention_overlay
 
 __all__ = ['render_report', 'write_report']
 
