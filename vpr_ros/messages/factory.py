@@ -27,13 +27,16 @@ class MessageFactory(Protocol):
     """
     Makes messages of one ROS library.
 
-    The libraries disagree about two things: whether fields have defaults (so all are given) and
-    what a numeric array is (so arrays go through the methods below). Strings, numbers, nested
-    messages and lists of these are the same everywhere.
+    The libraries disagree about three things: whether fields have defaults (so all are given),
+    what a numeric array is, and what a ``byte`` is (so these go through the methods below).
+    Strings, numbers, nested messages and lists of these are the same everywhere.
     """
 
     def new(self, type_name: str, /, **fields: Any) -> Any:
         """Make a message like 'vpr_msgs/msg/PlaceMatch' from all of its fields."""
+
+    def byte(self, value: int, /) -> Any:
+        """Make the value of a ``byte`` field, which is no ``uint8``."""
 
     def octets(self, data: Any, /) -> Any:
         """Make the value of a ``uint8[]`` field from any bytes-like object."""

@@ -51,6 +51,10 @@ class RclpyFactory:
         """Make a message; VprError when its package is not in the sourced installation."""
         return message_class(type_name)(**fields)
 
+    def byte(self, value: int, /) -> Any:
+        """Return bytes of length one."""
+        return bytes([value])
+
     def octets(self, data: Any, /) -> Any:
         """Return an ``array.array``: it alone escapes a check of every single element."""
         return array('B', bytes(data))

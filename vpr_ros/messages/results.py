@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Localizations and loop closures <-> vpr_msgs, and the plain pose message SLAM stacks take."""
+"""Localizations, loop closures, places <-> vpr_msgs, and the plain pose that SLAM stacks take."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ from vpr_ros.types import Candidate
 from vpr_ros.types import Decision
 from vpr_ros.types import Localization
 from vpr_ros.types import LoopClosure
+from vpr_ros.types import Place
 from vpr_ros.types import Pose
 from vpr_ros.types import RelativePose
 
 __all__ = [
     'localization_from_message', 'loop_closure_from_message', 'loop_closure_message',
-    'place_match_message', 'pose_message',
+    'new_place_from_message', 'new_place_message', 'place_match_message', 'pose_message',
 ]
 
 # The constants UNKNOWN_PLACE and KNOWN_PLACE of vpr_msgs/PlaceMatch.
@@ -135,6 +136,27 @@ def loop_closure_from_message(message: Any) -> LoopClosure:
         similarity=float(message.similarity), probability=float(message.probability),
         probability_source=str(message.probability_source),
         relative_pose=_relative_pose_from_message(message))
+
+
+def new_place_message(factory: MessageFactory, place: Place, *, map_id: str,
+                      map_frame: str) -> Any:
+    """
+    Make a vpr_msgs/NewPlace; what was seen there stays in the map.
+
+    :param map_id: UUID of the map that the place was added to.
+    """
+    pose = place.T_map_base
+    return factory.new(
+        'vpr_msgs/msg/NewPlace', header=header(factory, place.stamp_ns, map_frame), map_id=map_id,
+        session=place.session, place_id=int(place.id), has_pose=pose is not None,
+        pose=pose_to_message(factory, pose or Pose.identity()))
+
+
+def new_place_from_message(message: Any) -> Place:
+    """Read a vpr_msgs/NewPlace: the place, without views and without a covariance."""
+    return Place(
+        int(message.place_id), ns_from_stamp(message.header.stamp), str(message.session),
+        pose_from_message(message.pose) if message.has_pose else None)
 
 
 def _candidate_message(factory: MessageFactory, candidate: Candidate) -> Any:

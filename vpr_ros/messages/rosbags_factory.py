@@ -66,6 +66,10 @@ class RosbagsFactory:
         """Make a message; a field too many or too few is a TypeError."""
         return message_class(self._store, type_name)(**fields)
 
+    def byte(self, value: int, /) -> Any:
+        """Return the number; ValueError for what is no byte."""
+        return bytes([value])[0]
+
     def octets(self, data: Any, /) -> Any:
         """Return a (n,) uint8 array that shares the memory of ``data``."""
         return np.frombuffer(data, dtype=np.uint8)
