@@ -16,6 +16,7 @@
 
 from threading import Event
 from threading import Thread
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -127,3 +128,78 @@ def test_one_thread_asks_while_another_adds():
         asked += 1
     adder.join()
     assert asked > 100
+
+
+def x_waited(track: LiveTrack, second: float, timeout_s: float) -> float | None:
+    pose = track.wait(EPOCH + round(second * SECOND), timeout_s)
+    return None if pose is None else float(pose.position[0])
+
+
+class Waiting:
+    """One who waits on a thread of their own."""
+
+    def __init__(self, track: LiveTrack, second: float, timeout_s: float = 20.0) -> None:
+        self.got: list[float | None] = []
+        self._thread = Thread(
+            target=lambda: self.got.append(x_waited(track, second, timeout_s)))
+        self._thread.start()
+
+    def still(self) -> bool:
+        self._thread.join(timeout=0.1)
+        return self._thread.is_alive()
+
+    def done(self) -> float | None:
+        self._thread.join(timeout=5.0)
+        assert not self._thread.is_alive()
+        return self.got[0]
+
+
+def test_what_is_known_is_not_waited_for():
+    track = driven(1.0, 1.1)
+    began = monotonic()
+    assert x_waited(track, 1.05, 20.0) == pytest.approx(1.05)
+    assert x_waited(track, 1.1, 20.0) == pytest.approx(1.1)
+    assert x_waited(track, 0.2, 20.0) is None
+    assert monotonic() - began < 5.0
+
+
+def test_one_who_waits_gets_what_lies_between_two_samples():
+    track = driven(1.0, 1.1)
+    waiting = Waiting(track, 1.25)
+    track.add(sample(1.2))
+    assert waiting.still()
+    track.add(sample(1.3))
+    assert waiting.done() == pytest.approx(1.25)
+
+
+def test_a_sample_at_the_very_stamp_is_enough():
+    track = driven(1.0)
+    waiting = Waiting(track, 1.5)
+    assert waiting.still()
+    track.add(sample(1.5))
+    assert waiting.done() == pytest.approx(1.5)
+
+
+def test_after_the_time_is_up_what_is_known_counts():
+    track = driven(1.0, 1.1)
+    began = monotonic()
+    assert x_waited(track, 1.15, 0.2) == pytest.approx(1.1)
+    assert x_waited(track, 1.5, 0.2) is None
+    assert 0.35 < monotonic() - began < 5.0
+    assert x_waited(track, 1.15, 0.0) == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize('seconds', [(), (1.0,), (0.5, 0.9)])
+def test_nobody_is_waited_for_who_seems_to_send_nothing(seconds):
+    began = monotonic()
+    assert x_waited(driven(*seconds), 2.0, 20.0) is None
+    assert monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize('change', [LiveTrack.clear, lambda track: track.add(sample(-100.0))])
+def test_waiting_ends_when_time_begins_anew(change):
+    track = driven(1.0)
+    waiting = Waiting(track, 1.5)
+    assert waiting.still()
+    change(track)
+    assert waiting.done() is None

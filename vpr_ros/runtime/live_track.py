@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from collections import deque
-from threading import Lock
+from threading import Condition
 
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.runtime.pose_track import PoseTrack
@@ -29,21 +29,23 @@ _KEPT_NS = 10_000_000_000
 _MOST_SAMPLES = 10_000
 # Transport may swap two samples; further back is a new run.
 _STAMP_JITTER_NS = 500_000_000
+# Who has sent nothing for so long is not waited for.
+_STILL_SENDING_NS = 1_000_000_000
 
 
 class LiveTrack:
     """
     The last ten seconds of the poses of one frame in another, as a :class:`PoseTrack`.
 
-    One thread adds samples while another asks. What has not come yet is not waited for: a little
-    after the last sample (0.1 s) its pose still holds, and nothing is ever extrapolated.
+    One thread adds samples while another asks. A little after the last sample (0.1 s) its pose
+    still holds, and nothing is ever extrapolated; :meth:`wait` waits for what is to come.
 
     A sample that is older than the last is left out; one that is more than half a second older
     starts a new run, of which earlier samples are no part.
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._changed = Condition()
         self._samples: deque[StampedPose] = deque(maxlen=_MOST_SAMPLES)
 
     def __len__(self) -> int:
@@ -53,12 +55,12 @@ class LiveTrack:
     @property
     def last_ns(self) -> int | None:
         """Return the stamp of the last sample, None where there is none."""
-        with self._lock:
+        with self._changed:
             return self._samples[-1].stamp_ns if self._samples else None
 
     def add(self, sample: StampedPose) -> None:
         """Take in a sample; of several with one stamp the last counts."""
-        with self._lock:
+        with self._changed:
             samples = self._samples
             if samples and sample.stamp_ns < samples[-1].stamp_ns - _STAMP_JITTER_NS:
                 samples.clear()
@@ -69,11 +71,12 @@ class LiveTrack:
             samples.append(sample)
             while samples[0].stamp_ns < sample.stamp_ns - _KEPT_NS:
                 samples.popleft()
+            self._changed.notify_all()
 
     def at(self, stamp_ns: int) -> Pose | None:
         """Return the pose at ``stamp_ns`` (without covariance), or None when it is not known."""
         around: list[StampedPose] = []
-        with self._lock:
+        with self._changed:
             # From the end: who asks, asks about now.
             for sample in reversed(self._samples):
                 around = [sample, *around[:1]]
@@ -81,7 +84,25 @@ class LiveTrack:
                     break
         return PoseTrack(around).at(stamp_ns)
 
+    def wait(self, stamp_ns: int, timeout_s: float) -> Pose | None:
+        """
+        Return the pose at ``stamp_ns``, once a sample at or after it has come.
+
+        Where the last sample is a second before ``stamp_ns`` or more, nobody seems to send any,
+        and what is known is returned at once; so it is when all is forgotten.
+
+        :param timeout_s: how long to wait at most, for what is known then.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_due(stamp_ns), timeout_s)
+        return self.at(stamp_ns)
+
+    def _is_due(self, stamp_ns: int) -> bool:
+        return bool(self._samples) and (
+            0 < stamp_ns - self._samples[-1].stamp_ns < _STILL_SENDING_NS)
+
     def clear(self) -> None:
         """Forget all samples, as when time goes back."""
-        with self._lock:
+        with self._changed:
             self._samples.clear()
+            self._changed.notify_all()
