@@ -527,6 +527,12 @@ class PlaceMap:
                 'uuid': str(uuid.uuid4()), 'created_ns': time.time_ns(),
                 'software': f'vpr_ros {__version__}', 'state': secrets.token_hex(8)}, told)
 
+    def fold(self) -> None:
+        """Put into the one file what stands beside it, for who copies it; the map stays open."""
+        with self._reading():
+            # Waits for nobody: what another process still reads of the old pages stays beside.
+            self._connection.execute('PRAGMA wal_checkpoint(PASSIVE)')
+
     def compact(self) -> None:
         """
         Give the disk back what removed places took: the file is written anew, in one transaction.
