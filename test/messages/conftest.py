@@ -14,9 +14,13 @@
 
 """What the tests of messages share."""
 
+from array import array
 from collections.abc import Callable
+from dataclasses import fields
+from dataclasses import is_dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from vpr_ros.messages.rosbags_factory import RosbagsFactory
 from vpr_ros.messages.rosbags_factory import typestore
@@ -36,3 +40,20 @@ def through_cdr() -> Callable[[Any], Any]:
         return typestore().deserialize_cdr(
             typestore().serialize_cdr(message, type_name), type_name)
     return send
+
+
+@pytest.fixture(scope='session')
+def plain() -> Callable[[Any], Any]:
+    """Return a function that tells what is in a message of any library, to compare."""
+    def values(message: Any) -> Any:
+        if hasattr(message, 'get_fields_and_field_types'):
+            return {name: values(getattr(message, name))
+                    for name in message.get_fields_and_field_types()}
+        if is_dataclass(message):
+            return {field.name: values(getattr(message, field.name)) for field in fields(message)}
+        if isinstance(message, bytes):  # a byte of rclpy
+            return message[0]
+        if isinstance(message, (array, list, np.ndarray)):
+            return [values(item) for item in message]
+        return message.item() if isinstance(message, np.generic) else message
+    return values

@@ -27,6 +27,7 @@ from vpr_ros.types import Candidate
 from vpr_ros.types import Decision
 from vpr_ros.types import Localization
 from vpr_ros.types import LoopClosure
+from vpr_ros.types import Place
 from vpr_ros.types import Pose
 from vpr_ros.types import RelativePose
 
@@ -55,6 +56,8 @@ _closure = st.builds(
     query_stamp_ns=_stamp, match_session=_text, match_place_id=_id, match_stamp_ns=_stamp,
     map_id=_text, similarity=_single, probability=_single, probability_source=_text,
     relative_pose=_relative)
+
+_place = st.builds(Place, _id, _stamp, _text, _pose)
 
 
 def assert_same(a, b):
@@ -92,6 +95,15 @@ def test_localization_round_trip(through_cdr, localization):
 def test_loop_closure_round_trip(through_cdr, closure):
     message = results.loop_closure_message(RosbagsFactory(), closure, frame_id='base_link')
     assert_same(results.loop_closure_from_message(through_cdr(message)), closure)
+
+
+@given(_place, _text)
+@settings(max_examples=60, deadline=None)
+def test_new_place_round_trip(through_cdr, place, map_id):
+    message = through_cdr(results.new_place_message(
+        RosbagsFactory(), place, map_id=map_id, map_frame='town'))
+    assert (message.map_id, message.header.frame_id) == (map_id, 'town')
+    assert_same(results.new_place_from_message(message), place)
 
 
 def localization(**changes):
