@@ -23,7 +23,7 @@ from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.runtime.pose_track import PoseTrack
 from vpr_ros.types import Pose
 
-__all__ = ['LiveTrack']
+__all__ = ['is_due', 'LiveTrack']
 
 _KEPT_NS = 10_000_000_000
 _MOST_SAMPLES = 10_000
@@ -31,6 +31,16 @@ _MOST_SAMPLES = 10_000
 _STAMP_JITTER_NS = 500_000_000
 # Who has sent nothing for so long is not waited for.
 _STILL_SENDING_NS = 1_000_000_000
+
+
+def is_due(stamp_ns: int, last_ns: int | None) -> bool:
+    """
+    Tell whether a sample at or after ``stamp_ns`` is to be expected soon.
+
+    :param last_ns: stamp of the last sample. Where it is a second before ``stamp_ns`` or more,
+        or there is none, nobody seems to send any.
+    """
+    return last_ns is not None and 0 < stamp_ns - last_ns < _STILL_SENDING_NS
 
 
 class LiveTrack:
@@ -88,18 +98,14 @@ class LiveTrack:
         """
         Return the pose at ``stamp_ns``, once a sample at or after it has come.
 
-        Where the last sample is a second before ``stamp_ns`` or more, nobody seems to send any,
-        and what is known is returned at once; so it is when all is forgotten.
+        Where none :func:`is_due <vpr_ros.runtime.live_track.is_due>`, or all is forgotten, what
+        is known is returned at once.
 
         :param timeout_s: how long to wait at most, for what is known then.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_due(stamp_ns), timeout_s)
+            self._changed.wait_for(lambda: not is_due(stamp_ns, self.last_ns), timeout_s)
         return self.at(stamp_ns)
-
-    def _is_due(self, stamp_ns: int) -> bool:
-        return bool(self._samples) and (
-            0 < stamp_ns - self._samples[-1].stamp_ns < _STILL_SENDING_NS)
 
     def clear(self) -> None:
         """Forget all samples, as when time goes back."""

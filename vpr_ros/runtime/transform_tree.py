@@ -27,19 +27,21 @@ from vpr_ros.errors import VprError
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.runtime.pose_track import PoseTrack
 from vpr_ros.runtime.pose_track import Track
+from vpr_ros.runtime.transform_chain import Edge
+from vpr_ros.runtime.transform_chain import find_chain
+from vpr_ros.runtime.transform_chain import StillTrack
 from vpr_ros.types import Pose
 
 __all__ = ['fixed_transform', 'transform_track']
 
-_Edge = tuple[str, str]  # child, parent
 _EDGES_SHOWN = 20
 
 
 def fixed_transform(still: Iterable[StampedPose], parent: str, child: str) -> Pose | None:
     """Return the pose of ``child`` in ``parent``; None when static transforms do not join them."""
     tracks = _still(still)
-    chain = _chain(dict(tracks.keys()), parent, child)
-    return None if chain is None else _Followed.of(chain, tracks).at(0)
+    chain = find_chain(dict(tracks.keys()), parent, child)
+    return None if chain is None else chain.track(tracks).at(0)
 
 
 def transform_track(moving: Iterable[StampedPose], still: Iterable[StampedPose], parent: str,
@@ -58,15 +60,15 @@ def transform_track(moving: Iterable[StampedPose], still: Iterable[StampedPose],
     tracks = _still(still)
     parents = dict(tracks.keys())
     placed = set(parents)
-    chain = _chain(parents, parent, child)
-    samples: dict[_Edge, _Samples] = {}
+    chain = find_chain(parents, parent, child)
+    samples: dict[Edge, _Samples] = {}
     for moved in moving:
         edge = moved.child, moved.parent
         if moved.child in placed:
             continue
         if chain is None and parents.get(moved.child) != moved.parent:
             parents[moved.child] = moved.parent
-            chain = _chain(parents, parent, child)
+            chain = find_chain(parents, parent, child)
             if chain is not None:
                 samples = {e: samples.get(e, _Samples()) for e in chain.edges if e not in tracks}
         if edge in samples or chain is None:
@@ -75,13 +77,13 @@ def transform_track(moving: Iterable[StampedPose], still: Iterable[StampedPose],
         raise VprError(_not_joined(parents, parent, child))
     for edge, collected in samples.items():
         tracks[edge] = collected.track(max_gap_ns)
-    return _Followed.of(chain, tracks)
+    return chain.track(tracks)
 
 
-def _still(transforms: Iterable[StampedPose]) -> dict[_Edge, Track]:
+def _still(transforms: Iterable[StampedPose]) -> dict[Edge, Track]:
     # Of several transforms of one frame the last counts.
     last = {transform.child: transform for transform in transforms}
-    return {(child, transform.parent): _Still(transform.pose)
+    return {(child, transform.parent): StillTrack(transform.pose)
             for child, transform in last.items()}
 
 
@@ -91,14 +93,6 @@ def _not_joined(parents: Mapping[str, str], parent: str, child: str) -> str:
     if len(edges) > _EDGES_SHOWN:
         shown += f' and {len(edges) - _EDGES_SHOWN} more'
     return f'no transforms join {parent!r} and {child!r}; there are: {shown}'
-
-
-@dataclass(frozen=True)
-class _Still:
-    pose: Pose
-
-    def at(self, stamp_ns: int) -> Pose:
-        return self.pose
 
 
 @dataclass
@@ -117,59 +111,3 @@ class _Samples:
         return PoseTrack.of_arrays(
             np.asarray(self.stamps_ns, np.int64),
             np.asarray(self.numbers, np.float64).reshape(-1, 7), max_gap_ns=max_gap_ns)
-
-
-@dataclass(frozen=True)
-class _Chain:
-    """The edges from ``child`` and from ``parent`` up to where they meet, lowest first."""
-
-    from_child: list[_Edge]
-    from_parent: list[_Edge]
-
-    @property
-    def edges(self) -> list[_Edge]:
-        return self.from_child + self.from_parent
-
-
-def _chain(parents: Mapping[str, str], parent: str, child: str) -> _Chain | None:
-    ours, theirs = _way_up(parents, child), _way_up(parents, parent)
-    for steps, name in enumerate(ours):
-        if name in theirs:
-            return _Chain([(low, parents[low]) for low in ours[:steps]],
-                          [(low, parents[low]) for low in theirs[:theirs.index(name)]])
-    return None
-
-
-def _way_up(parents: Mapping[str, str], name: str) -> list[str]:
-    way = [name]
-    while (name := parents.get(name, '')) and name not in way:  # a loop must not hold us
-        way.append(name)
-    return way
-
-
-@dataclass(frozen=True)
-class _Followed:
-    from_child: list[Track]
-    from_parent: list[Track]
-
-    @classmethod
-    def of(cls, chain: _Chain, tracks: Mapping[_Edge, Track]) -> _Followed:
-        return cls([tracks[edge] for edge in chain.from_child],
-                   [tracks[edge] for edge in chain.from_parent])
-
-    def at(self, stamp_ns: int) -> Pose | None:
-        T_meet_child = _composed(self.from_child, stamp_ns)
-        T_meet_parent = _composed(self.from_parent, stamp_ns)
-        if T_meet_child is None or T_meet_parent is None:
-            return None
-        return T_meet_parent.inverse() @ T_meet_child
-
-
-def _composed(tracks: Iterable[Track], stamp_ns: int) -> Pose | None:
-    pose = Pose.identity()
-    for track in tracks:
-        step = track.at(stamp_ns)
-        if step is None:
-            return None
-        pose = step @ pose
-    return pose
