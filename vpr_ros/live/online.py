@@ -47,6 +47,7 @@ class Online:
         self._settings = settings
         self._session = session
         self._network = extractor.identity.name
+        self._local_kind = extractor.local_kind
         self._detector = LoopDetector(extractor, settings.loops, settings.matching,
                                       session=session)
 
@@ -91,7 +92,8 @@ class Online:
         known = self._detector.map
         if known is None:
             raise VprError('there are no places yet that could be saved')
-        return write_online_map(known, path, overwrite=overwrite)
+        return write_online_map(known, path, local_kind=self._local_kind, source='made online',
+                                frame=self._settings.map_frame, overwrite=overwrite)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -139,8 +139,8 @@ class Inputs:
                 self._health.left_out(image_input(cameras, camera), str(error))
                 return
             if not stamp_ns:
-                self._once(f'images of camera {camera.camera} come without a stamp: the time at which '
-                           'they arrive stands in for it')
+                self._once(f'images of camera {camera.camera} come without a stamp: the time at '
+                           'which they arrive stands in for it')
                 stamp_ns = self._node.get_clock().now().nanoseconds
             raw = RawImage(stamp_ns, camera.camera, bytes(data), time.monotonic_ns())
             for moment in gatherer.add(raw):

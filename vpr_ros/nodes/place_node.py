@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What the nodes share: a life cycle, one worker, questions to it, and what is told of all that."""
+"""What the nodes share: a life cycle, one worker, questions to it, and what is told of it."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         # What the worker and other threads have for the executor to do.
         self._errands: deque[Callable[[], None]] = deque()
         self._woken = self.create_guard_condition(self._on_woken)
-        self._services: list[Service] = []
+        self._offered: list[Service] = []
         self._waiting = ReentrantCallbackGroup()
         self._jumps: JumpHandle | None = None
-        self._publishers: dict[str, Publisher] = {}
+        self._spoken: dict[str, Publisher] = {}
         self._diagnostics = self._publisher('/diagnostics')
         # By a clock that goes on when simulated time stands.
         period_s = float(self.get_parameter('diagnostics_s').value)
@@ -228,9 +228,9 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             self._jumps = None
         if self.worker is None:
             return
-        for service in self._services:
+        for service in self._offered:
             self.destroy_service(service)
-        self._services.clear()
+        self._offered.clear()
         self.unload()
         self.worker.stop()
         self.worker = None
@@ -241,20 +241,20 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
     def speak(self, *names: str) -> None:
         """Publish under these names of the table from now on, while the node is active."""
         for name in names:
-            self._publishers[name] = self._publisher(name)
+            self._spoken[name] = self._publisher(name)
 
     def publish(self, name: str, message: Any) -> None:
         """Publish a message under a name of the table."""
-        self._publishers[name].publish(message)
+        self._spoken[name].publish(message)
 
     def is_heard(self, name: str) -> bool:
         """Tell whether anybody listens."""
-        return bool(self._publishers[name].get_subscription_count())
+        return bool(self._spoken[name].get_subscription_count())
 
     def _be_silent(self) -> None:
-        for publisher in self._publishers.values():
+        for publisher in self._spoken.values():
             self.destroy_publisher(publisher)
-        self._publishers.clear()
+        self._spoken.clear()
 
     def _publisher(self, name: str) -> Publisher:
         topic = self.interface.topic(name)
@@ -280,7 +280,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             return response
 
         service = self.interface.service(name)
-        self._services.append(self.create_service(
+        self._offered.append(self.create_service(
             message_class(service.type), service.name, answer, callback_group=self._waiting))
 
     async def asked(self, call: Callable[[], Value]) -> Value:
