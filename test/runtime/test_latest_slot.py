@@ -57,3 +57,67 @@ def test_falsy_items_are_items():
     slot.put(0)
     assert slot.take() == 0
     assert slot.dropped == 1
+
+
+def test_with_room_for_several_the_oldest_is_taken_first_and_dropped_first():
+    slot: LatestSlot[int] = LatestSlot(3)
+    for item in range(5):
+        slot.put(item)
+    assert (slot.waiting, slot.dropped) == (3, 2)
+    assert [slot.take() for _ in range(3)] == [2, 3, 4]
+    assert (slot.waiting, slot.dropped) == (0, 2)
+    slot.put(5)
+    assert (slot.take(), slot.dropped) == (5, 2)
+
+
+def test_what_is_urgent_is_taken_before_all_that_waits_in_its_own_order():
+    slot: LatestSlot[str] = LatestSlot(2)
+    slot.put('a')
+    assert slot.put_first('first') and slot.put_first('second')
+    slot.put('b')
+    assert slot.waiting == 2
+    assert [slot.take() for _ in range(4)] == ['first', 'second', 'a', 'b']
+
+
+def test_what_is_urgent_is_never_dropped_and_drops_nothing():
+    slot: LatestSlot[int] = LatestSlot(1)
+    slot.put(0)
+    for item in range(1, 6):
+        slot.put_first(item)
+    assert slot.dropped == 0
+    slot.put(6)
+    assert slot.dropped == 1
+    assert [slot.take() for _ in range(6)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_who_waits_is_woken_by_what_is_urgent():
+    slot: LatestSlot[str] = LatestSlot()
+    taken = []
+    taker = threading.Thread(target=lambda: taken.append(slot.take()))
+    taker.start()
+    time.sleep(0.05)
+    slot.put_first('now')
+    taker.join(timeout=5)
+    assert taken == ['now']
+
+
+def test_what_is_forgotten_was_not_dropped_and_what_is_urgent_stays():
+    slot: LatestSlot[int] = LatestSlot(3)
+    for item in range(3):
+        slot.put(item)
+    slot.put_first(9)
+    slot.clear()
+    assert (slot.waiting, slot.dropped) == (0, 0)
+    slot.put(4)
+    assert [slot.take(), slot.take()] == [9, 4]
+
+
+def test_closed_it_hands_out_what_is_urgent_and_takes_nothing():
+    slot: LatestSlot[int] = LatestSlot()
+    slot.put(1)
+    assert slot.put_first(2)
+    slot.close()
+    assert not slot.put_first(3)
+    slot.put(4)
+    assert [slot.take(), slot.take()] == [2, None]
+    assert slot.waiting == 0
