@@ -50,7 +50,8 @@ def plain() -> Callable[[Any], Any]:
             return {name: values(getattr(message, name))
                     for name in message.get_fields_and_field_types()}
         if is_dataclass(message):
-            return {field.name: values(getattr(message, field.name)) for field in fields(message)}
+            return {field.name: values(getattr(message, field.name)) for field in fields(message)
+                    if not hasattr(type(message), field.name)}  # a constant
         if isinstance(message, bytes):  # a byte of rclpy
             return message[0]
         if isinstance(message, (array, list, np.ndarray)):

@@ -16,6 +16,8 @@
 
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -25,3 +27,13 @@ def test_package_data_equals_the_interface_package():
     texts = {path.name: path.read_text() for path in interface.glob('*.msg')}
     assert len(texts) >= 3
     assert {path.name: path.read_text() for path in data.glob('*.msg')} == texts
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / 'vpr_msgs').glob('*/*.[ms][sr][gv]')),
+                         ids=lambda path: path.name)
+def test_every_field_says_what_it_is(path):
+    first, *lines = path.read_text().splitlines()
+    assert first.startswith('# ') and first.endswith('.')
+    fields = [line for line in lines if line and line[0] not in '#- ' and '=' not in line]
+    assert fields
+    assert [line for line in fields if '  # ' not in line] == []

@@ -54,6 +54,7 @@ def test_arrays_need_no_ros():
     assert RclpyFactory().octets(np.array([1, 255], np.uint8)) == array('B', [1, 255])
     assert RclpyFactory().floats(np.arange(2)) == [0.0, 1.0]
     assert RclpyFactory().unsigned([2**64 - 1]) == array('Q', [2**64 - 1])
+    assert RclpyFactory().byte(255) == b'\xff'
 
 
 def _to_bytes(message, type_name):

@@ -41,3 +41,9 @@ def test_arrays(factory):
     assert factory.floats(range(3)).dtype == np.float64
     big = factory.unsigned([2**64 - 1])
     assert big.dtype == np.uint64 and int(big[0]) == 2**64 - 1
+
+
+def test_a_byte_is_a_byte(factory):
+    assert factory.byte(255) == 255
+    with pytest.raises(ValueError):
+        factory.byte(256)
