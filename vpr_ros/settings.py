@@ -147,6 +147,9 @@ class LoopsSettings(Settings):
         'the robot drove from image to image, and how far it can be from where it was. Empty: '
         'none; a data set that knows odometry gives it with its images.')
     camera: str = setting('front', 'Name of the camera in answers.')
+    cameras: list[str] = setting(
+        [''], 'Several cameras of a bag, as NAME=TOPIC each, in place of image and camera; the '
+        'first makes keyframes. One empty text: there is one camera.')
     base_frame: str = setting('base_link', 'Frame of the robot, for loop closures.')
     extraction: ExtractionSettings = ExtractionSettings()
     loops: LoopSettings = LoopSettings()

@@ -22,14 +22,19 @@ import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from vpr_ros.bags.make import write_frames
 from vpr_ros.bags.reader import BagReader
 from vpr_ros.bags.writer import BagWriter
 from vpr_ros.cli.main import app
+from vpr_ros.cli.sources import FrameSource
 from vpr_ros.errors import VprError
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.messages.images import image_message
 from vpr_ros.messages.results import localization_from_message
+from vpr_ros.types import Camera
+from vpr_ros.types import Frame
 from vpr_ros.types import Localization
+from vpr_ros.types import Pose
 
 SECOND = 10 ** 9
 PLACES = 24
@@ -130,3 +135,48 @@ def test_cameras_need_names_and_topics_of_their_own(localize: Callable) -> None:
         localize('--camera', 'front=/front/image', '--camera', 'rear')
     with pytest.raises(VprError, match='two cameras cannot share the images'):
         localize('--camera', 'front=/front/image', '--camera', 'rear=/front/image')
+
+
+def test_cameras_of_the_parameter_file_are_those_of_a_robot_and_of_a_bag(
+        localize: Callable, tmp_path: Path) -> None:
+    config = tmp_path / 'robot.yaml'
+    config.write_text('localizer:\n  ros__parameters:\n    image: /nowhere\n    cameras: '
+                      "['rear=/rear/image', 'front=/front/image']\n")
+    told = localize('--config', config)
+    assert {a.camera for a in told} == {'rear'}
+    wanted = localize(*BOTH[2:], *BOTH[:2])
+    assert [(a.stamp_ns, a.probability) for a in told] == [
+        (a.stamp_ns, a.probability) for a in wanted]
+    # What is said on the command line counts more, of either kind.
+    front = localize('--camera', 'front=/front/image')
+    for flags in ('--camera', 'front=/front/image'), ('--topic', '/front/image'):
+        assert [(a.stamp_ns, a.probability) for a in localize('--config', config, *flags)] == [
+            (a.stamp_ns, a.probability) for a in front]
+
+
+def test_cameras_of_the_parameter_file_have_names_and_topics(localize: Callable) -> None:
+    with pytest.raises(VprError, match='parameter cameras: each entry is NAME=TOPIC'):
+        localize('-p', 'cameras:=[front=/front/image, rear]')
+
+
+@pytest.mark.parametrize('command', ['localize', 'loops'])
+def test_cameras_are_mounted_in_the_frame_of_the_robot(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    mounting = Pose([0.3, -0.1, 1.2], [-0.5, 0.5, -0.5, 0.5])
+    camera = Camera('front', 80, 60, np.diag([50.0, 50.0, 1.0]), T_base_optical=mounting)
+    write_frames(tmp_path / 'a.mcap', [Frame(SECOND, scene(0, True), calibration=camera)],
+                 base_frame='body')
+    opened: list[FrameSource] = []
+
+    def refuse(source: FrameSource, *given: object, **more: object) -> None:
+        opened.append(source)
+        raise VprError('seen enough')
+
+    monkeypatch.setattr(f'vpr_ros.cli.{command}.localize_source' if command == 'localize' else
+                        'vpr_ros.cli.loop_run.find_loops', refuse)
+    done = CliRunner().invoke(app, [
+        command, '--bag', str(tmp_path / 'a.mcap'), '-p', 'base_frame:=body',
+        *(('--map', 'any.vprmap') if command == 'localize' else ())])
+    assert str(done.exception) == 'seen enough'
+    frame, = opened[0].frames()
+    assert np.allclose(frame.calibration.T_base_optical.matrix(), mounting.matrix())

@@ -172,6 +172,22 @@ def test_several_cameras_see_one_keyframe(tmp_path: Path) -> None:
         assert place_map.view_count() == 2 * (PLACES + 20)
 
 
+def test_cameras_of_the_parameter_file_are_those_of_the_bag(
+        tmp_path: Path, command: Callable[..., subprocess.CompletedProcess]) -> None:
+    both = zip(drive(12), drive(12, camera='rear', behind=100), strict=True)
+    write_frames(tmp_path / 'both.mcap', (frame for pair in both for frame in pair),
+                 image_topic='/{camera}/image_raw')
+    (tmp_path / 'robot.yaml').write_text(
+        'loop_detector:\n  ros__parameters:\n    image: /nowhere\n    cameras: '
+        "['rear=/rear/image_raw', 'front=/front/image_raw']\n")
+    done = command(tmp_path, 'loops', '--bag', 'both.mcap', '--config', 'robot.yaml', '--map',
+                   'both.vprmap', '-p', 'extraction.network:=thumbnail')
+    assert done.returncode == 0, done.stderr
+    with PlaceMap.open(tmp_path / 'both.vprmap') as place_map:
+        assert place_map.cameras() == ['rear', 'front']
+        assert place_map.view_count() == 24
+
+
 def test_local_features_are_kept_in_the_map_alone(recording: Path, tmp_path: Path) -> None:
     orb = SETTINGS.model_copy(update={'extraction': SETTINGS.extraction.model_copy(
         update={'local_features': 'orb'})})

@@ -23,6 +23,7 @@ import typer
 from vpr_ros.cli.console import say
 from vpr_ros.cli.options import Assignments
 from vpr_ros.cli.options import Bag
+from vpr_ros.cli.options import bag_cameras
 from vpr_ros.cli.options import Cameras
 from vpr_ros.cli.options import Config
 from vpr_ros.cli.options import Data
@@ -86,12 +87,14 @@ def localize(
         if path is not None:
             refuse_existing(path, overwrite=overwrite)
     # Topics of the parameter file are meant for bags and robots, not for folders.
-    several = len(camera) > 1 or any('=' in name for name in camera)
+    cameras = bag_cameras(camera, settings.cameras, bag=bag, topic=topic)
+    several = len(cameras) > 1 or any('=' in name for name in cameras)
     source = open_source(bag, images, data=data, traverse=traverse,
                          topic=settings.image if bag and not several else topic,
                          odometry=settings.odometry if bag else odometry_topic,
-                         camera=settings.camera, cameras=camera if several else (),
-                         poses=PoseOptions(pose_topic), depths=depth_topic)
+                         camera=settings.camera, cameras=cameras if several else (),
+                         poses=PoseOptions(pose_topic, base_frame=settings.base_frame),
+                         depths=depth_topic)
     run = localize_source(source, settings, out=out, overwrite=overwrite)
     known = sum(a.localization.known for a in run.answers)
     say(f'[bold]{known}[/] of {len(run.answers)} images at a known place'

@@ -23,6 +23,7 @@ import typer
 from vpr_ros.cli.console import say
 from vpr_ros.cli.options import Assignments
 from vpr_ros.cli.options import Bag
+from vpr_ros.cli.options import bag_cameras
 from vpr_ros.cli.options import Cameras
 from vpr_ros.cli.options import Config
 from vpr_ros.cli.options import Data
@@ -78,13 +79,14 @@ def loops(
     for path in (out, report, map_path):
         if path is not None:
             refuse_existing(path, overwrite=overwrite)
+    cameras = bag_cameras(camera, settings.cameras, bag=bag, topic=topic)
     source = open_source(
-        bag, images, data=data, traverse=traverse, camera=settings.camera, cameras=camera,
+        bag, images, data=data, traverse=traverse, camera=settings.camera, cameras=cameras,
         # Topics of the parameter file are meant for bags and robots, not for folders; and with
         # --camera NAME=TOPIC they are named there.
-        topic=topic if not bag or camera else settings.image,
-        odometry=settings.odometry if bag else odometry_topic, poses=PoseOptions(pose_topic),
-        settings=settings.map, depths=depth_topic)
+        topic=topic if not bag or cameras else settings.image,
+        odometry=settings.odometry if bag else odometry_topic, settings=settings.map,
+        poses=PoseOptions(pose_topic, base_frame=settings.base_frame), depths=depth_topic)
     run = find_loops(source, settings, out=out, map_path=map_path, overwrite=overwrite)
     inliers = [c.relative_pose.inliers for c in run.closures if c.relative_pose is not None]
     say(f'[bold]{len(run.closures)}[/] loop closures among {len(run.keyframes)} keyframes'

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from vpr_ros.config import Settings
     from vpr_ros.maps.place_map import PlaceMap
 
-__all__ = ['Assignments', 'Bag', 'BaseFrame', 'Camera', 'Cameras', 'Config', 'Data', 'DryRun',
-           'FixTopic', 'Images', 'MapFile', 'MapFrame', 'PoseTopic', 'read_settings',
+__all__ = ['Assignments', 'Bag', 'bag_cameras', 'BaseFrame', 'Camera', 'Cameras', 'Config', 'Data',
+           'DryRun', 'FixTopic', 'Images', 'MapFile', 'MapFrame', 'PoseTopic', 'read_settings',
            'refuse_existing', 'refuse_unknown_session', 'split_networks', 'Topic', 'Trajectory',
            'TraverseName']
 
@@ -115,6 +115,22 @@ def read_settings(model: type[AnySettings], node: str, config: Path | None,
     values.update({name.replace('__', '.'): value for name, value in flags.items()
                    if value not in (None, '')})
     return make_settings(model, values)
+
+
+def bag_cameras(flags: list[str], parameter: list[str], *, bag: Path | None,
+                topic: str) -> list[str]:
+    """
+    Return the cameras to read: of the command line, or else of the parameter file for a bag.
+
+    :param flags: of ``--camera``.
+    :param parameter: ``cameras`` of the settings; folders and data sets have no topics.
+    :param topic: of ``--topic``, which says that there is one camera.
+    """
+    from vpr_ros.live.camera_topics import named_cameras
+
+    if flags or topic or bag is None:
+        return flags
+    return [f'{name}={image}' for name, image in named_cameras(parameter).items()]
 
 
 def split_networks(text: str) -> list[tuple[str, str]]:

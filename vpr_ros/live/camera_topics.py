@@ -31,7 +31,7 @@ from vpr_ros.messages.topics import is_rectified
 from vpr_ros.messages.topics import named_topics
 from vpr_ros.settings import InputSettings
 
-__all__ = ['camera_topics', 'CameraTopics']
+__all__ = ['camera_topics', 'CameraTopics', 'named_cameras']
 
 
 @dataclass(frozen=True)
@@ -80,16 +80,23 @@ def camera_topics(settings: InputSettings, *,
         for camera, topic in images.items())
 
 
+def named_cameras(cameras: Sequence[str]) -> dict[str, str]:
+    """
+    Return the image topic of each camera by its name, as the parameter ``cameras`` has them.
+
+    :return: empty where the parameter is not set.
+    :raises VprError: for texts that are not NAME=TOPIC, and cameras that share a name.
+    """
+    return _named('cameras', _given(cameras), 'front=/front/image', 'rear=/rear/image')
+
+
 def _given(texts: Sequence[str]) -> list[str]:
     # ROS knows no empty list of texts: one empty text stands for it.
     return [text for text in texts if text]
 
 
 def _image_topics(settings: InputSettings) -> Mapping[str, str]:
-    texts = _given(settings.cameras)
-    if not texts:
-        return {settings.camera: settings.image or 'image'}
-    return _named('cameras', texts, 'front=/front/image', 'rear=/rear/image')
+    return named_cameras(settings.cameras) or {settings.camera: settings.image or 'image'}
 
 
 def _info_topics(texts: Sequence[str], cameras: Sequence[str]) -> Mapping[str, str]:
