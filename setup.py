@@ -75,5 +75,6 @@ setup(
         share('launch/*.launch.py'),
         share('config/*.yaml'),
         share('config/*.rviz'),
+        share('config/*.json'),
     ],
 )

@@ -127,7 +127,7 @@ def test_wheel_holds_what_ros_looks_for(wheel: Path) -> None:
             for name in archive.namelist() if '.data/data/share/' in name
         }
     expected = {'ament_index/resource_index/packages/vpr_ros', 'vpr_ros/package.xml'}
-    for pattern in ('launch/*.launch.py', 'config/*.yaml', 'config/*.rviz'):
+    for pattern in ('launch/*.launch.py', 'config/*.yaml', 'config/*.rviz', 'config/*.json'):
         expected |= {f'vpr_ros/{path.relative_to(ROOT)}' for path in ROOT.glob(pattern)}
     assert shared == expected
 
