@@ -12,60 +12,31 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Localize a robot in a map, from its camera."""
+"""Localize a robot in a map, or find loops in where it has been, from its cameras."""
 
 from launch import LaunchContext
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch import LaunchDescriptionEntity
 from launch.actions import OpaqueFunction
-from launch.substitutions import LaunchConfiguration
-from launch.substitutions import PathJoinSubstitution
-from launch_ros.actions import LifecycleNode
-from launch_ros.substitutions import FindPackageShare
+from vpr_ros.nodes.interface import LOCALIZER
+from vpr_ros.nodes.launching import LAUNCHED_LOCALIZER
+from vpr_ros.nodes.launching import run_arguments
+from vpr_ros.nodes.launching import rviz_argument
+from vpr_ros.nodes.launching import rviz_node
+
+SET = ('map', 'image', 'compressed', 'cameras', 'camera_info', 'odometry', 'online', 'publish_tf',
+       'autostart')
 
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments and start the node."""
-    defaults = PathJoinSubstitution([FindPackageShare('vpr_ros'), 'config', 'localize.yaml'])
     return LaunchDescription([
-        DeclareLaunchArgument(
-            'map', default_value='',
-            description='Path of the map (.vprmap), made with "vpr_ros map build".'),
-        DeclareLaunchArgument(
-            'image', default_value='', description='Image topic, such as /camera/image_raw.'),
-        DeclareLaunchArgument(
-            'compressed', default_value='', choices=['', 'true', 'false'],
-            description='Subscribe to <image>/compressed.'),
-        DeclareLaunchArgument(
-            'odometry', default_value='',
-            description='Odometry topic (nav_msgs/Odometry), such as /odom; empty: none.'),
-        DeclareLaunchArgument(
-            'params_file', default_value=defaults,
-            description='ROS parameter file; the arguments above win over it.'),
-        DeclareLaunchArgument(
-            'autostart', default_value='true', choices=['true', 'false'],
-            description='Configure and activate at once; false waits for a lifecycle manager.'),
-        DeclareLaunchArgument(
-            'namespace', default_value='', description='Namespace of the node.'),
-        DeclareLaunchArgument(
-            'use_sim_time', default_value='false', choices=['true', 'false'],
-            description='Take the time from /clock.'),
-        DeclareLaunchArgument(
-            'log_level', default_value='info', choices=['debug', 'info', 'warn', 'error'],
-            description='How much the node says.'),
+        *LAUNCHED_LOCALIZER.arguments(*SET),
+        *run_arguments(),
+        rviz_argument(),
         OpaqueFunction(function=_start),
     ])
 
 
-def _start(context: LaunchContext) -> list:
-    given = {name: LaunchConfiguration(name).perform(context)
-             for name in ('map', 'image', 'compressed', 'odometry', 'autostart',
-                          'use_sim_time')}
-    # An argument that was left out leaves the parameter file its say.
-    parameters = {name: value == 'true' if value in ('true', 'false') else value
-                  for name, value in given.items() if value}
-    return [LifecycleNode(
-        package='vpr_ros', executable='localizer', name='localizer',
-        namespace=LaunchConfiguration('namespace'), output='screen', emulate_tty=True,
-        parameters=[LaunchConfiguration('params_file'), parameters],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')])]
+def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    return [LAUNCHED_LOCALIZER.action(context, *SET), *rviz_node(context, LOCALIZER)]
