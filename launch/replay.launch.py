@@ -19,6 +19,7 @@ from pathlib import Path
 import subprocess
 import tempfile
 
+from launch import Event
 from launch import LaunchContext
 from launch import LaunchDescription
 from launch import LaunchDescriptionEntity
@@ -28,11 +29,13 @@ from launch.actions import OpaqueFunction
 from launch.actions import RegisterEventHandler
 from launch.actions import Shutdown
 from launch.event_handlers import OnProcessExit
+from launch.event_handlers import OnShutdown
 from launch.events.process import ProcessExited
 from launch.logging import get_logger
 from vpr_ros.errors import VprError
 from vpr_ros.nodes.bringing_up import Answers
 from vpr_ros.nodes.bringing_up import bring_up
+from vpr_ros.nodes.bringing_up import resume_player
 from vpr_ros.nodes.bringing_up import shut_down_when_quiet
 from vpr_ros.nodes.interface import LOCALIZER
 from vpr_ros.nodes.launching import answer_topic
@@ -105,8 +108,15 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     def listen(context: LaunchContext) -> None:
         answers.listen(context)
 
-    def ended(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    def tidy_up(event: Event, context: LaunchContext) -> None:
         Path(qos.name).unlink(missing_ok=True)
+
+    def without_node(event: Event, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        return [] if context.is_shutdown else [Shutdown(reason='the localizer has ended')]
+
+    def ended(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        if context.is_shutdown:
+            return []
         if event.returncode:
             return [Shutdown(reason=f'the bag could not be played (status {event.returncode})')]
         if given(context, 'when_done') == 'keep':
@@ -116,10 +126,10 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
     return [
         RegisterEventHandler(OnProcessExit(target_action=player, on_exit=ended)),
-        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=[
-            Shutdown(reason='the localizer has ended')])),
+        RegisterEventHandler(OnProcessExit(target_action=node, on_exit=without_node)),
+        RegisterEventHandler(OnShutdown(on_shutdown=tidy_up)),
         node,
-        *bring_up(node, [OpaqueFunction(function=listen), player]),
+        *bring_up(node, [OpaqueFunction(function=listen), player, resume_player(delay_s=DELAY_S)]),
         *rviz_node(context, LOCALIZER, sim_time=sim_time),
     ]
 
@@ -145,7 +155,7 @@ def _command(context: LaunchContext, bag: Path, qos: Path,
     storage = STORAGES.get(bag.suffix) if bag.is_file() else None
     return [
         'ros2', 'bag', 'play', str(bag), '--disable-keyboard-controls',
-        '--qos-profile-overrides-path', str(qos), '--delay', str(DELAY_S),
+        '--qos-profile-overrides-path', str(qos), '--start-paused',
         '--rate', str(_number(context, 'rate')),
         '--start-offset', str(_number(context, 'start_offset')),
         # Humble takes every bare file for one of sqlite3.

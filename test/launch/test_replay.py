@@ -50,6 +50,8 @@ def test_the_bag_says_which_images_there_are(launch, bag):
                       'autostart': False, 'use_sim_time': True}
     command = player(launched)
     assert command[:4] == ['ros2', 'bag', 'play', str(bag)]
+    # Until everybody has found its topics.
+    assert '--start-paused' in command
     assert option(command, '--storage') == 'mcap'
     assert option(command, '--rate') == '1.0'
     assert option(command, '--clock') == '100.0'

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Waiting in launch files: until a node is active, and until it has answered all that it heard.
+Waiting in launch files: until a node is active, a bag is ready to play, and all is answered.
 
 Transition events are not waited for: one that comes before the launch listens is lost.
 """
@@ -32,13 +32,15 @@ from launch import LaunchContext
 from launch.actions import OpaqueCoroutine
 from launch.actions import RegisterEventHandler
 from launch.events import Shutdown
+from launch.logging import get_logger
 from launch_ros.actions import LifecycleNode
 from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rosidl_runtime_py.utilities import get_message
+from rosidl_runtime_py.utilities import get_service
 
-__all__ = ['Answers', 'bring_up', 'shut_down_when_quiet']
+__all__ = ['Answers', 'bring_up', 'resume_player', 'shut_down_when_quiet']
 
 _STEP_S = 0.05
 _TRANSITIONS = {'configure': Transition.TRANSITION_CONFIGURE,
@@ -61,12 +63,10 @@ def bring_up(node: LifecycleNode, then: Sequence[Action]) -> list[Action]:
                 await asyncio.sleep(_STEP_S)
             request = ChangeState.Request()
             request.transition.id = transition
-            answer = client.call_async(request)
-            while not answer.done():
-                await asyncio.sleep(_STEP_S)
-            if not answer.result().success:
-                await context.emit_event(Shutdown(
-                    reason=f'{node.node_name} could not {label}: its log above says why'))
+            if not (await _answered(client.call_async(request))).success:
+                reason = f'{node.node_name} could not {label}: its log above says why'
+                get_logger('replay').error(reason)
+                await context.emit_event(Shutdown(reason=reason))
                 return
         await context.emit_event(active)
 
@@ -75,6 +75,33 @@ def bring_up(node: LifecycleNode, then: Sequence[Action]) -> list[Action]:
                                           entities=list(then))),
         OpaqueCoroutine(coroutine=configure_and_activate),
     ]
+
+
+def resume_player(*, delay_s: float) -> OpaqueCoroutine:
+    """
+    Return the action that has a paused ``ros2 bag play`` begin, once it is there.
+
+    Its own option of a delay lets its clock run meanwhile and jump back, and who hears that begins
+    anew: with the first image, perhaps.
+
+    :param delay_s: how long its topics are there before, so that all can find them.
+    """
+
+    async def resume(context: LaunchContext) -> None:
+        client = get_ros_node(context).create_client(
+            get_service('rosbag2_interfaces/srv/Resume'), '/rosbag2_player/resume')
+        while not client.service_is_ready():
+            await asyncio.sleep(_STEP_S)
+        await asyncio.sleep(delay_s)
+        await _answered(client.call_async(client.srv_type.Request()))
+
+    return OpaqueCoroutine(coroutine=resume)
+
+
+async def _answered(answer: Any) -> Any:
+    while not answer.done():
+        await asyncio.sleep(_STEP_S)
+    return answer.result()
 
 
 class Answers:
