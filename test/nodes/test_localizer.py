@@ -14,163 +14,34 @@
 
 """The node on a real ROS 2: skipped where there is none."""
 
-from collections.abc import Callable
-from collections.abc import Iterator
 import os
 from pathlib import Path
 import signal
 import subprocess
-import sys
 import time
 from typing import Any
 
 import numpy as np
 import pytest
 
-rclpy = pytest.importorskip('rclpy', reason='no ROS 2 is sourced')
+pytest.importorskip('rclpy', reason='no ROS 2 is sourced')
 pytest.importorskip('vpr_msgs.msg', reason='vpr_msgs is not built and sourced')
 
 from builtin_interfaces.msg import Time as TimeMessage  # noqa: E402, I100
-from geometry_msgs.msg import PoseWithCovarianceStamped  # noqa: E402
 from lifecycle_msgs.msg import State  # noqa: E402
-from lifecycle_msgs.srv import ChangeState  # noqa: E402
-from lifecycle_msgs.srv import GetState  # noqa: E402
-from nav_msgs.msg import Odometry  # noqa: E402
-from rcl_interfaces.srv import SetParameters  # noqa: E402
-from rclpy.node import Node  # noqa: E402
-from rclpy.parameter import Parameter  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
-from sensor_msgs.msg import CompressedImage  # noqa: E402
-from sensor_msgs.msg import Image  # noqa: E402
-from vpr_msgs.msg import LoopClosure  # noqa: E402
 from vpr_msgs.msg import PlaceMatch  # noqa: E402
 from vpr_ros.extraction.extractor import make_extractor  # noqa: E402
 from vpr_ros.extraction.settings import ExtractionSettings  # noqa: E402
-from vpr_ros.maps.builder import build_session  # noqa: E402
 from vpr_ros.maps.place_map import PlaceMap  # noqa: E402
-from vpr_ros.maps.settings import MapSettings  # noqa: E402
 from vpr_ros.matching.localizer import Localizer  # noqa: E402
 from vpr_ros.matching.settings import MatchingSettings  # noqa: E402
-from vpr_ros.messages.geometry import odometry_message  # noqa: E402
-from vpr_ros.messages.geometry import StampedPose  # noqa: E402
-from vpr_ros.messages.images import compressed_image_message  # noqa: E402
-from vpr_ros.messages.images import image_message  # noqa: E402
-from vpr_ros.messages.rclpy_factory import RclpyFactory  # noqa: E402
 from vpr_ros.types import Frame  # noqa: E402
 from vpr_ros.types import Localization  # noqa: E402
 from vpr_ros.types import Pose  # noqa: E402
 
-PLACES = 30
-DEADLINE_S = 60.0
 SECOND = 10 ** 9
-ACTIVATE, DEACTIVATE, CLEAN_UP, CONFIGURE = 3, 4, 2, 1
-
-
-def place_image(number: int) -> np.ndarray:
-    """Return an image that looks like no other place's."""
-    coarse = np.random.default_rng(number).integers(0, 256, (8, 16, 3), np.uint8)
-    return np.ascontiguousarray(coarse.repeat(15, axis=0).repeat(10, axis=1))
-
-
-@pytest.fixture(scope='module')
-def map_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp('map') / 'places.vprmap'
-    extractor = make_extractor(ExtractionSettings(network='thumbnail'))
-    frames = (Frame((n + 1) * 1_000_000_000, place_image(n),
-                    T_map_base=Pose(np.array([10.0 * n, 0.0, 0.0]))) for n in range(PLACES))
-    with PlaceMap.create(path, extractor.identity) as place_map:
-        list(build_session(place_map, 'first drive', frames, extractor, MapSettings(),
-                           source='test'))
-    return path
-
-
-class Robot:
-    """A node that plays the robot: it publishes images and hears the answers."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.factory = RclpyFactory()
-        self.matches: list[PlaceMatch] = []
-        self.closures: list[LoopClosure] = []
-        self.poses: list[PoseWithCovarianceStamped] = []
-        node.create_subscription(PlaceMatch, 'localizer/place_match', self.matches.append, 10)
-        node.create_subscription(LoopClosure, 'localizer/loop_closure', self.closures.append, 10)
-        node.create_subscription(
-            PoseWithCovarianceStamped, 'localizer/pose', self.poses.append, 10)
-        self.images = node.create_publisher(Image, 'camera/image_raw', 5)
-        self.jpegs = node.create_publisher(CompressedImage, 'camera/image_raw/compressed', 5)
-        self.odometry = node.create_publisher(Odometry, 'odom', 50)
-
-    def wait(self, until: Callable[[], bool], doing: str) -> None:
-        deadline = time.monotonic() + DEADLINE_S
-        while not until():
-            assert time.monotonic() < deadline, f'gave up waiting: {doing}'
-            rclpy.spin_once(self.node, timeout_sec=0.1)
-
-    def call(self, kind: Any, name: str, request: Any) -> Any:
-        client = self.node.create_client(kind, name)
-        self.wait(client.service_is_ready, f'service {name}')
-        future = client.call_async(request)
-        self.wait(future.done, f'answer of {name}')
-        return future.result()
-
-    def state(self) -> int:
-        return int(self.call(GetState, 'localizer/get_state', GetState.Request())
-                   .current_state.id)
-
-    def change(self, *transitions: int) -> None:
-        for transition in transitions:
-            request = ChangeState.Request()
-            request.transition.id = transition
-            assert self.call(ChangeState, 'localizer/change_state', request).success
-
-    def measure(self, stamp_ns: int, x: float) -> None:
-        """Tell by odometry where the robot is."""
-        self.odometry.publish(odometry_message(self.factory, StampedPose(
-            stamp_ns, 'odom', 'base_link', Pose(np.array([x, 0.0, 0.0])))))
-
-    def drive(self, numbers: list[int], *, first_ns: int, jpeg: bool = False) -> None:
-        """Show places one by one, each answered before the next, 1 s apart in their stamps."""
-        publisher = self.jpegs if jpeg else self.images
-        self.wait(lambda: publisher.get_subscription_count() > 0, 'a subscription to images')
-        for step, number in enumerate(numbers):
-            stamp_ns = first_ns + step * 1_000_000_000
-            make = compressed_image_message if jpeg else image_message
-            publisher.publish(make(self.factory, place_image(number), stamp_ns=stamp_ns,
-                                   frame_id='camera'))
-            heard = len(self.matches)
-            self.wait(lambda heard=heard: len(self.matches) > heard,
-                      f'the answer to place {number}')
-
-
-@pytest.fixture
-def robot() -> Iterator[Robot]:
-    rclpy.init()
-    node = Node('robot')
-    yield Robot(node)
-    node.destroy_node()
-    rclpy.shutdown()
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    processes = []
-
-    def run(**parameters: object) -> subprocess.Popen[str]:
-        arguments = [a for name, value in parameters.items()
-                     for a in ('-p', f'{name}:={value}')]
-        process = subprocess.Popen(
-            [sys.executable, '-m', 'vpr_ros.nodes.localizer', '--ros-args', *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**os.environ, 'PYTHONUNBUFFERED': '1'})
-        processes.append(process)
-        return process
-
-    yield run
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0, process.stdout.read() if process.stdout else ''
+CONFIGURE, CLEAN_UP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
 
 
 def offline(map_path: Path) -> Localizer:
@@ -209,20 +80,20 @@ def test_answers_with_the_place_its_pose_and_a_loop_closure(robot, start, map_pa
     assert robot.closures[-1].query_place_id == 0
 
 
-def test_live_and_offline_give_the_same_answers(robot, start, map_path):
+def test_live_and_offline_give_the_same_answers(robot, start, map_path, image_of):
     start(map=map_path, image='/camera/image_raw')
     numbers = [3, 4, 4, 5, 1001, 7, 20, 21]
     robot.drive(numbers, first_ns=50_000_000_000)
     localizer = offline(map_path)
     for live, (step, number) in zip(robot.matches, enumerate(numbers), strict=True):
-        frame = Frame(50_000_000_000 + step * 1_000_000_000, place_image(number))
+        frame = Frame(50_000_000_000 + step * 1_000_000_000, image_of(number))
         _, expected = localizer.localize(frame)
         assert live.candidates[0].place_id == expected.candidates[0].place_id
         assert live.probability == pytest.approx(expected.probability, abs=1e-5)
         assert bool(live.decision) == expected.known
 
 
-def test_odometry_says_how_far_the_robot_drove(robot, start, map_path):
+def test_odometry_says_how_far_the_robot_drove(robot, start, map_path, image_of):
     start(map=map_path, image='/camera/image_raw', odometry='/odom')
     robot.wait(lambda: robot.odometry.get_subscription_count() > 0, 'a subscription to odometry')
     with_odometry, without = offline(map_path), offline(map_path)
@@ -235,16 +106,16 @@ def test_odometry_says_how_far_the_robot_drove(robot, start, map_path):
         robot.measure(stamp_ns + SECOND // 50, float(told.position[0]) + 0.5)
         time.sleep(0.2)  # topics are not in order among each other
         robot.drive([number], first_ns=stamp_ns)
-        frame = Frame(stamp_ns, place_image(number), T_odom_base=told)
+        frame = Frame(stamp_ns, image_of(number), T_odom_base=told)
         _, expected = with_odometry.localize(frame)
-        _, other = without.localize(Frame(stamp_ns, place_image(number)))
+        _, other = without.localize(Frame(stamp_ns, image_of(number)))
         assert chances(robot.matches[-1]) == near(expected)
         differ = differ or chances(expected) != near(other)
         told = told @ driven
     assert differ
 
 
-def test_an_image_without_odometry_is_answered_all_the_same(robot, start, map_path):
+def test_an_image_without_odometry_is_answered_all_the_same(robot, start, map_path, said):
     process = start(map=map_path, image='/camera/image_raw', odometry='/odom', silence_s=1.0)
     robot.wait(lambda: robot.odometry.get_subscription_count() > 0, 'a subscription to odometry')
     robot.drive([5, 6], first_ns=50 * SECOND)
@@ -253,40 +124,39 @@ def test_an_image_without_odometry_is_answered_all_the_same(robot, start, map_pa
     time.sleep(0.2)
     robot.drive([7, 8, 9], first_ns=52 * SECOND)
     assert robot.matches[-1].candidates[0].stamp.sec == 10
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=20)[0]
+    told = said(process)
     assert 'no odometry on /odom for' in said
-    assert '1 publish it: is it Odometry, and is their QoS compatible?' in said
-    assert 'no odometry near an image (the last is -42.00 s from it)' in said
+    assert '1 publish it: is it Odometry, and is their QoS compatible?' in told
+    assert 'no odometry near an image (the last is -42.00 s from it)' in told
 
 
 @pytest.mark.parametrize('resume', [True, False])
-def test_activated_again_it_goes_on_or_starts_anew(robot, start, map_path, resume):
-    start(map=map_path, image='/camera/image_raw', resume=str(resume).lower())
+def test_activated_again_it_goes_on_or_starts_anew(robot, start, map_path, resume, image_of):
+    start(map=map_path, image='/camera/image_raw', resume=resume)
     localizer = offline(map_path)
     robot.drive([3, 4, 5, 6], first_ns=50 * SECOND)
     for step, number in enumerate([3, 4, 5, 6]):
-        localizer.localize(Frame((50 + step) * SECOND, place_image(number)))
+        localizer.localize(Frame((50 + step) * SECOND, image_of(number)))
     robot.change(DEACTIVATE, ACTIVATE)
     robot.drive([1001], first_ns=54 * SECOND)
-    _, going_on = localizer.localize(Frame(54 * SECOND, place_image(1001)))
-    _, anew = offline(map_path).localize(Frame(54 * SECOND, place_image(1001)))
+    _, going_on = localizer.localize(Frame(54 * SECOND, image_of(1001)))
+    _, anew = offline(map_path).localize(Frame(54 * SECOND, image_of(1001)))
     assert chances(going_on) != near(anew)
     assert chances(robot.matches[-1]) == near(going_on if resume else anew)
 
 
-def test_a_map_that_is_loaded_again_starts_anew(robot, start, map_path):
+def test_a_map_that_is_loaded_again_starts_anew(robot, start, map_path, image_of):
     start(map=map_path, image='/camera/image_raw')
     robot.drive([3, 4, 5, 6], first_ns=50 * SECOND)
     robot.change(DEACTIVATE, CLEAN_UP, CONFIGURE, ACTIVATE)
     robot.drive([1001], first_ns=54 * SECOND)
-    _, anew = offline(map_path).localize(Frame(54 * SECOND, place_image(1001)))
+    _, anew = offline(map_path).localize(Frame(54 * SECOND, image_of(1001)))
     assert chances(robot.matches[-1]) == near(anew)
 
 
-def test_time_that_goes_back_while_inactive_is_a_new_start(robot, start, map_path):
+def test_time_that_goes_back_while_inactive_is_a_new_start(robot, start, map_path, image_of):
     clock = robot.node.create_publisher(Clock, '/clock', 1)
-    start(map=map_path, image='/camera/image_raw', use_sim_time='true')
+    start(map=map_path, image='/camera/image_raw', use_sim_time=True)
     robot.wait(lambda: clock.get_subscription_count() > 0, 'a subscription to the clock')
 
     def tick(second: int) -> None:
@@ -300,12 +170,12 @@ def test_time_that_goes_back_while_inactive_is_a_new_start(robot, start, map_pat
     tick(55)
     robot.change(ACTIVATE)
     robot.drive([1001], first_ns=54 * SECOND)
-    _, anew = offline(map_path).localize(Frame(54 * SECOND, place_image(1001)))
+    _, anew = offline(map_path).localize(Frame(54 * SECOND, image_of(1001)))
     assert chances(robot.matches[-1]) == near(anew)
 
 
 def test_compressed_images_and_unknown_places(robot, start, map_path):
-    start(map=map_path, image='/camera/image_raw', compressed='true')
+    start(map=map_path, image='/camera/image_raw', compressed=True)
     robot.drive([1000 + n for n in range(5)], first_ns=1_000_000_000, jpeg=True)
     assert all(m.decision == PlaceMatch.UNKNOWN_PLACE and m.reason for m in robot.matches)
     assert not any(m.pose_valid for m in robot.matches)
@@ -313,44 +183,35 @@ def test_compressed_images_and_unknown_places(robot, start, map_path):
 
 
 def test_life_cycle_with_a_manager(robot, start, map_path):
-    start(map=map_path, image='/camera/image_raw', autostart='false')
+    start(map=map_path, image='/camera/image_raw', autostart=False)
     assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
     for transition, then in ((1, State.PRIMARY_STATE_INACTIVE), (3, State.PRIMARY_STATE_ACTIVE)):
-        request = ChangeState.Request()
-        request.transition.id = transition
-        assert robot.call(ChangeState, 'localizer/change_state', request).success
+        robot.change(transition)
         assert robot.state() == then
     robot.drive([3, 4], first_ns=5_000_000_000)
     for transition, then in ((4, State.PRIMARY_STATE_INACTIVE), (3, State.PRIMARY_STATE_ACTIVE)):
-        request = ChangeState.Request()
-        request.transition.id = transition
-        assert robot.call(ChangeState, 'localizer/change_state', request).success
+        robot.change(transition)
         assert robot.state() == then
     robot.drive([3, 4], first_ns=5_000_000_000)
     assert len(robot.matches) == 4
 
 
-def test_a_map_that_is_missing_leaves_the_node_unconfigured(robot, start, tmp_path):
+def test_a_map_that_is_missing_leaves_the_node_unconfigured(robot, start, tmp_path, said):
     process = start(map=tmp_path / 'none.vprmap')
     assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
-    process.send_signal(signal.SIGINT)
-    assert 'no map at' in process.communicate(timeout=20)[0]
+    assert 'no map at' in said(process)
 
 
 def test_live_parameters_are_validated_and_others_read_only(robot, start, map_path):
     start(map=map_path, image='/camera/image_raw')
     robot.drive([2], first_ns=1_000_000_000)
 
-    def set_one(name: str, value: object) -> Any:
-        request = SetParameters.Request()
-        request.parameters = [Parameter(name, value=value).to_parameter_msg()]
-        return robot.call(SetParameters, 'localizer/set_parameters', request).results[0]
-
-    assert set_one('matching.candidates', 1).successful
-    assert not set_one('matching.candidates', 0).successful
-    assert not set_one('matching.known_probability', 2.0).successful
-    assert set_one('matching.known_probability', 1).successful  # an integer for a number
-    assert not set_one('map', '/elsewhere').successful
+    assert robot.set_parameter('matching.candidates', 1).successful
+    assert not robot.set_parameter('matching.candidates', 0).successful
+    assert not robot.set_parameter('matching.known_probability', 2.0).successful
+    # An integer for a number.
+    assert robot.set_parameter('matching.known_probability', 1).successful
+    assert not robot.set_parameter('map', '/elsewhere').successful
     robot.drive([3], first_ns=2_000_000_000)
     assert len(robot.matches[-1].candidates) == 1
     assert robot.matches[-1].decision == PlaceMatch.UNKNOWN_PLACE

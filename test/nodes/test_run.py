@@ -18,6 +18,8 @@ from pathlib import Path
 import subprocess
 import sys
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,12 +30,13 @@ def run(code: str) -> subprocess.CompletedProcess:
         capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_without_ros_the_command_says_so_in_one_line():
-    done = run('from vpr_ros.nodes.run import localizer; localizer()')
+@pytest.mark.parametrize('node', ['localizer', 'mapper'])
+def test_without_ros_the_command_says_so_in_one_line(node):
+    done = run(f'from vpr_ros.nodes.run import {node}; {node}()')
     assert done.returncode == 1
     assert done.stdout == ''
     assert len(done.stderr.splitlines()) == 1
-    assert 'localizer is a ROS 2 node' in done.stderr
+    assert f'{node} is a ROS 2 node' in done.stderr
     assert 'source its setup file' in done.stderr
 
 
