@@ -21,21 +21,28 @@ from vpr_ros.config import write_parameter_file
 from vpr_ros.settings import BuildSettings
 from vpr_ros.settings import LocalizeSettings
 from vpr_ros.settings import LoopsSettings
+from vpr_ros.settings import MapperSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_the_parameter_file_is_made_from_the_schema():
-    assert (ROOT / 'config' / 'localize.yaml').read_text(encoding='utf-8') == (
-        write_parameter_file(LocalizeSettings, 'localizer'))
+FILES = pytest.mark.parametrize('name, model, node', [
+    ('localize.yaml', LocalizeSettings, 'localizer'), ('map.yaml', MapperSettings, 'mapper')])
 
 
-def test_the_parameter_file_says_every_default():
-    values = read_parameter_file(ROOT / 'config' / 'localize.yaml', 'localizer')
-    assert values == {row.name: row.default for row in parameters(LocalizeSettings)}
+@FILES
+def test_the_parameter_file_is_made_from_the_schema(name, model, node):
+    assert (ROOT / 'config' / name).read_text(encoding='utf-8') == (
+        write_parameter_file(model, node))
 
 
-@pytest.mark.parametrize('model', [BuildSettings, LocalizeSettings, LoopsSettings])
+@FILES
+def test_the_parameter_file_says_every_default(name, model, node):
+    values = read_parameter_file(ROOT / 'config' / name, node)
+    assert values == {row.name: row.default for row in parameters(model)}
+
+
+@pytest.mark.parametrize('model', [BuildSettings, LocalizeSettings, LoopsSettings, MapperSettings])
 def test_every_setting_explains_itself(model):
     for row in parameters(model):
         assert row.description.endswith('.'), row.name

@@ -72,8 +72,8 @@ class Host:
         self.decoded = []
         self.asked = []
 
-        def ask(stamp_ns):
-            self.asked.append(stamp_ns)
+        def ask(stamp_ns, longest_s):
+            self.asked.append((stamp_ns, longest_s))
             return poses(stamp_ns)
 
         self.mapper = LiveMapper(
@@ -169,7 +169,11 @@ def test_nobody_waits_for_the_pose_of_what_time_makes_no_place(host):
     live = host(map=MapSettings(keyframe_by='time', keyframe_interval_s=1.0))
     live.mapper.begin('')
     live.drive(range(SECOND, 5 * SECOND, SECOND // 10))
-    assert live.asked == live.decoded == [k * SECOND for k in range(1, 5)]
+    assert live.decoded == [k * SECOND for k in range(1, 5)]
+    assert live.asked == [(stamp_ns, 1.0) for stamp_ns in live.decoded]
+    live.mapper.change_settings(MapperSettings(pose_wait_s=0.25))
+    live.drive([6 * SECOND])
+    assert live.asked[-1] == (6 * SECOND, 0.25)
 
 
 def test_moments_without_a_pose_are_left_out_and_that_is_said(host, caplog):

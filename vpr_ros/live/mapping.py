@@ -115,8 +115,8 @@ class LiveMapper:
 
     :param decode: makes (H, W, 3) RGB of an image; VprError or ValueError where it cannot.
     :param calibration: returns what is known of a camera whose images have a height and a width.
-    :param pose_at: waits for T_map_base at a stamp and returns it, None where it has not come.
-        Without it a map knows places by their time alone.
+    :param pose_at: waits for T_map_base at a stamp, so many seconds at most, and returns it; None
+        where it has not come. Without it a map knows places by their time alone.
     :param clock: seconds that only go forward.
     :param date: the time of day.
     :raises VprError: for a map that cannot be made, or not be added to.
@@ -125,7 +125,7 @@ class LiveMapper:
     def __init__(self, settings: MapperSettings, *, decode: Callable[[RawImage], Pixels],
                  calibration: Callable[[str, tuple[int, int]], Camera | None] = (
                      lambda camera, shape: None),
-                 pose_at: Callable[[int], Pose | None] | None = None,
+                 pose_at: Callable[[int, float], Pose | None] | None = None,
                  clock: Callable[[], float] = time.monotonic,
                  date: Callable[[], datetime] = datetime.now) -> None:
         self._settings = settings
@@ -156,6 +156,10 @@ class LiveMapper:
     def path(self) -> Path:
         """Return where the map is."""
         return self._map.path
+
+    def change_settings(self, settings: MapperSettings) -> None:
+        """Go on with other settings, those of which are live."""
+        self._settings = settings
 
     def begin(self, source: str) -> str:
         """
@@ -204,7 +208,7 @@ class LiveMapper:
         pose = None
         if self._pose_at is not None:
             with times.stage('pose'):
-                pose = self._pose_at(lead.stamp_ns)
+                pose = self._pose_at(lead.stamp_ns, self._settings.pose_wait_s)
             if pose is None:
                 return self._left_out(
                     lead, 'no pose', 'no pose was known at the stamp of an image within '
@@ -377,7 +381,7 @@ def _open(settings: MapperSettings) -> tuple[PlaceMap, Extractor, bool]:
     if not settings.map_path:
         raise VprError('parameter map_path is empty: give the path of the map to make, or, with '
                        'extend, of the map to add to')
-    path = Path(settings.map_path)
+    path = Path(settings.map_path).expanduser()  # launch files give it as it was typed
     if path.exists():
         if not settings.extend:
             raise VprError(f'{path} exists already: set extend to add a session to it, or give '

@@ -19,18 +19,25 @@ from __future__ import annotations
 import importlib
 import sys
 
-__all__ = ['localizer']
+__all__ = ['localizer', 'mapper']
 
 
 def localizer() -> None:
     """Run the node ``localizer``; without ROS 2, exit with status 1 and one line."""
+    _run('localizer')
+
+
+def mapper() -> None:
+    """Run the node ``mapper``; without ROS 2, exit with status 1 and one line."""
+    _run('mapper')
+
+
+def _run(node: str) -> None:
     try:
         importlib.import_module('rclpy')
     except ImportError as error:
-        print(f'localizer is a ROS 2 node, and ROS 2 cannot be imported ({error}): source its '
+        print(f'{node} is a ROS 2 node, and ROS 2 cannot be imported ({error}): source its '
               'setup file, such as /opt/ros/$ROS_DISTRO/setup.bash, and run it again',
               file=sys.stderr)
         sys.exit(1)
-    from vpr_ros.nodes.localizer import main
-
-    main()
+    importlib.import_module(f'vpr_ros.nodes.{node}').main()
