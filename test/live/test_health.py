@@ -185,6 +185,10 @@ def test_a_publisher_that_does_not_fit_is_named_until_another_is_heard(robot):
     assert robot.warnings == [
         'no odometry on /odom for 5 s; 1 publish it: is it Odometry, and is their QoS compatible? '
         'A publisher does not fit: RELIABILITY']
+    robot.publishers['/odom'] = 0
+    robot.drive(1.0, image_hz=20)
+    assert robot.told()['vpr: input odometry'].message == (
+        'no odometry on /odom for 7 s; nobody publishes it: set the parameter odometry')
     robot.drive(1.0, image_hz=20, odometry_hz=20)
     status = robot.told()['vpr: input odometry']
     assert status.level is Level.OK

@@ -126,6 +126,15 @@ def test_a_static_transform_may_be_corrected(live):
     live.hear([StampedPose(1, 'roof', 'mast', SIDEWAYS)], still=True)
     assert live.at('base', 'camera', 0) is None
     assert same(live.at('roof', 'camera', 0), SIDEWAYS @ LIFTED)
+    assert set(live._still) == {('mast', 'roof'), ('camera', 'mast')}
+
+
+def test_what_moved_and_now_stands_still_is_not_waited_for(live):
+    live.hear([joint(1.0), joint(1.5)], still=False)
+    assert live.last_ns('base', 'wheel') == ns(1.5)
+    live.hear([StampedPose(0, 'base', 'wheel', LIFTED)], still=True)
+    assert live.last_ns('base', 'wheel') is None
+    assert same(live.wait('base', 'wheel', ns(2.0), 20.0), LIFTED)
 
 
 def test_a_frame_that_gets_another_parent_hangs_on_that_alone(live):
@@ -134,6 +143,10 @@ def test_a_frame_that_gets_another_parent_hangs_on_that_alone(live):
     assert same(live.at('map', 'base', ns(1.0)), LIFTED)
     assert live.at('odom', 'base', ns(1.0)).position == pytest.approx(
         (drift(1.0).pose.inverse() @ LIFTED).position)
+    # And on the first again, of which nothing from before is left.
+    live.hear([odom(1.2)], still=False)
+    assert same(live.at('odom', 'base', ns(1.2)), odom(1.2).pose)
+    assert live.at('odom', 'base', ns(1.0)) is None
 
 
 def kept(live: LiveTransforms) -> dict[str, int]:

@@ -16,6 +16,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -188,6 +190,15 @@ def test_a_calibration_holds_until_another_comes(caplog) -> None:
     assert 'the calibration of camera front has changed' in caplog.text
 
 
+def test_a_camera_that_calls_its_frame_otherwise_is_mounted_there() -> None:
+    rig = rig_of()
+    rig.hear_transforms(MOUNTED)
+    rig.hear_info('front', info())
+    rig.hear_info('front', info(frame='mast'))
+    mounting = rig.calibration('front', SHAPE).T_base_optical
+    assert np.array_equal(mounting.matrix(), MAST.matrix())
+
+
 def test_numbers_that_are_none_are_no_change(caplog) -> None:
     caplog.set_level('INFO')
     rig = rig_of()
@@ -224,6 +235,60 @@ def test_each_camera_has_its_own() -> None:
     assert rear.name == 'rear' and rear.rectified
     assert np.array_equal(rear.T_base_optical.matrix(), MAST.matrix())
     assert rig.missing() == ['camera front has no calibration: nothing came on /f/camera_info']
+    rig.hear_info('front', info())
+    assert rig.missing() == []
+    # What does not fit the one says nothing of the other, and is said of both.
+    assert rig.calibration('rear', (12, 16)) is None
+    assert rig.calibration('front', (6, 8)) is None
+    assert rig.calibration('rear', SHAPE) is None
+    assert [said.partition(':')[0] for said in rig.missing()] == [
+        'the calibration of camera front is left out',
+        'the calibration of camera rear is left out']
+
+
+def test_messages_of_rclpy_say_the_same() -> None:
+    pytest.importorskip('rclpy', reason='needs a ROS 2 installation')
+    from vpr_ros.messages.rclpy_factory import RclpyFactory
+
+    camera = Camera('front', 32, 24, MATRIX, 'plumb_bob', LENS)
+    told = []
+    for factory in FACTORY, RclpyFactory():
+        rig = rig_of()
+        for stamp_ns in 1, 2:
+            rig.hear_info('front', camera_info_message(
+                factory, camera, stamp_ns=stamp_ns, frame_id='front_optical_frame'))
+        rig.hear_transforms(transforms_from_message(tf_message(factory, MOUNTED)))
+        told.append(rig.calibration('front', SHAPE))
+    assert same(*told)
+    assert np.allclose(told[1].T_base_optical.matrix(), (MAST @ OPTICAL).matrix())
+
+
+def test_one_thread_asks_while_another_tells() -> None:
+    rig, done = rig_of(), Event()
+    rig.hear_info('front', info())
+    rig.hear_transforms(MOUNTED)
+
+    def focal(px: int) -> Change:
+        def change(message: Any) -> None:
+            message.k[0] = message.k[4] = px
+        return change
+
+    def tell() -> None:
+        for n in range(1, 400):
+            rig.hear_info('front', info(focal(n)))
+            rig.hear_transforms([edge('base_link', 'mast', Pose([n, n, 0.0]))])
+        done.set()
+
+    teller = Thread(target=tell)
+    teller.start()
+    while not done.is_set():
+        found = rig.calibration('front', SHAPE)
+        x, y, _ = found.T_base_optical.position - OPTICAL.position
+        assert found.matrix[0, 0] == found.matrix[1, 1] or found.matrix[0, 0] == 50.0
+        assert np.allclose(x, y) or np.allclose([x, y], (MAST @ OPTICAL).position[:2]
+                                                - OPTICAL.position[:2])
+        assert rig.missing() == []
+    teller.join()
 
 
 def test_the_last_of_several_transforms_of_one_frame_counts() -> None:

@@ -109,7 +109,6 @@ class LiveTransforms:
             for child, _ in self._moving:
                 del self._parents[child]
             self._moving.clear()
-            self._needed = None
             self._changed.notify_all()
 
     def _place(self, transform: StampedPose) -> None:
