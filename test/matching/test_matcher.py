@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from vpr_ros.matching.calibration import Calibration
 from vpr_ros.matching.calibration import Logistic
+from vpr_ros.matching.geometry.covariance import carried
 from vpr_ros.matching.geometry.settings import GeometrySettings
 from vpr_ros.matching.matcher import Matcher
 from vpr_ros.matching.matcher import robot_pose
@@ -307,10 +308,14 @@ def test_the_robot_is_as_unsure_as_the_place_and_the_way_to_it():
             cv2.Rodrigues(pose.rotation() @ found.rotation().T)[0].ravel()]))
     truth = np.cov(np.array(errors).T)
     assert np.allclose(found.covariance, truth, atol=0.07 * np.diag(truth).max())
-    # Nobody is surer of the robot than of the place.
-    unsure = robot_pose(T_map_match, RelativePose(way, True, True), same_place_m=5.0)
+    # A map that does not tell how sure it is of its places is taken at its word.
+    exact = robot_pose(T_map_match, RelativePose(way, True, True), same_place_m=5.0)
+    alone = carried(T_map_match, way, Pose.identity())
+    assert np.allclose(exact.covariance, alone.covariance)
+    assert np.allclose(exact.matrix(), (T_map_match @ T_match_query).matrix())
+    # How well the way was measured must be known.
+    unsure = robot_pose(T_map_match, RelativePose(T_match_query, True, True), same_place_m=5.0)
     assert unsure.covariance is None
-    assert np.allclose(unsure.matrix(), (T_map_match @ T_match_query).matrix())
 
 
 NEAR = np.diag([9.0, 9.0, 0.09, 0.0, 0.0, 0.0])
@@ -329,7 +334,8 @@ def test_without_a_relative_pose_the_robot_is_somewhere_near_the_place(relative)
     assert np.array_equal(found.quaternion, place.quaternion)
     assert np.allclose(found.covariance - place.covariance,
                        NEAR + np.diag([0.0, 0.0, 0.0, 0.01, 0.01, 0.25]))
-    assert robot_pose(plain, relative, same_place_m=3.0).covariance is None
+    assert np.allclose(robot_pose(plain, relative, same_place_m=3.0).covariance,
+                       NEAR + np.diag([0.0, 0.0, 0.0, 0.01, 0.01, 0.25]))
     assert robot_pose(None, relative, same_place_m=3.0) is None
 
 
@@ -350,7 +356,8 @@ def test_a_measured_turn_tells_the_heading_of_who_is_somewhere_near():
     assert rough.covariance[5, 5] == pytest.approx(1.25)
     known = robot_pose(Pose(place.position, place.quaternion), RelativePose(way, True, False),
                        same_place_m=3.0)
-    assert known.covariance is None and known.yaw() == pytest.approx(np.pi / 2 + 0.3)
+    assert np.allclose(known.covariance, NEAR + turn)
+    assert known.yaw() == pytest.approx(np.pi / 2 + 0.3)
 
 
 def test_what_is_not_known_has_no_pose(world):

@@ -259,14 +259,17 @@ def robot_pose(T_map_match: Pose | None, relative: RelativePose | None, *,
     """
     Return where the robot is in the map: near the place, or better where that is known.
 
-    It has a covariance where that of the place is known, for it is unsure of both. Without a
-    relative pose in metres the robot is at the place, give or take what counts as one answer; it
-    is turned by what images say of that, and else looks as it did then, more or less.
+    It is as unsure as the place and the way from there together. A place whose covariance nobody
+    told is taken for exact: such a map says where it is itself. Without a relative pose in metres
+    the robot is at the place, give or take what counts as one answer; it is turned by what images
+    say of that, and else looks as it did then, more or less.
 
     :param same_place_m: how far apart places of one answer may be.
     """
     if T_map_match is None:
         return None
+    if T_map_match.covariance is None:
+        T_map_match = Pose(T_map_match.position, T_map_match.quaternion, np.zeros((6, 6)))
     if relative is not None and relative.rotation_valid and relative.translation_valid:
         return _from_place(T_map_match, relative.T_match_query)
     T_map_robot, turn = T_map_match, np.diag(_LOOKS_SIGMAS ** 2)
@@ -276,8 +279,6 @@ def robot_pose(T_map_match: Pose | None, relative: RelativePose | None, *,
         if T_match_query.covariance is not None:
             rotation = T_map_match.rotation()
             turn = rotation @ T_match_query.covariance[3:, 3:] @ rotation.T
-    if T_map_match.covariance is None:
-        return T_map_robot
     covariance = np.array(T_map_match.covariance)
     covariance[:3, :3] += np.diag((same_place_m * _NEAR_SHARES) ** 2)
     covariance[3:, 3:] += turn
