@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import ast
 from configparser import ConfigParser
 import importlib
 from pathlib import Path
@@ -103,9 +104,44 @@ def test_colcon_knows_the_package_for_ament_python() -> None:
 
 def test_every_message_is_generated() -> None:
     recipe = (ROOT / 'vpr_msgs/CMakeLists.txt').read_text()
-    messages = sorted(path.name for path in (ROOT / 'vpr_msgs/msg').glob('*.msg'))
-    assert messages
-    assert [name for name in messages if f'"msg/{name}"' not in recipe] == []
+    texts = sorted(str(path.relative_to(ROOT / 'vpr_msgs'))
+                   for folder in ('msg', 'srv') for path in (ROOT / 'vpr_msgs' / folder).iterdir())
+    assert texts
+    assert [name for name in texts if f'"{name}"' not in recipe] == []
+
+
+def imported(folder: Path, pattern: str) -> set[str]:
+    """Return the packages that the sources of a folder import, wherever in them."""
+    names: set[str] = set()
+    for path in folder.rglob(pattern):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition('.')[0])
+    return names
+
+
+def test_what_the_nodes_need_of_ros_is_declared() -> None:
+    """Or rosdep would not install it, and a node would stop where it is needed first."""
+    from vpr_ros.nodes.interface import INTERFACES
+    declared = {element.text for element in ElementTree.parse(ROOT / 'package.xml').getroot()
+                if element.tag == 'exec_depend'}
+    spoken = {row.type.partition('/')[0] for interface in INTERFACES
+              for row in (*interface.topics, *interface.services)}
+    needed = imported(ROOT / 'vpr_ros/nodes', '*.py') | imported(ROOT / 'launch', '*.launch.py')
+    python = {*sys.stdlib_module_names, 'vpr_ros', 'yaml', 'numpy'}
+    assert (spoken | needed) - python - declared == set()
+
+
+def test_every_node_has_a_file_of_its_parameters() -> None:
+    from vpr_ros.config import write_parameter_file
+    from vpr_ros.settings import LocalizeSettings
+    from vpr_ros.settings import MapperSettings
+    for file, model, node in (('localize', LocalizeSettings, 'localizer'),
+                              ('map', MapperSettings, 'mapper')):
+        text = (ROOT / f'config/{file}.yaml').read_text(encoding='utf-8')
+        assert text == write_parameter_file(model, node), file
 
 
 @pytest.mark.parametrize('name', sorted(console_scripts()))
