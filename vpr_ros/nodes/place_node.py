@@ -54,6 +54,7 @@ from vpr_ros.nodes.parameters import declare_settings
 from vpr_ros.nodes.parameters import read_node_settings
 from vpr_ros.nodes.parameters import validate_changes
 from vpr_ros.nodes.qos import profile
+from vpr_ros.nodes.transitions import refuse_impossible_transitions
 from vpr_ros.runtime.worker import Worker
 from vpr_ros.settings import InputSettings
 
@@ -77,6 +78,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
 
     def __init__(self, interface: Interface, model: type[AnySettings]) -> None:
         super().__init__(interface.node)
+        refuse_impossible_transitions(self)
         self.interface = interface
         self._bridge = LogBridge(self.get_logger())
         logging.getLogger('vpr_ros').addHandler(self._bridge)
