@@ -21,19 +21,30 @@ import sys
 from typing import Any
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.logging import get_logger
 from vpr_ros.nodes.place_node import PlaceNode
 
 __all__ = ['run']
 
 
 def run(make: Callable[[], PlaceNode[Any]]) -> None:
-    """Run a node until it is stopped; with its parameter ``autostart`` it begins at once."""
+    """
+    Run a node until it is stopped; with its parameter ``autostart`` it begins at once.
+
+    A parameter that cannot be declared as it is given ends the process with one sentence.
+    """
     rclpy.init(args=sys.argv)
-    node = make()
+    try:
+        node = make()
+    except ParameterException as error:
+        get_logger('vpr_ros').fatal(f'not started: {error}')
+        rclpy.try_shutdown()
+        sys.exit(1)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
