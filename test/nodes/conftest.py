@@ -65,20 +65,23 @@ def image_of() -> Callable[[int], np.ndarray]:
     return place_image
 
 
+def write_map(path: Path, *, datum: Datum | None = None, first: int = 0) -> Path:
+    """Write a map of thirty places, ten metres and a second apart."""
+    extractor = make_extractor(ExtractionSettings(network='thumbnail', device='cpu'))
+    frames = (Frame((n + 1) * SECOND, place_image(first + n),
+                    T_map_base=Pose(np.array([10.0 * n, 0.0, 0.0]),
+                                    covariance=np.diag([0.04, 0.04, 0.01, 0.01, 0.01, 0.01])))
+              for n in range(PLACES))
+    with PlaceMap.create(path, extractor.identity, datum=datum) as place_map:
+        list(build_session(place_map, 'first drive', frames, extractor, MapSettings(),
+                           source='test'))
+    return path
+
+
 @pytest.fixture(scope='session')
 def make_map() -> Callable[..., Path]:
-    """Return what writes a map of thirty places, ten metres and a second apart."""
-    def make(path: Path, *, datum: Datum | None = None, first: int = 0) -> Path:
-        extractor = make_extractor(ExtractionSettings(network='thumbnail', device='cpu'))
-        frames = (Frame((n + 1) * SECOND, place_image(first + n),
-                        T_map_base=Pose(np.array([10.0 * n, 0.0, 0.0]),
-                                        covariance=np.diag([0.04, 0.04, 0.01, 0.01, 0.01, 0.01])))
-                  for n in range(PLACES))
-        with PlaceMap.create(path, extractor.identity, datum=datum) as place_map:
-            list(build_session(place_map, 'first drive', frames, extractor, MapSettings(),
-                               source='test'))
-        return path
-    return make
+    """Return what writes a map, as write_map does."""
+    return write_map
 
 
 @pytest.fixture(scope='session')
