@@ -344,6 +344,29 @@ def test_killed_it_loses_what_is_younger_than_commit_s(drive, begin, end, path):
         assert drive.map_ids == {place_map.id}
 
 
+def test_every_place_of_the_map_was_told_of(drive, begin, end, path):
+    process = begin(path, **LOSSLESS)
+    drive.meet(drive.images)
+    for second in range(1, 301):
+        drive.show(second * SECOND, second)
+    drive.wait(lambda: len(drive.places) > 0, 'a place')
+    drive.robot.change(DEACTIVATE)
+    drive.robot.spin(1.0)
+    end(process)
+    assert [p.id for p in places_of(path)] == [p.id for p in drive.places]
+
+
+@pytest.mark.parametrize('apart_s', [0.0, 0.002, 0.05])
+def test_interrupted_twice_as_by_a_launch_file_it_loses_nothing(drive, begin, end, path, apart_s):
+    process = begin(path, commit_s=3600.0, **LOSSLESS)
+    drive.along(range(1, 31))
+    process.send_signal(signal.SIGINT)
+    time.sleep(apart_s)
+    end(process)
+    assert len(places_of(path)) == 30
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_time_that_goes_back_ends_the_traverse_until_it_is_begun_anew(drive, begin, end, path):
     process = begin(path, **LOSSLESS)
     drive.along(range(10, 15))

@@ -50,6 +50,7 @@ from vpr_ros.nodes.inputs import image_input
 from vpr_ros.nodes.inputs import ImageDecoder
 from vpr_ros.nodes.inputs import Inputs
 from vpr_ros.nodes.interface import MAPPER
+from vpr_ros.nodes.interrupts import interrupt_once
 from vpr_ros.nodes.place_node import PlaceNode
 from vpr_ros.nodes.requests import poses_of
 from vpr_ros.runtime.live_track import LiveTrack
@@ -148,9 +149,10 @@ class MapperNode(PlaceNode[MapperSettings]):
         if self._mapper is None or self.worker is None:
             return
         self._finish(self._mapper.end)
-        # The last places are in the map, too: whoever counts on hearing of each does.
+        # The last places are in the map, too: whoever counts on hearing of each does, unless the
+        # process ends.
         for result in self.worker.collect():
-            if isinstance(result, Mapped):
+            if isinstance(result, Mapped) and self.context.ok():
                 self._announce(result)
 
     def _finish(self, call: Callable[[], None]) -> None:
@@ -316,6 +318,7 @@ def main() -> None:
     """Run the node until it is stopped."""
     from vpr_ros.nodes.hosting import run
 
+    interrupt_once()
     run(MapperNode)
 
 

@@ -1,0 +1,40 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Ctrl-C, which comes twice under ``ros2 launch``: from the terminal and from the launch."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+__all__ = ['interrupt_once']
+
+
+def interrupt_once() -> None:
+    """
+    Let the first interrupt end what runs, and none after it the closing of files.
+
+    Called before ``rclpy.init``, whose handler calls the one that was there before.
+    """
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
