@@ -27,6 +27,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.logging import get_logger
+from vpr_ros.nodes.interrupts import interrupt_once
 from vpr_ros.nodes.place_node import PlaceNode
 
 __all__ = ['run']
@@ -38,6 +39,7 @@ def run(make: Callable[[], PlaceNode[Any]]) -> None:
 
     A parameter that cannot be declared as it is given ends the process with one sentence.
     """
+    interrupt_once()
     rclpy.init(args=sys.argv)
     try:
         node = make()

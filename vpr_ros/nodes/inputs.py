@@ -163,7 +163,7 @@ class Inputs:
 
     def hear_moving_transforms(self, on_transforms: Callable[[list[StampedPose]], None]) -> None:
         """Listen to the transforms that do."""
-        self.hear('/tf', '/tf', self._transforms(on_transforms))
+        self.hear('/tf', '/tf', self._transforms(on_transforms), parameter='map_frame')
 
     def _transforms(self, on_transforms: Callable[[list[StampedPose]], None],
                     ) -> Callable[[Any], None]:

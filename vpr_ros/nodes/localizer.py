@@ -158,6 +158,7 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
 
     def time_went_back(self) -> None:
         """Forget what was known of a time that no longer is."""
+        self.get_logger().info('starting anew')
         self._odometry.clear()
         self.reset()
 

@@ -50,7 +50,6 @@ from vpr_ros.nodes.inputs import image_input
 from vpr_ros.nodes.inputs import ImageDecoder
 from vpr_ros.nodes.inputs import Inputs
 from vpr_ros.nodes.interface import MAPPER
-from vpr_ros.nodes.interrupts import interrupt_once
 from vpr_ros.nodes.place_node import PlaceNode
 from vpr_ros.nodes.requests import poses_of
 from vpr_ros.runtime.live_track import LiveTrack
@@ -318,7 +317,6 @@ def main() -> None:
     """Run the node until it is stopped."""
     from vpr_ros.nodes.hosting import run
 
-    interrupt_once()
     run(MapperNode)
 
 

@@ -333,7 +333,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         return validate_changes(self, self._model, changes)
 
     def _on_time_jump(self, jump: TimeJump) -> None:
-        self.get_logger().info('time went back: starting anew')
+        self.get_logger().info('time went back')
         if self.worker is not None:
             self.worker.forget()
         self.time_went_back()
