@@ -20,6 +20,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 import tempfile
+import time
 from typing import Any
 import unittest
 
@@ -28,6 +29,7 @@ from launch import Action
 from launch import LaunchDescription
 from launch.actions import GroupAction
 from launch.actions import IncludeLaunchDescription
+from launch.actions import SetLaunchConfiguration
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 import launch_testing
 from launch_testing.actions import ReadyToTest
@@ -44,6 +46,7 @@ _spec.loader.exec_module(robots)
 
 # Loaded machines are slow to start processes.
 DEADLINE_S = 60.0
+PATIENCE_S = 30.0
 SECOND = 10 ** 9
 IMAGES = '/camera/image_raw'
 UNCONFIGURED, INACTIVE, ACTIVE, FINALIZED = 1, 2, 3, 4
@@ -83,7 +86,9 @@ def launching(file: str, **arguments: object) -> Action:
 
 def tested(*actions: Action) -> LaunchDescription:
     """Return what launch_testing starts."""
-    return LaunchDescription([*actions, ReadyToTest()])
+    return LaunchDescription([
+        # Or a process that a loaded machine is slow to end would be killed.
+        SetLaunchConfiguration('sigterm_timeout', str(PATIENCE_S)), *actions, ReadyToTest()])
 
 
 def chances(answer: Any) -> dict[int, float]:
@@ -112,6 +117,7 @@ class RobotCase(unittest.TestCase):
         for node in cls._nodes:
             node.destroy_node()
         rclpy.shutdown()
+        EndsWell.began_s = time.monotonic()
 
     def robot(self, name: str = 'localizer', namespace: str = '') -> Any:
         """Return the robot beside a node, which has heard nothing."""
@@ -146,11 +152,12 @@ class RobotCase(unittest.TestCase):
             raise AssertionError(f'{error}; they last said {last}') from None
         return seen()[-1]
 
-    def wait_for_words(self, output: Any, words: str) -> None:
-        """Wait until a process has said something."""
+    def wait_for_words(self, output: Any, words: str, *, times: int = 1) -> None:
+        """Wait until something has been said so often."""
         with output.io_event:
-            heard = output.io_event.wait_for(lambda: words in said(output), DEADLINE_S)
-        assert heard, f'nobody said {words!r}'
+            heard = output.io_event.wait_for(lambda: said(output).count(words) >= times,
+                                             DEADLINE_S)
+        assert heard, f'{words!r} was not said {times} times'
 
     def lines_with(self, output: Any, words: str) -> list[str]:
         """Return the lines of processes in which these words are."""
@@ -161,8 +168,11 @@ class RobotCase(unittest.TestCase):
 class EndsWell(unittest.TestCase):
     """What holds for all nodes once the launch has ended: import it into each launch test."""
 
+    began_s = 0.0
+
     def test_every_process_ended_well_and_none_by_surprise(self, proc_info: Any,
                                                            proc_output: Any) -> None:
-        """Expect status 0, and nothing that only developers can read."""
+        """Expect status 0 at the first signal, and nothing that only developers can read."""
+        assert time.monotonic() - self.began_s < PATIENCE_S
         assertExitCodes(proc_info)
         assert 'Traceback' not in said(proc_output), said(proc_output)
