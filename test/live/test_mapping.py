@@ -213,6 +213,15 @@ def test_time_that_goes_back_ends_the_traverse(host, path, caplog):
         assert [(s.name, s.places) for s in place_map.sessions()] == [(first, 5), (second, 3)]
 
 
+def test_time_that_goes_back_before_the_first_place_costs_nothing(host, path):
+    # As where a player sets the clock while the mapper waits for images.
+    live = host()
+    live.mapper.begin('')
+    live.mapper.stop('the clock went back')
+    assert live.mapper.state.stopped == ''
+    assert len(live.drive(range(10 * SECOND, 13 * SECOND, SECOND))) == 3
+
+
 def test_the_host_may_say_that_time_went_back(host, path):
     live = host()
     live.mapper.begin('')

@@ -220,8 +220,15 @@ class LiveMapper:
         return Mapped(lead.stamp_ns, lead.received_ns, place, stage_times_ns=times)
 
     def stop(self, why: str) -> None:
-        """Map no more until another traverse is begun; what waits is written."""
+        """
+        Map no more until another traverse is begun; what waits is written.
+
+        Of a traverse without places nothing can come twice: it goes on from its beginning.
+        """
         if self._writer is None or self.state.stopped:
+            return
+        if not self.state.places:
+            self._last_ns = None
             return
         _log.warning('%s', why)
         self.state = replace(self.state, stopped=why)
@@ -291,7 +298,8 @@ class LiveMapper:
             self.stop(f'time went back by {(self._last_ns - lead.stamp_ns) / 1e9:.1f} s: the '
                       f'traverse {self.state.session!r} ended; deactivate and activate to begin '
                       'another')
-            return 'stopped', self.state.stopped
+            if self.state.stopped:
+                return 'stopped', self.state.stopped
         if self._writer.waiting >= _MOST_WAITING:
             self.commit_if_due()
         if self._writer.waiting >= _MOST_WAITING:
