@@ -21,10 +21,11 @@ pytest.importorskip('vpr_msgs.srv', reason='vpr_msgs is not built and sourced')
 
 from geometry_msgs.msg import PoseWithCovariance  # noqa: E402, I100
 from vpr_msgs.msg import PlaceMatch  # noqa: E402
+from vpr_msgs.srv import LoadMap  # noqa: E402
 from vpr_ros.maps.place_map import PlaceMap  # noqa: E402
 
 SECOND = 10 ** 9
-DEACTIVATE = 4
+CONFIGURE, CLEAN_UP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
 
 
 @pytest.fixture
@@ -163,3 +164,19 @@ def test_reset_forgets_where_it_was(robot, start, map_path):
     assert robot.call('std_srvs/srv/Trigger', 'reset').success
     robot.drive([1001], first_ns=55 * SECOND)
     assert robot.matches[-1].probability == pytest.approx(anew, abs=1e-6)
+
+
+def test_who_waits_for_a_map_is_answered_when_the_node_is_cleaned_up(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw')
+    client = robot.node.create_client(LoadMap, 'localizer/load_map')
+    robot.wait(client.service_is_ready, 'service load_map')
+    answers = [client.call_async(LoadMap.Request(path=str(map_path))) for _ in range(8)]
+    robot.change(DEACTIVATE, CLEAN_UP)
+    robot.wait(lambda: all(answer.done() for answer in answers), 'the answers')
+    assert not answers[-1].result().success
+    assert 'the node' in answers[-1].result().message
+    refused = robot.call('std_srvs/srv/Trigger', 'reset')
+    assert (refused.success, refused.message) == (False, 'the node is not configured')
+    robot.change(CONFIGURE, ACTIVATE)
+    robot.drive([3, 4, 5], first_ns=50 * SECOND)
+    assert robot.call('std_srvs/srv/Trigger', 'reset').success

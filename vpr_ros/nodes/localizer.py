@@ -114,7 +114,8 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
     def unload(self) -> None:
         """Let go of the map and the network."""
         if self.live is not None and self.worker is not None:
-            self.worker.ask(self.live.recognizer.close)
+            live = self.live
+            self.worker.ask(lambda: live.recognizer.close())
         self.live = None
         self._services_of_map.close()
 
@@ -153,7 +154,8 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         """Forget where the robot was, and what waits to be looked at."""
         assert self.live is not None and self.worker is not None
         self.worker.forget()
-        self.worker.ask(self.live.recognizer.reset)
+        live = self.live
+        self.worker.ask(lambda: live.recognizer.reset())
         self._map_to_odom.reset()
 
     def time_went_back(self) -> None:

@@ -75,7 +75,7 @@ class LocalizerServices:
         """Let go of the loader; what it loads is closed when it comes."""
         self.give_up()
         if self._loader is not None:
-            self._loader.shutdown(wait=False)
+            self._loader.shutdown(wait=False, cancel_futures=True)
             self._loader = None
 
     def heard(self, found: Localization) -> None:
@@ -104,6 +104,8 @@ class LocalizerServices:
             InMap, Path(request.path).expanduser(), node.settings, session=node.session))
 
         def change() -> Recognizer:
+            if node.live is not live:
+                raise VprError('the node was cleaned up before the map was loaded')
             before, live.recognizer = live.recognizer, loaded
             return before
 
@@ -127,9 +129,10 @@ class LocalizerServices:
         assert node.live is not None
         if not request.path:
             raise VprError('path is empty: name the file to write (.vprmap)')
-        path, recognizer = Path(request.path).expanduser().absolute(), node.live.recognizer
+        path, live = Path(request.path).expanduser().absolute(), node.live
+        # Of the map that is in use when its turn comes: load_map may be at work.
         response.places = await node.asked(
-            lambda: recognizer.save(path, overwrite=request.overwrite))
+            lambda: live.recognizer.save(path, overwrite=request.overwrite))
         response.success, response.path = True, str(path)
         response.message = f'{response.places} places in {path}'
 
@@ -178,6 +181,6 @@ class LocalizerServices:
     async def _update_poses(self, request: Any, response: Any) -> None:
         node = self._node
         assert node.live is not None
-        poses, recognizer = poses_of(request), node.live.recognizer
-        await node.asked(lambda: recognizer.update_poses(poses))
+        poses, live = poses_of(request), node.live
+        await node.asked(lambda: live.recognizer.update_poses(poses))
         response.success, response.message = True, f'{len(poses)} places moved'

@@ -96,7 +96,8 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         # What the worker and other threads have for the executor to do.
         self._errands: deque[Callable[[], None]] = deque()
         self._woken = self.create_guard_condition(self._on_woken)
-        self._offered: list[Service] = []
+        self._offered: dict[str, Service] = {}
+        self._handlers: dict[str, Callable[[Any, Any], Awaitable[None]]] = {}
         self._waiting = ReentrantCallbackGroup()
         self._jumps: JumpHandle | None = None
         self._spoken: dict[str, Publisher] = {}
@@ -230,9 +231,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             self._jumps = None
         if self.worker is None:
             return
-        for service in self._offered:
-            self.destroy_service(service)
-        self._offered.clear()
+        self._handlers.clear()
         self.unload()
         self.worker.stop()
         self.worker = None
@@ -266,14 +265,20 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
 
     def serve(self, name: str, handler: Callable[[Any, Any], Awaitable[None]]) -> None:
         """
-        Offer a service, until the node is cleaned up.
+        Offer a service, until the node is cleaned up; from then on it is refused.
 
         :param handler: fills the response (with ``success`` and ``message``); what it raises is
             said there.
         """
+        self._handlers[name] = handler
+        if name in self._offered:
+            return
+
         async def answer(request: Any, response: Any) -> Any:
             try:
-                await handler(request, response)
+                if name not in self._handlers:
+                    raise VprError('the node is not configured')
+                await self._handlers[name](request, response)
             except Exception as error:  # a question must not end the node
                 if not isinstance(error, VprError):
                     self.get_logger().error(f'{name} failed: {error!r}')
@@ -282,8 +287,9 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             return response
 
         service = self.interface.service(name)
-        self._offered.append(self.create_service(
-            message_class(service.type), service.name, answer, callback_group=self._waiting))
+        # Never destroyed: rclpy ends the node when it cannot send an answer that was waited for.
+        self._offered[name] = self.create_service(
+            message_class(service.type), service.name, answer, callback_group=self._waiting)
 
     async def asked(self, call: Callable[[], Value]) -> Value:
         """Have something done on the worker's thread and wait for it, as the executor does not."""
@@ -296,6 +302,8 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         awaited = RosFuture(executor=self.executor)
         future.add_done_callback(lambda done: self.later(lambda: awaited.set_result(done)))
         done: Future[Value] = await awaited
+        if done.cancelled():
+            raise VprError('the node was cleaned up before it came to this')
         return done.result()
 
     def later(self, errand: Callable[[], None]) -> None:
