@@ -244,6 +244,14 @@ def test_waiting_ends_when_all_is_forgotten(live):
     assert waiting.done() is None
 
 
+def test_waiting_ends_when_it_is_hurried(live):
+    live.hear([odom(1.0), drift(1.0)], still=False)
+    waiting = Waiting(live, 1.5)
+    assert waiting.still()
+    live.hurry()
+    assert waiting.done() is None
+
+
 def race(live: LiveTransforms, ask: Callable[[], object]) -> int:
     """Ask on this thread, as often as it goes, while another tells; return how often."""
     done = Event()

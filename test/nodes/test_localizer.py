@@ -130,6 +130,20 @@ def test_an_image_without_odometry_is_answered_all_the_same(robot, start, map_pa
     assert 'no odometry near an image (the last is -42.00 s from it)' in told
 
 
+def test_it_is_deactivated_at_once_while_an_image_waits_for_odometry(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw', odometry='/odom', odometry_wait_s=40.0)
+    robot.wait(lambda: robot.odometry.get_subscription_count() > 0, 'a subscription to odometry')
+    robot.wait(lambda: robot.images.get_subscription_count() > 0, 'a subscription to images')
+    robot.measure(50 * SECOND, 0.0)
+    robot.spin(0.3)
+    robot.show(5, 50 * SECOND + SECOND // 2)
+    robot.spin(1.0)
+    assert not robot.matches  # it waits
+    began = time.monotonic()
+    robot.change(DEACTIVATE)
+    assert time.monotonic() - began < 15.0
+
+
 @pytest.mark.parametrize('resume', [True, False])
 def test_activated_again_it_goes_on_or_starts_anew(robot, start, map_path, resume, image_of):
     start(map=map_path, image='/camera/image_raw', resume=resume)

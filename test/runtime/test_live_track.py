@@ -196,6 +196,21 @@ def test_nobody_is_waited_for_who_seems_to_send_nothing(seconds):
     assert monotonic() - began < 5.0
 
 
+def test_who_is_hurried_gets_what_is_known_until_the_next_sample_comes():
+    track = driven(1.0, 1.1)
+    near, far = Waiting(track, 1.15), Waiting(track, 1.5)
+    assert near.still() and far.still()
+    track.hurry()
+    assert near.done() == pytest.approx(1.1)
+    assert far.done() is None
+    assert Waiting(track, 1.15).done() == pytest.approx(1.1)
+    track.add(sample(1.2))
+    again = Waiting(track, 1.3)
+    assert again.still()
+    track.add(sample(1.4))
+    assert again.done() == pytest.approx(1.3)
+
+
 @pytest.mark.parametrize('change', [LiveTrack.clear, lambda track: track.add(sample(-100.0))])
 def test_waiting_ends_when_time_begins_anew(change):
     track = driven(1.0)

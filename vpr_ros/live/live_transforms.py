@@ -54,6 +54,7 @@ class LiveTransforms:
         self._moving: dict[Edge, LiveTrack] = {}
         self._asked: set[tuple[str, str]] = set()
         self._needed: frozenset[Edge] | None = None
+        self._hurried = False
 
     def hear(self, transforms: Iterable[StampedPose], *, still: bool) -> None:
         """
@@ -62,6 +63,7 @@ class LiveTransforms:
         :param still: whether they hold for all time (``/tf_static``).
         """
         with self._changed:
+            self._hurried = False
             for transform in transforms:
                 if still:
                     self._place(transform)
@@ -93,15 +95,22 @@ class LiveTransforms:
         """
         Return where ``child`` was in ``parent``, once all between them has come.
 
-        Where nothing :func:`is_due <vpr_ros.runtime.live_track.is_due>`, or all is forgotten,
-        what is known is returned at once.
+        Where nothing :func:`is_due <vpr_ros.runtime.live_track.is_due>`, all is forgotten, or
+        there is a :meth:`hurry`, what is known is returned at once.
 
         :param timeout_s: how long to wait at most, for what is known then.
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: not is_due(stamp_ns, self.last_ns(parent, child)), timeout_s)
+                lambda: self._hurried or not is_due(stamp_ns, self.last_ns(parent, child)),
+                timeout_s)
         return self.at(parent, child, stamp_ns)
+
+    def hurry(self) -> None:
+        """Let nobody wait before the next transform comes, as when nobody listens for one."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
 
     def clear(self) -> None:
         """Forget all that moved, as when time goes back; static transforms stay."""

@@ -158,6 +158,10 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         self.worker.ask(lambda: live.recognizer.reset())
         self._map_to_odom.reset()
 
+    def hurry(self) -> None:
+        """Let an image wait for no odometry."""
+        self._odometry.hurry()
+
     def time_went_back(self) -> None:
         """Forget what was known of a time that no longer is."""
         self.get_logger().info('starting anew')

@@ -161,6 +161,11 @@ class MapperNode(PlaceNode[MapperSettings]):
         except VprError as error:
             self.get_logger().error(str(error))
 
+    def hurry(self) -> None:
+        """Let an image wait for no pose."""
+        self._track.hurry()
+        self._transforms.hurry()
+
     def time_went_back(self) -> None:
         """End the traverse: a map must not get its places twice."""
         self._forget_poses()

@@ -137,6 +137,10 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         """Note that a job could not be done."""
         raise NotImplementedError
 
+    def hurry(self) -> None:
+        """Let the job in hand wait for nothing that the executor has yet to hear."""
+        raise NotImplementedError
+
     def time_went_back(self) -> None:
         """Forget what was known of a time that no longer is; active or not."""
         raise NotImplementedError
@@ -219,6 +223,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         self.active = False
         assert self.worker is not None
         self.worker.forget()
+        self.hurry()
         # The job in hand is finished, and what comes of it told to nobody.
         self.worker.ask(lambda: None).result()
         self.end()

@@ -57,6 +57,7 @@ class LiveTrack:
     def __init__(self) -> None:
         self._changed = Condition()
         self._samples: deque[StampedPose] = deque(maxlen=_MOST_SAMPLES)
+        self._hurried = False
 
     def __len__(self) -> int:
         """Return how many samples are kept."""
@@ -71,6 +72,7 @@ class LiveTrack:
     def add(self, sample: StampedPose) -> None:
         """Take in a sample; of several with one stamp the last counts."""
         with self._changed:
+            self._hurried = False
             samples = self._samples
             if samples and sample.stamp_ns < samples[-1].stamp_ns - _STAMP_JITTER_NS:
                 samples.clear()
@@ -98,14 +100,21 @@ class LiveTrack:
         """
         Return the pose at ``stamp_ns``, once a sample at or after it has come.
 
-        Where none :func:`is_due <vpr_ros.runtime.live_track.is_due>`, or all is forgotten, what
-        is known is returned at once.
+        Where none :func:`is_due <vpr_ros.runtime.live_track.is_due>`, all is forgotten, or there
+        is a :meth:`hurry`, what is known is returned at once.
 
         :param timeout_s: how long to wait at most, for what is known then.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not is_due(stamp_ns, self.last_ns), timeout_s)
+            self._changed.wait_for(
+                lambda: self._hurried or not is_due(stamp_ns, self.last_ns), timeout_s)
         return self.at(stamp_ns)
+
+    def hurry(self) -> None:
+        """Let nobody wait before the next sample comes, as when nobody listens for one."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
 
     def clear(self) -> None:
         """Forget all samples, as when time goes back."""
