@@ -113,6 +113,35 @@ def test_relocalize_waits_for_a_known_place_while_images_go_on(robot, start, map
     assert found.match == first
 
 
+def test_relocalize_is_not_answered_by_an_image_of_before(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw', odometry='/odom', odometry_wait_s=20.0)
+    robot.wait(lambda: robot.odometry.get_subscription_count() > 0, 'a subscription to odometry')
+    robot.drive([3, 4, 5], first_ns=50 * SECOND)
+    assert robot.matches[-1].decision == PlaceMatch.KNOWN_PLACE
+    robot.measure(52 * SECOND + SECOND // 2, 0.0)
+    robot.spin(0.3)
+    robot.show(6, 53 * SECOND)
+    robot.spin(0.7)
+    assert len(robot.matches) == 3  # the image waits for the odometry after it
+    answer = robot.ask('vpr_msgs/srv/Relocalize', 'relocalize', timeout_s=60.0)
+    robot.spin(0.5)
+    robot.measure(53 * SECOND + SECOND // 10, 0.0)
+    robot.spin(1.0)
+    assert not answer.done()
+    robot.drive([20, 21, 22, 23, 24], first_ns=60 * SECOND)
+    robot.wait(answer.done, 'the place')
+    assert answer.result().success
+    assert answer.result().match.header.stamp.sec >= 60
+    assert robot.matches[3].header.stamp.sec == 60
+
+
+def test_an_online_map_is_not_lost_by_relocalizing(robot, start):
+    start(online=True, image='/camera/image_raw')
+    refused = robot.call('vpr_msgs/srv/Relocalize', 'relocalize', timeout_s=1.0)
+    assert not refused.success
+    assert 'online' in refused.message
+
+
 def test_relocalize_gives_up_in_time_and_says_what_it_saw(robot, start, map_path):
     start(map=map_path, image='/camera/image_raw')
     nothing = robot.call('vpr_msgs/srv/Relocalize', 'relocalize', timeout_s=0.5)

@@ -46,11 +46,13 @@ class Query:
 
     :param images: that of the leading camera first.
     :param attention: whether somebody wants to see what the network looked at.
+    :param run: a number that the answer bears, too: who asks counts how often all began anew.
     """
 
     images: tuple[RawImage, ...]
     settings: LocalizeSettings
     attention: bool = False
+    run: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,7 @@ class Answer:
     stage_times_ns: StageTimes
     T_odom_base: Pose | None = None
     picture: Picture | None = None
+    run: int = 0
 
 
 class LiveLocalizer:
@@ -118,7 +121,7 @@ class LiveLocalizer:
             times.update(found.localization.stage_times_ns)
             found = replace(found, localization=replace(found.localization, stage_times_ns=times))
         return Answer(found, lead.stamp_ns, lead.received_ns, times, T_odom_base,
-                      _picture(images[0][1], found) if query.attention else None)
+                      _picture(images[0][1], found) if query.attention else None, query.run)
 
     def _decoded(self, raws: tuple[RawImage, ...]) -> list[tuple[RawImage, Pixels]]:
         images = [(raws[0], self._decode(raws[0]))]

@@ -81,6 +81,7 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         self.live: LiveLocalizer | None = None
         self._odometry = LiveTrack()
         self._odometry_frames = '', ''  # that of its poses, and that of the robot in it
+        self._run = 0  # how often all began anew
         self._inputs: Inputs | None = None
         self._services_of_map = LocalizerServices(self)
         self._tf_timer: Timer | None = None
@@ -151,8 +152,9 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         self._services_of_map.give_up()
 
     def reset(self) -> None:
-        """Forget where the robot was, and what waits to be looked at."""
+        """Forget where the robot was, and what is looked at or waits to be."""
         assert self.live is not None and self.worker is not None
+        self._run += 1
         self.worker.forget()
         live = self.live
         self.worker.ask(lambda: live.recognizer.reset())
@@ -171,8 +173,8 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
     # On the executor's thread -------------------------------------------------------------------
 
     def _on_moment(self, images: tuple[RawImage, ...]) -> None:
-        attention = self.is_heard('attention')
-        self.submit(lambda settings: Query(images, settings, attention))
+        attention, run = self.is_heard('attention'), self._run
+        self.submit(lambda settings: Query(images, settings, attention, run))
 
     def _on_odometry(self, message: Any) -> None:
         try:
@@ -192,13 +194,15 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
     def tell(self, result: Any) -> None:
         """Publish an answer."""
         answer: Answer = result
-        s, found = self.settings, answer.recognition.localization
+        if answer.run != self._run:  # of where the robot was believed to be before a reset
+            return
+        s, found, facts = self.settings, answer.recognition.localization, self._facts()
         self.health.worked(answer.stage_times_ns,
                            age_ns=time.monotonic_ns() - answer.received_ns)
         self._warn_of_odometry(answer)
         if answer.recognition.place is not None:
             self.publish('new_place', new_place_message(
-                self.factory, answer.recognition.place, map_id=self._facts().map_id,
+                self.factory, answer.recognition.place, map_id=facts.map_id,
                 map_frame=s.map_frame))
         if answer.picture is not None:
             self.publish('attention', attention_message(
@@ -209,8 +213,10 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
             return
         self.health.outcome(found.reason)
         self.health.known(found.known)
+        # Another map may have been loaded since.
+        datum = facts.datum if facts.map_id == found.map_id else None
         for topic, message in answer_messages(
-                self.factory, found, session=self.session, settings=s, datum=self._facts().datum,
+                self.factory, found, session=self.session, settings=s, datum=datum,
                 closure=answer.recognition.closure):
             self.publish(topic, message)
         if self.is_heard('markers'):

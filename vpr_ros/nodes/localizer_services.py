@@ -80,7 +80,7 @@ class LocalizerServices:
 
     def heard(self, found: Localization) -> None:
         """Tell who waits for a known place what has been found."""
-        if self._wait is None:
+        if self._wait is None or self._wait.over.done():
             return
         self._wait.last = found
         if found.known:
@@ -88,7 +88,7 @@ class LocalizerServices:
 
     def give_up(self) -> None:
         """Tell who waits that nothing more will be found."""
-        if self._wait is not None:
+        if self._wait is not None and not self._wait.over.done():
             self._wait.over.set_result(False)
 
     async def _load_map(self, request: Any, response: Any) -> None:
@@ -138,6 +138,9 @@ class LocalizerServices:
 
     async def _relocalize(self, request: Any, response: Any) -> None:
         node = self._node
+        if node.settings.online:
+            raise VprError('the map of this node is the way since it set out (online), which that '
+                           'would forget: it is told of known places on ~/place_match')
         if not node.active or node.paused:
             raise VprError('the node looks at no images: '
                            + ('it is paused' if node.active else 'activate it first'))
