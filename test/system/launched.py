@@ -123,7 +123,7 @@ class RobotCase(unittest.TestCase):
         """Return the robot beside a node, which has heard nothing."""
         key = name, namespace
         if key not in self._robots:
-            node = rclpy.create_node('robot', namespace=namespace)
+            node = rclpy.create_node(f'robot_of_{name}', namespace=namespace)
             self._nodes.append(node)
             full_name = f'{namespace}/{name}' if namespace else name
             self._robots[key] = robots.Robot(node, full_name)
