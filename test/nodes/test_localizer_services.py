@@ -20,12 +20,12 @@ pytest.importorskip('rclpy', reason='no ROS 2 is sourced')
 pytest.importorskip('vpr_msgs.srv', reason='vpr_msgs is not built and sourced')
 
 from geometry_msgs.msg import PoseWithCovariance  # noqa: E402, I100
+from lifecycle_msgs.msg import State  # noqa: E402
 from vpr_msgs.msg import PlaceMatch  # noqa: E402
-from vpr_msgs.srv import LoadMap  # noqa: E402
 from vpr_ros.maps.place_map import PlaceMap  # noqa: E402
 
 SECOND = 10 ** 9
-CONFIGURE, CLEAN_UP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
+DEACTIVATE, SHUT_DOWN_ACTIVE = 4, 7
 
 
 @pytest.fixture
@@ -195,17 +195,21 @@ def test_reset_forgets_where_it_was(robot, start, map_path):
     assert robot.matches[-1].probability == pytest.approx(anew, abs=1e-6)
 
 
-def test_who_waits_for_a_map_is_answered_when_the_node_is_cleaned_up(robot, start, map_path):
-    start(map=map_path, image='/camera/image_raw')
-    client = robot.node.create_client(LoadMap, 'localizer/load_map')
-    robot.wait(client.service_is_ready, 'service load_map')
-    answers = [client.call_async(LoadMap.Request(path=str(map_path))) for _ in range(8)]
-    robot.change(DEACTIVATE, CLEAN_UP)
-    robot.wait(lambda: all(answer.done() for answer in answers), 'the answers')
-    assert not answers[-1].result().success
-    assert 'the node' in answers[-1].result().message
-    refused = robot.call('std_srvs/srv/Trigger', 'reset')
-    assert (refused.success, refused.message) == (False, 'the node is not configured')
-    robot.change(CONFIGURE, ACTIVATE)
-    robot.drive([3, 4, 5], first_ns=50 * SECOND)
-    assert robot.call('std_srvs/srv/Trigger', 'reset').success
+def test_who_waits_is_answered_when_the_node_is_shut_down(robot, start, map_path, tmp_path):
+    start(map=map_path, image='/camera/image_raw', odometry='/odom', odometry_wait_s=40.0)
+    robot.drive([3], first_ns=50 * SECOND)
+    robot.wait(lambda: robot.odometry.get_subscription_count() > 0, 'a subscription to odometry')
+    robot.measure(50 * SECOND + SECOND // 2, 0.0)
+    robot.spin(0.3)
+    robot.show(4, 51 * SECOND)
+    path = tmp_path / 'saved.vprmap'
+    answer = robot.ask('vpr_msgs/srv/SaveMap', 'save_map', path=str(path))
+    robot.spin(1.0)
+    assert not answer.done()  # its turn comes after the image, which waits for odometry
+    robot.change(SHUT_DOWN_ACTIVE)
+    robot.wait(answer.done, 'the answer', timeout_s=15.0)
+    assert answer.result().success
+    assert path.exists()
+    robot.wait(lambda: not robot.node.count_services('/localizer/save_map'),
+               'the end of the service')
+    assert robot.state() == State.PRIMARY_STATE_FINALIZED

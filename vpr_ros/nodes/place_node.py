@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections import deque
 from collections.abc import Awaitable
 from collections.abc import Callable
@@ -98,6 +99,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         self._woken = self.create_guard_condition(self._on_woken)
         self._offered: dict[str, Service] = {}
         self._handlers: dict[str, Callable[[Any, Any], Awaitable[None]]] = {}
+        self._answering: Counter[str] = Counter()
         self._waiting = ReentrantCallbackGroup()
         self._jumps: JumpHandle | None = None
         self._spoken: dict[str, Publisher] = {}
@@ -237,6 +239,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         if self.worker is None:
             return
         self._handlers.clear()
+        self._withdraw()
         self.unload()
         self.worker.stop()
         self.worker = None
@@ -270,7 +273,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
 
     def serve(self, name: str, handler: Callable[[Any, Any], Awaitable[None]]) -> None:
         """
-        Offer a service, until the node is cleaned up; from then on it is refused.
+        Offer a service, until the node is cleaned up.
 
         :param handler: fills the response (with ``success`` and ``message``); what it raises is
             said there.
@@ -280,6 +283,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             return
 
         async def answer(request: Any, response: Any) -> Any:
+            self._answering[name] += 1
             try:
                 if name not in self._handlers:
                     raise VprError('the node is not configured')
@@ -289,12 +293,21 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
                     self.get_logger().error(f'{name} failed: {error!r}')
                 response.success = False
                 response.message = str(error) or repr(error)
+            self._answering[name] -= 1
+            if name not in self._handlers:
+                self.later(self._withdraw)
             return response
 
         service = self.interface.service(name)
-        # Never destroyed: rclpy ends the node when it cannot send an answer that was waited for.
         self._offered[name] = self.create_service(
             message_class(service.type), service.name, answer, callback_group=self._waiting)
+
+    def _withdraw(self) -> None:
+        """Withdraw services without a handler, but for those whose answer is waited for."""
+        # Without its service an answer cannot be sent, which would end the node.
+        for name in self._offered.keys() - self._handlers.keys():
+            if not self._answering[name]:
+                self.destroy_service(self._offered.pop(name))
 
     async def asked(self, call: Callable[[], Value]) -> Value:
         """Have something done on the worker's thread and wait for it, as the executor does not."""
