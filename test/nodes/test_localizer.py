@@ -216,6 +216,21 @@ def test_a_map_that_is_missing_leaves_the_node_unconfigured(robot, start, tmp_pa
     assert 'no map at' in said(process)
 
 
+@pytest.mark.parametrize(('name', 'what'), [
+    ('image', 'not configured'), ('odometry', 'not activated')])
+def test_a_topic_that_is_none_is_named_and_leaves_nothing_behind(
+        robot, start, map_path, said, name, what):
+    process = start(**{'map': map_path, 'image': '/camera/image_raw', name: "'/no topic'"})
+    robot.wait(lambda: any(s.name == 'vpr: node' for m in robot.diagnostics for s in m.status),
+               'diagnostics')
+    assert robot.status('vpr: node').message.startswith(f'{what}: Invalid topic name')
+    assert robot.state() == (State.PRIMARY_STATE_UNCONFIGURED if name == 'image'
+                             else State.PRIMARY_STATE_INACTIVE)
+    assert robot.node.count_publishers('/localizer/place_match') == 0
+    told = said(process)
+    assert '/no topic' in told and 'Traceback' not in told
+
+
 def test_live_parameters_are_validated_and_others_read_only(robot, start, map_path):
     start(map=map_path, image='/camera/image_raw')
     robot.drive([2], first_ns=1_000_000_000)

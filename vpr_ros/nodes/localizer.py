@@ -102,7 +102,7 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         if s.publish_tf and not s.odometry:
             raise VprError('publish_tf needs odometry: set the parameter odometry to its topic')
         self.session = f'{self.get_name()} {time.time_ns()}'
-        self._cameras = camera_topics(s, resolve=self.resolve_topic_name)
+        self._cameras = camera_topics(s, resolve=self.resolve)
         self._rig = Rig(self._cameras, s.base_frame)
         recognizer: Recognizer = (
             Online(s, session=self.session) if s.online else

@@ -92,7 +92,7 @@ class MapperNode(PlaceNode[MapperSettings]):
     def load(self) -> None:
         """Open or make the map, and load its network."""
         s = self.settings
-        self._cameras = camera_topics(s, resolve=self.resolve_topic_name)
+        self._cameras = camera_topics(s, resolve=self.resolve)
         self._rig = Rig(self._cameras, s.base_frame)
         assert self.worker is not None
         # The file belongs to the thread that opens it.

@@ -20,10 +20,13 @@ from collections import Counter
 from collections import deque
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 import logging
+import traceback
 from typing import Any
 from typing import Generic
 from typing import TypeVar
@@ -35,6 +38,7 @@ from rclpy.clock import JumpHandle
 from rclpy.clock import JumpThreshold
 from rclpy.clock import TimeJump
 from rclpy.duration import Duration
+from rclpy.exceptions import NameValidationException
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -42,6 +46,7 @@ from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.service import Service
 from rclpy.task import Future as RosFuture
+from rclpy.validate_topic_name import validate_topic_name
 from vpr_ros.errors import VprError
 from vpr_ros.live.health import Health
 from vpr_ros.live.health import Level
@@ -165,8 +170,8 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             self._settings_changed = False
             self.worker = Worker(self.work, self._woken.trigger, depth=self.settings.queue_size)
             self.load()
-        except VprError as error:
-            self._fail(f'not configured: {error}')
+        except Exception as error:
+            self._fail('not configured', error)
             self._let_go()
             return TransitionCallbackReturn.FAILURE
         # Heard while inactive, too: what is known then is of a time that no longer is.
@@ -182,8 +187,8 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         self.health = Health()
         try:
             self.begin()
-        except VprError as error:
-            self._fail(f'not activated: {error}')
+        except Exception as error:
+            self._fail('not activated', error)
             self.end()
             self._be_silent()
             return TransitionCallbackReturn.FAILURE
@@ -192,18 +197,21 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening; what was loaded stays."""
-        self._stop()
+        with self._failing('not deactivated'):
+            self._stop()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of what was loaded."""
-        self._let_go()
+        with self._failing('not cleaned up'):
+            self._let_go()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop whatever runs."""
-        self._stop()
-        self._let_go()
+        with self._failing('not shut down'):
+            self._stop()
+            self._let_go()
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -215,9 +223,22 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         logging.getLogger('vpr_ros').removeHandler(self._bridge)
         super().destroy_node()
 
-    def _fail(self, sentence: str) -> None:
-        self._failure = sentence
-        self.get_logger().error(sentence)
+    def _fail(self, what: str, error: Exception) -> None:
+        """Say why something could not be done: rclpy drops what a transition raises unsaid."""
+        if isinstance(error, (VprError, NameValidationException)):
+            self._failure = f'{what}: {error}'
+            self.get_logger().error(self._failure)
+            return
+        self._failure = f'{what}: {error!r}'
+        self.get_logger().error(f'{self._failure}\n{traceback.format_exc()}')
+
+    @contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._fail(what, error)
+            raise
 
     def _stop(self) -> None:
         if not self.active:
@@ -228,8 +249,10 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         self.hurry()
         # The job in hand is finished, and what comes of it told to nobody.
         self.worker.ask(lambda: None).result()
-        self.end()
-        self._be_silent()
+        try:
+            self.end()
+        finally:
+            self._be_silent()
         self._on_woken()
 
     def _let_go(self) -> None:
@@ -244,6 +267,11 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         self.worker.stop()
         self.worker = None
         self._on_woken()
+
+    def resolve(self, topic: str) -> str:
+        """Return the full name of a topic, remapped; one that is none is named in the error."""
+        validate_topic_name(topic)
+        return str(self.resolve_topic_name(topic))
 
     # Saying -------------------------------------------------------------------------------------
 
