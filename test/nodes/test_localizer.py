@@ -246,6 +246,13 @@ def test_live_parameters_are_validated_and_others_read_only(robot, start, map_pa
     assert robot.matches[-1].decision == PlaceMatch.UNKNOWN_PLACE
 
 
+def test_a_live_parameter_counts_though_no_image_comes(robot, start, map_path):
+    start(map=map_path, image='/camera/image_raw', silence_s=1000.0)
+    assert robot.set_parameter('silence_s', 1.0).successful
+    robot.wait(lambda: robot.diagnostics and robot.status(
+        'vpr: localization').message.startswith('no image on'), 'the reason for silence')
+
+
 def test_the_launch_file_starts_it(robot, map_path):
     process = subprocess.Popen(
         ['ros2', 'launch', 'vpr_ros', 'localize.launch.py', f'map:={map_path}',

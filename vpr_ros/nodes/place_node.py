@@ -186,6 +186,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         self.paused = False
         self.health = Health()
         try:
+            self._apply_settings()
             self.begin()
         except Exception as error:
             self._fail('not activated', error)
@@ -361,12 +362,15 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
 
     def submit(self, job: Callable[[AnySettings], Any]) -> None:
         """Hand a job to the worker, made with the settings as they are now."""
-        if self._settings_changed:
-            # Validated when they were set; applied here, because Humble calls nobody afterwards.
-            self.settings = read_node_settings(self, self._model)
-            self._settings_changed = False
+        self._apply_settings()
         if self.worker is not None and self.active and not self.paused:
             self.worker.submit(job(self.settings))
+
+    def _apply_settings(self) -> None:
+        """Go on with what was validated when it was set: Humble calls nobody afterwards."""
+        if self._settings_changed:
+            self.settings = read_node_settings(self, self._model)
+            self._settings_changed = False
 
     def _on_woken(self) -> None:
         while self._errands:
@@ -394,6 +398,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
 
     def _on_watch(self) -> None:
         if self.active:
+            self._apply_settings()
             for sentence in self.health.silence(self.settings.silence_s, self.count_publishers):
                 self.get_logger().warning(sentence)
         stamp_ns = self.get_clock().now().nanoseconds
