@@ -280,8 +280,11 @@ def test_images_that_cannot_be_read_are_left_out_with_a_reason(robot, start, map
     broken = image_message(robot.factory, np.zeros((12, 16, 3), np.uint8), stamp_ns=53 * SECOND,
                            frame_id='camera')
     broken.encoding = 'rgb7'
-    robot.images.publish(broken)
+    for _ in range(3):
+        robot.images.publish(broken)
+        robot.spin(0.3)
     robot.wait(lambda: 'rgb7' in robot.status('vpr: input image').message, 'the reason')
     robot.drive([5, 6], first_ns=54 * SECOND)
     assert robot.matches[-1].decision == PlaceMatch.KNOWN_PLACE
-    assert 'an image was left out' in said(process)
+    # Once in ten seconds, not as often as a camera sends.
+    assert said(process).count('an image was left out') == 1

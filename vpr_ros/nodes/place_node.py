@@ -42,6 +42,7 @@ from rclpy.exceptions import NameValidationException
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.logging import LoggingSeverity
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.service import Service
@@ -87,7 +88,10 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         refuse_impossible_transitions(self)
         self.interface = interface
         self._bridge = LogBridge(self.get_logger())
-        logging.getLogger('vpr_ros').addHandler(self._bridge)
+        library = logging.getLogger('vpr_ros')
+        library.addHandler(self._bridge)
+        library.setLevel(logging.DEBUG if self.get_logger().is_enabled_for(LoggingSeverity.DEBUG)
+                         else logging.INFO)
         self._model = model
         declare_settings(self, model)
         self.add_on_set_parameters_callback(self._on_set_parameters)
@@ -383,8 +387,10 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
                     raise result
                 self.tell(result)
             except Exception as error:  # one bad image must not end the node
-                self.left_out(str(error))
-                self.get_logger().warning(f'an image was left out: {error}')
+                why = str(error) if isinstance(error, (VprError, ValueError)) else repr(error)
+                self.left_out(why)
+                self.get_logger().warning(f'an image was left out: {why}',
+                                          throttle_duration_sec=10.0)
 
     def _on_set_parameters(self, changes: list[Parameter]) -> object:
         self._settings_changed = True
