@@ -216,6 +216,17 @@ def test_a_map_that_is_missing_leaves_the_node_unconfigured(robot, start, tmp_pa
     assert 'no map at' in said(process)
 
 
+@pytest.mark.parametrize('seconds', [2.0, 3.0])
+def test_it_ends_well_when_it_is_terminated_while_it_starts(start, map_path, seconds):
+    process = start(map=map_path, image='/camera/image_raw')
+    time.sleep(seconds)
+    process.terminate()
+    told = process.communicate(timeout=30)[0]
+    assert 'Traceback' not in told
+    # Before rclpy has taken the signal over, it ends Python.
+    assert process.returncode == 0 or (process.returncode == -signal.SIGTERM and not told)
+
+
 @pytest.mark.parametrize(('name', 'what'), [
     ('image', 'not configured'), ('odometry', 'not activated')])
 def test_a_topic_that_is_none_is_named_and_leaves_nothing_behind(

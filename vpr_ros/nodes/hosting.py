@@ -42,11 +42,21 @@ def run(make: Callable[[], PlaceNode[Any]]) -> None:
     interrupt_once()
     rclpy.init(args=sys.argv)
     try:
-        node = make()
+        _spin(make())
     except ParameterException as error:
         get_logger('vpr_ros').fatal(f'not started: {error}')
-        rclpy.try_shutdown()
         sys.exit(1)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception:
+        # SIGTERM ends ROS below whatever runs, as in the midst of a transition: no fault.
+        if rclpy.ok():
+            raise
+    finally:
+        rclpy.try_shutdown()
+
+
+def _spin(node: PlaceNode[Any]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
@@ -54,9 +64,6 @@ def run(make: Callable[[], PlaceNode[Any]]) -> None:
                 node.trigger_configure() == TransitionCallbackReturn.SUCCESS):
             node.trigger_activate()
         executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     finally:
         node.on_shutdown(LifecycleState(0, 'finalizing'))
         node.destroy_node()
-        rclpy.try_shutdown()

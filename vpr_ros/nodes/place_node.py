@@ -39,6 +39,7 @@ from rclpy.clock import JumpThreshold
 from rclpy.clock import TimeJump
 from rclpy.duration import Duration
 from rclpy.exceptions import NameValidationException
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -156,6 +157,10 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         """Forget what was known of a time that no longer is; active or not."""
         raise NotImplementedError
 
+    def has_begun_anew(self) -> bool:
+        """Tell whether the stamps of images just said that time went back, before the clock."""
+        return False
+
     def facts(self) -> Mapping[str, str]:
         """Return what diagnostics say besides."""
         return {}
@@ -234,6 +239,8 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             self._failure = f'{what}: {error}'
             self.get_logger().error(self._failure)
             return
+        if isinstance(error, rclpy_implementation.RCLError) and not self.context.ok():
+            return  # the process is being ended: nothing of ROS works any more
         self._failure = f'{what}: {error!r}'
         self.get_logger().error(f'{self._failure}\n{traceback.format_exc()}')
 
@@ -398,6 +405,8 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
 
     def _on_time_jump(self, jump: TimeJump) -> None:
         self.get_logger().info('time went back')
+        if self.has_begun_anew():
+            return
         if self.worker is not None:
             self.worker.forget()
         self.time_went_back()
