@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from contextlib import suppress
 import logging
 import traceback
 from typing import Any
@@ -367,7 +368,9 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
     def later(self, errand: Callable[[], None]) -> None:
         """Have something done on the executor's thread, from any thread."""
         self._errands.append(errand)
-        self._woken.trigger()
+        # A map may be loaded after the node is gone: then nobody waits any more.
+        with suppress(rclpy_implementation.InvalidHandle):
+            self._woken.trigger()
 
     # On the executor's thread -------------------------------------------------------------------
 
