@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import math
 from pathlib import Path
 import time
 from typing import Any
@@ -62,6 +63,11 @@ from vpr_ros.types import Localization
 
 __all__ = ['LocalizerNode', 'main']
 
+# Transport may swap two images; further back is another time.
+_STAMP_JITTER_NS = 500_000_000
+# How long the clock may take to tell what the images have.
+_CLOCK_BEHIND_S = 1.0
+
 
 class LocalizerNode(PlaceNode[LocalizeSettings]):
     """
@@ -82,6 +88,8 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         self._odometry = LiveTrack()
         self._odometry_frames = '', ''  # that of its poses, and that of the robot in it
         self._run = 0  # how often all began anew
+        self._last_image_ns = 0
+        self._went_back_s = -math.inf  # when the stamps of images did, of the monotonic clock
         self._inputs: Inputs | None = None
         self._services_of_map = LocalizerServices(self)
         self._tf_timer: Timer | None = None
@@ -167,12 +175,28 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
     def time_went_back(self) -> None:
         """Forget what was known of a time that no longer is."""
         self.get_logger().info('starting anew')
+        self._last_image_ns = 0
         self._odometry.clear()
         self.reset()
+
+    def has_begun_anew(self) -> bool:
+        """
+        Tell whether images of the new time have come already.
+
+        A bag that begins again sends its first image and its clock at once, in any order: what
+        that image began is not to be begun again without it.
+        """
+        return time.monotonic() - self._went_back_s < _CLOCK_BEHIND_S
 
     # On the executor's thread -------------------------------------------------------------------
 
     def _on_moment(self, images: tuple[RawImage, ...]) -> None:
+        stamp_ns = images[0].stamp_ns
+        if stamp_ns < self._last_image_ns - _STAMP_JITTER_NS:
+            # What recognizes places sees that, too, when it comes to this image.
+            self._went_back_s = time.monotonic()
+            self._map_to_odom.reset()
+        self._last_image_ns = stamp_ns
         attention, run = self.is_heard('attention'), self._run
         self.submit(lambda settings: Query(images, settings, attention, run))
 
