@@ -181,7 +181,7 @@ LOCALIZER = Interface(
         Service('~/save_map', 'vpr_msgs/srv/SaveMap', 'Write the map in use to a file.'),
         Service('~/relocalize', 'vpr_msgs/srv/Relocalize',
                 'Forget where the robot was and find it anew; the answer comes when the place is '
-                'known, or when the time is up.'),
+                'known, or when the time is up. Not `online`, where it would lose the map.'),
         _PAUSE,
         Service('~/reset', 'std_srvs/srv/Trigger',
                 'Forget where the robot was; an `online` map is begun anew.'),
