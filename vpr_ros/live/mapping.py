@@ -219,20 +219,23 @@ class LiveMapper:
         place = self._add(images, pose, times)
         return Mapped(lead.stamp_ns, lead.received_ns, place, stage_times_ns=times)
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: str) -> str:
         """
         Map no more until another traverse is begun; what waits is written.
 
         Of a traverse without places nothing can come twice: it goes on from its beginning.
+
+        :return: why no more is mapped; empty where it goes on.
         """
         if self._writer is None or self.state.stopped:
-            return
+            return self.state.stopped
         if not self.state.places:
             self._last_ns = None
-            return
+            return ''
         _log.warning('%s', why)
         self.state = replace(self.state, stopped=why)
         self._commit()
+        return why
 
     def commit_if_due(self) -> None:
         """Write what has waited long enough; a failure is kept in the state, and tried again."""
@@ -295,11 +298,11 @@ class LiveMapper:
                 f'{lead.stamp_ns} ns, and a place is known by the time it was seen; set '
                 'header.stamp to when the image was taken')
         if self._last_ns is not None and lead.stamp_ns < self._last_ns - _STAMP_JITTER_NS:
-            self.stop(f'time went back by {(self._last_ns - lead.stamp_ns) / 1e9:.1f} s: the '
-                      f'traverse {self.state.session!r} ended; deactivate and activate to begin '
-                      'another')
-            if self.state.stopped:
-                return 'stopped', self.state.stopped
+            if stopped := self.stop(
+                    f'time went back by {(self._last_ns - lead.stamp_ns) / 1e9:.1f} s: the '
+                    f'traverse {self.state.session!r} ended; deactivate and activate to begin '
+                    'another'):
+                return 'stopped', stopped
         if self._writer.waiting >= _MOST_WAITING:
             self.commit_if_due()
         if self._writer.waiting >= _MOST_WAITING:
