@@ -31,7 +31,10 @@ from __future__ import annotations
 
 import argparse
 from array import array
+from collections import Counter
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 import json
 import multiprocessing
 from pathlib import Path
@@ -43,6 +46,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.runtime.idle_threads import let_idle_threads_sleep
 
 WIDTH, HEIGHT, RATE_HZ, SCENES = 1280, 720, 30.0, 120
 TOPIC = '/camera/image_raw/compressed'
@@ -55,6 +59,7 @@ def main() -> None:
     parser.add_argument('--minutes', type=float, default=10.0)
     parser.add_argument('--network', default='compact')
     given = parser.parse_args()
+    let_idle_threads_sleep()  # as the command that runs the node does
     processes = multiprocessing.get_context('spawn')
     with tempfile.TemporaryDirectory() as folder:
         jpegs = [_jpeg(number) for number in range(SCENES)]
@@ -184,31 +189,48 @@ def _spin(node: Any, seconds: float, load: _Load, begun: Callable[[], bool]) -> 
 def _node(results: Any, map_path: str, seconds: float) -> None:
     """Run the node, and note what its network costs."""
     import rclpy
-    from vpr_ros.extraction.extractor import Extractor
+    from vpr_ros.live.localizing import Answer
+    from vpr_ros.live.localizing import LiveLocalizer
+    from vpr_ros.live.localizing import Query
+    from vpr_ros.matching.follower import StageTimes
     from vpr_ros.nodes.localizer import LocalizerNode
 
-    described: list[int] = []
-    describe = Extractor.describe_batch
+    # Stages tell how long they take; here they tell how much of a processor, too.
+    spent_ns: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    stage = StageTimes.stage
 
-    def timed(self: Extractor, frames: Any) -> Any:
+    @contextmanager
+    def timed(self: StageTimes, name: str) -> Iterator[None]:
         began_ns = time.thread_time_ns()
-        try:
-            return describe(self, frames)
-        finally:
-            described.append(time.thread_time_ns() - began_ns)
+        with stage(self, name):
+            yield
+        spent_ns[name] += time.thread_time_ns() - began_ns
+        passed[name] += 1
 
-    setattr(Extractor, 'describe_batch', timed)  # noqa: B010
+    setattr(StageTimes, 'stage', timed)  # noqa: B010
+    began_ms: list[float] = []
+    answer = LiveLocalizer.answer
+
+    def noted(self: LiveLocalizer, query: Query) -> Answer:
+        began_ms.append(_age_ms(query.images[0].stamp_ns))
+        return answer(self, query)
+
+    setattr(LiveLocalizer, 'answer', noted)  # noqa: B010
     rclpy.init(args=['node', '--ros-args', '-p', f'map:={map_path}', '-p', f'image:={TOPIC}',
                      '-p', 'extraction.threads:=1'])
     node = LocalizerNode()
     node.trigger_configure()
     node.trigger_activate()
     load = _Load()
-    _spin(node, seconds, load, lambda: bool(described))
+    _spin(node, seconds, load, lambda: bool(passed))
     told = load.told()
     # Those of the warm-up aside: nearly all cost the same.
-    told['network_s'] = sum(described) * 1e-9 * told['seconds'] / seconds
-    told['answers'] = len(described) * told['seconds'] / seconds
+    told['network_s'] = spent_ns['describe'] * 1e-9 * told['seconds'] / seconds
+    told['answers'] = passed['describe'] * told['seconds'] / seconds
+    told['began'] = began_ms
+    told['stages'] = {name: round(ns * 1e-6 / passed['describe'], 2)
+                      for name, ns in spent_ns.items()}
     assert node.worker is not None
     told['dropped'] = node.worker.dropped
     results.put({'node': told})
@@ -224,22 +246,22 @@ def _bare(results: Any, seconds: float) -> None:
     from rclpy.serialization import deserialize_message
     from sensor_msgs.msg import CompressedImage
     from vpr_ros.messages.images import decode_compressed_image
+    from vpr_ros.messages.stamps import stamp_of_serialized
 
     rclpy.init()
     node = rclpy.create_node('bare')
-    count = 0
+    ages_ms: list[float] = []
 
     def heard(data: bytes) -> None:
-        nonlocal count
-        count += 1
+        ages_ms.append(_age_ms(stamp_of_serialized(data)))
         decode_compressed_image(deserialize_message(data, CompressedImage))
 
     node.create_subscription(
         CompressedImage, TOPIC, heard,
         QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT), raw=True)
     load = _Load()
-    _spin(node, seconds, load, lambda: count > 0)
-    results.put({'bare': {**load.told(), 'decoded': count}})
+    _spin(node, seconds, load, lambda: bool(ages_ms))
+    results.put({'bare': {**load.told(), 'ages': ages_ms}})
     rclpy.shutdown()
 
 
@@ -254,7 +276,7 @@ def _listener(results: Any, seconds: float) -> None:
 
     def heard(answer: Any) -> None:
         stamp_ns = answer.header.stamp.sec * 10 ** 9 + answer.header.stamp.nanosec
-        answers.append(((time.time_ns() - stamp_ns) * 1e-6, sum(answer.stage_times_ns) * 1e-6))
+        answers.append((_age_ms(stamp_ns), sum(answer.stage_times_ns) * 1e-6))
 
     node.create_subscription(message_class('vpr_msgs/msg/PlaceMatch'), '/localizer/place_match',
                              heard, 10)
@@ -263,31 +285,46 @@ def _listener(results: Any, seconds: float) -> None:
     rclpy.shutdown()
 
 
+def _age_ms(stamp_ns: int) -> float:
+    return (time.time_ns() - stamp_ns) * 1e-6
+
+
+def _spread(values: Any) -> list[float]:
+    """Return the median, what one in a hundred exceeds, and the largest."""
+    values = np.asarray(values)
+    return [round(float(v), 1) for v in (*np.percentile(values, [50, 99]), values.max())]
+
+
+def _first_and_last(values: Any) -> list[float]:
+    """Return the medians of the first and of the last tenth."""
+    tenth = max(1, len(values) // 10)
+    return [round(statistics.median(part), 1) for part in (values[:tenth], values[-tenth:])]
+
+
 def _report(told: dict[str, Any], network: str) -> None:
-    node, bare = told['node'], told['bare']
+    node, bare, frame_ms = told['node'], told['bare'], 1e3 / RATE_HZ
     ages = np.array([age for age, _ in told['answers']])
-    over = np.array([age - work for age, work in told['answers']])
-    tenth = max(1, len(node['memory']) // 10)
-    first, last = (statistics.median(part) for part in (node['memory'][:tenth],
-                                                        node['memory'][-tenth:]))
+    beyond = np.array([age - work for age, work in told['answers']])
+    delivery_ms = statistics.median(bare['ages'])
     cost = (node['processor_s'] - node['network_s']) / node['seconds']
     bare_cost = bare['processor_s'] / bare['seconds']
     print(json.dumps({
         'network': network, 'minutes': round(node['seconds'] / 60.0, 1),
         'answers per second': round(node['answers'] / node['seconds'], 1),
-        'memory of the first tenth of the time, MiB': round(first, 1),
-        'memory of the last tenth, MiB': round(last, 1),
-        'age of answers, ms: median, 99 %, largest': [
-            round(float(v), 1) for v in (*np.percentile(ages, [50, 99]), ages.max())],
-        'age beyond their own work, ms: median, 99 %, largest': [
-            round(float(v), 1) for v in (*np.percentile(over, [50, 99]), over.max())],
-        'share of answers older than their work and one frame': round(
-            float(np.mean(over > 1e3 / RATE_HZ)), 4),
-        'processor: node without network, s/s': round(cost, 3),
-        'processor: bare subscriber that decodes, s/s': round(bare_cost, 3),
-        'bare: images decoded per second': round(bare['decoded'] / (bare['seconds'] + WARM_UP_S),
-                                                 1),
-        'ratio': round(cost / bare_cost, 2)}, indent=2))
+        'memory, MiB: first and last tenth of the time': _first_and_last(node['memory']),
+        'age of answers, ms: first and last tenth': _first_and_last(list(ages)),
+        'age of answers, ms: median, 99 %, largest': _spread(ages),
+        'of that not their work, ms': _spread(beyond),
+        'age of images when work on them begins, ms': _spread(node['began']),
+        'age of images when the bare subscriber has them, ms': _spread(bare['ages']),
+        'share of images that waited longer than a frame': round(float(np.mean(
+            np.array(node['began']) > frame_ms + delivery_ms)), 4),
+        'processor, s/s: node without network': round(cost, 3),
+        'processor, s/s: bare subscriber that decodes': round(bare_cost, 3),
+        'ratio': round(cost / bare_cost, 2),
+        'processor, ms an answer: stages of the node': node['stages'],
+        'images per second that the bare subscriber decodes': round(
+            len(bare['ages']) / (bare['seconds'] + WARM_UP_S), 1)}, indent=2))
 
 
 if __name__ == '__main__':

@@ -35,6 +35,7 @@ from vpr_ros.cli import pca
 from vpr_ros.cli import train
 from vpr_ros.cli.console import fail
 from vpr_ros.errors import VprError
+from vpr_ros.runtime.idle_threads import let_idle_threads_sleep
 
 __all__ = ['app', 'main']
 
@@ -72,6 +73,7 @@ def _everywhere(
 
 def main() -> None:
     """Run the command; what the user can put right is said in one line, without a traceback."""
+    let_idle_threads_sleep()
     try:
         app()
     except VprError as error:

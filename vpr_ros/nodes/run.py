@@ -19,6 +19,8 @@ from __future__ import annotations
 import importlib
 import sys
 
+from vpr_ros.runtime.idle_threads import let_idle_threads_sleep
+
 __all__ = ['localizer', 'mapper']
 
 
@@ -33,6 +35,7 @@ def mapper() -> None:
 
 
 def _run(node: str) -> None:
+    let_idle_threads_sleep()
     try:
         importlib.import_module('rclpy')
     except ImportError as error:
