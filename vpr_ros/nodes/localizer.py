@@ -186,7 +186,8 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         A bag that begins again sends its first image and its clock at once, in any order: what
         that image began is not to be begun again without it.
         """
-        return time.monotonic() - self._went_back_s < _CLOCK_BEHIND_S
+        began_s, self._went_back_s = self._went_back_s, -math.inf  # the next jump is another
+        return time.monotonic() - began_s < _CLOCK_BEHIND_S
 
     # On the executor's thread -------------------------------------------------------------------
 
