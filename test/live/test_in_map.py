@@ -22,7 +22,6 @@ from vpr_ros.settings import LocalizeSettings
 from vpr_ros.types import Frame
 from vpr_ros.types import Pose
 
-
 SECOND = 10 ** 9
 
 
@@ -68,7 +67,9 @@ def test_moved_places_are_moved_in_the_file_and_the_robot_is_not_lost(own, drive
     before = drive(recognizer, range(5, 10))[-1].localization
     drive(stays, range(5, 10))
     moved = before.candidates[0].place_id
+    network = recognizer._localizer.extractor
     recognizer.update_poses({moved: Pose(np.array([7.0, 8.0, 9.0]))})
+    assert recognizer._localizer.extractor is network  # not loaded anew
     with PlaceMap.open(own) as place_map:
         assert place_map.place(moved).T_map_base.position.tolist() == [7.0, 8.0, 9.0]
     assert recognizer.facts().revision > before.map_revision

@@ -63,7 +63,10 @@ def check(localization, settings):
     assert len({c.place_id for c in candidates}) == len(candidates)
     assert localization.probability == probabilities[0]
     assert localization.known == (probabilities[0] >= settings.known_probability)
-    assert localization.T_map_base is (candidates[0].T_map_base if localization.known else None)
+    place = candidates[0].T_map_base if localization.known else None
+    assert (localization.T_map_base is None) == (place is None)
+    if place is not None:
+        assert np.array_equal(localization.T_map_base.matrix(), place.matrix())
 
 
 def test_one_clear_frame_is_enough_in_a_small_map(world):

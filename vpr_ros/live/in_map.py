@@ -47,12 +47,9 @@ class InMap:
         self._path = path
         self._settings = settings
         self._session = session
-        self._open()
-
-    def _open(self) -> None:
-        s = self._settings
-        self._localizer = open_localizer(self._path, s.extraction, s.matching, s.index)
-        with PlaceMap.open(self._path) as place_map:
+        self._localizer = open_localizer(path, settings.extraction, settings.matching,
+                                         settings.index)
+        with PlaceMap.open(path) as place_map:
             self._datum = place_map.datum
 
     def facts(self) -> MapFacts:
@@ -85,14 +82,15 @@ class InMap:
         """Move places in the file, by their ids, and go on in it where the robot was."""
         with PlaceMap.open(self._path, writeable=True) as place_map:
             place_map.update_poses(poses)
-        before = self._localizer
-        self._open()
-        after = self._localizer
+        before, s = self._localizer, self._settings
+        after = open_localizer(self._path, s.extraction, s.matching, s.index,
+                               extractor=before.extractor)
         try:
             after.restore(carried_state(before.state(), before.snapshot, after.snapshot))
         except VprError:
             # Others have changed which places there are: the robot is found anew.
             after.reset()
+        self._localizer = after
         before.close()
 
     def save(self, path: Path, *, overwrite: bool) -> int:

@@ -90,6 +90,11 @@ class Localizer:
         return self._matcher.snapshot
 
     @property
+    def extractor(self) -> Extractor:
+        """Return what describes frames."""
+        return self._extractor
+
+    @property
     def settings(self) -> MatchingSettings:
         """Return how candidates become a decision."""
         return self._matcher.settings
@@ -148,11 +153,15 @@ class Localizer:
 
 
 def open_localizer(map_path: Path, extraction: ExtractionSettings, matching: MatchingSettings,
-                   index: IndexSettings | None = None) -> Localizer:
+                   index: IndexSettings | None = None, *,
+                   extractor: Extractor | None = None) -> Localizer:
     """
     Make the localizer of a map file, with the network that the map was made with.
 
     Use it as a context manager, or call :meth:`Localizer.close`: the file stays open until then.
+
+    :param extractor: one that is there already, where it is that of the map; a network takes time
+        and memory.
     """
     with ExitStack() as stack:
         snapshot, places = open_index(map_path, index or IndexSettings())
@@ -161,7 +170,9 @@ def open_localizer(map_path: Path, extraction: ExtractionSettings, matching: Mat
             raise VprError(f'the map {map_path} has no places: build one with "vpr_ros map build"')
         with PlaceMap.open(map_path) as place_map:
             local_kind, learnt = place_map.local_kind, place_map.calibration
-        extractor = make_extractor(extraction, snapshot.network, local_kind)
+        if extractor is None or (extractor.identity, extractor.local_kind) != (
+                snapshot.network, local_kind):
+            extractor = make_extractor(extraction, snapshot.network, local_kind)
         calibration = (Calibration.from_json(learnt, source='map') if learnt
                        else shipped_calibration(snapshot.network, local_kind))
         sights = stack.enter_context(FeatureStore(map_path)) if extractor.local_kind else None

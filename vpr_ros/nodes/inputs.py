@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import qos_policy_name_from_kind
+from rclpy.qos import QoSPolicyKind
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
@@ -52,6 +53,9 @@ except ImportError:  # Humble
 
 __all__ = ['image_input', 'ImageDecoder', 'Inputs']
 
+# Those that ROS lets be overridden by default, and durability, for calibrations told once.
+_OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY,
+                QoSPolicyKind.DURABILITY)
 # What the header of a message takes before its frame: encapsulation and stamp.
 _STAMP_BYTES = 12
 
@@ -88,6 +92,7 @@ class Inputs:
         self._interface = interface
         self._health = health
         self._subscriptions: list[Subscription] = []
+        self._gatherer: Gatherer[RawImage] | None = None
         self._said: set[str] = set()
 
     def close(self) -> None:
@@ -95,6 +100,11 @@ class Inputs:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
+
+    def forget_images(self) -> None:
+        """Forget images that wait for those of other cameras."""
+        if self._gatherer is not None:
+            self._gatherer.clear()
 
     def hear(self, name: str, row: str, listener: Callable[[Any], None], *, topic: str = '',
              type_name: str = '', parameter: str = '', raw: bool = False,
@@ -119,7 +129,7 @@ class Inputs:
 
         subscription = self._node.create_subscription(
             kind, topic or said.name, heard, profile(said.qos), raw=raw, event_callbacks=events,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            qos_overriding_options=QoSOverridingOptions(_OVERRIDABLE))
         self._subscriptions.append(subscription)
         full_name: str = subscription.topic_name
         self._health.listen(name, full_name, kind.__name__, needed=needed, parameter=parameter)
@@ -128,7 +138,7 @@ class Inputs:
     def hear_cameras(self, cameras: Sequence[CameraTopics], rig: Rig, settings: InputSettings,
                      on_moment: Callable[[tuple[RawImage, ...]], None]) -> list[str]:
         """Listen to cameras, what calibrates and mounts them, and return the topics of images."""
-        gatherer: Gatherer[RawImage] = Gatherer(
+        gatherer = self._gatherer = Gatherer(
             [camera.camera for camera in cameras], round(settings.camera_tolerance_s * 1e9),
             patience_ns=round(settings.camera_patience_s * 1e9))
 

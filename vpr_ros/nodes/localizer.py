@@ -124,7 +124,7 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         """Let go of the map and the network."""
         if self.live is not None and self.worker is not None:
             live = self.live
-            self.worker.ask(lambda: live.recognizer.close())
+            self.have_done(lambda: live.recognizer.close())
         self.live = None
         self._services_of_map.close()
 
@@ -132,8 +132,8 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         """Listen to cameras and odometry, and answer."""
         s = self.settings
         assert self.live is not None and self.worker is not None
-        recognizer = self.live.recognizer
-        self.worker.ask(recognizer.resume if s.resume else recognizer.reset)
+        live = self.live
+        self.have_done(lambda: (live.recognizer.resume if s.resume else live.recognizer.reset)())
         self._map_to_odom.change(sigma_m=s.tf_sigma_m, sigma_rad=s.tf_sigma_rad)
         self._tf_problem = ''
         self.speak(*ANSWER_TYPES, 'markers', 'attention', *(['new_place'] if s.online else []),
@@ -163,9 +163,11 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         """Forget where the robot was, and what is looked at or waits to be."""
         assert self.live is not None and self.worker is not None
         self._run += 1
+        if self._inputs is not None:
+            self._inputs.forget_images()
         self.worker.forget()
         live = self.live
-        self.worker.ask(lambda: live.recognizer.reset())
+        self.have_done(lambda: live.recognizer.reset())
         self._map_to_odom.reset()
 
     def hurry(self) -> None:

@@ -350,6 +350,15 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             if not self._answering[name]:
                 self.destroy_service(self._offered.pop(name))
 
+    def have_done(self, call: Callable[[], object]) -> None:
+        """Have something done on the worker's thread, and wait for nothing; failures are said."""
+        assert self.worker is not None
+        self.worker.ask(call).add_done_callback(self._say_failure)
+
+    def _say_failure(self, done: Future[Any]) -> None:
+        if not done.cancelled() and done.exception() is not None:
+            self.get_logger().error(f'{done.exception()}')
+
     async def asked(self, call: Callable[[], Value]) -> Value:
         """Have something done on the worker's thread and wait for it, as the executor does not."""
         if self.worker is None:
