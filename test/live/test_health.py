@@ -68,22 +68,22 @@ def robot() -> Robot:
 
 def test_each_input_has_a_status_and_the_work_one_after_them(robot):
     assert list(robot.told()) == [
-        'vpr: input image front', 'vpr: input odometry', 'vpr: localization']
+        'input image front', 'input odometry', 'localization']
     mapper = Health(task='mapping', clock=robot.clock)
     status, = mapper.statuses(dropped=0, state='active', facts={}, problems=[])
-    assert status.name == 'vpr: mapping'
+    assert status.name == 'mapping'
 
 
 @pytest.mark.parametrize('seconds', [3.0, 9.7, 40.0])
 def test_rates_are_of_the_last_ten_seconds(robot, seconds):
     robot.drive(seconds, image_hz=20, odometry_hz=200)
     told = robot.told()
-    assert float(told['vpr: input image front'].values['rate (Hz)']) == pytest.approx(20, rel=.02)
-    assert float(told['vpr: input odometry'].values['rate (Hz)']) == pytest.approx(200, rel=.02)
-    assert told['vpr: input odometry'].message.endswith(' Hz on /odom')
-    assert told['vpr: input odometry'].values['received'] == str(round(seconds * 200))
+    assert float(told['input image front'].values['rate (Hz)']) == pytest.approx(20, rel=.02)
+    assert float(told['input odometry'].values['rate (Hz)']) == pytest.approx(200, rel=.02)
+    assert told['input odometry'].message.endswith(' Hz on /odom')
+    assert told['input odometry'].values['received'] == str(round(seconds * 200))
     robot.drive(10.0, odometry_hz=200)
-    assert robot.told()['vpr: input image front'].values['rate (Hz)'] == '0'
+    assert robot.told()['input image front'].values['rate (Hz)'] == '0'
 
 
 def test_a_rate_falls_when_images_come_less_often(robot):
@@ -91,7 +91,7 @@ def test_a_rate_falls_when_images_come_less_often(robot):
     rates = []
     for _ in range(12):
         robot.drive(1.0, image_hz=2)
-        rates.append(float(robot.told()['vpr: input image front'].values['rate (Hz)']))
+        rates.append(float(robot.told()['input image front'].values['rate (Hz)']))
     assert all(after < before or after == rates[-1] for before, after in pairwise(rates))
     assert rates[-1] == pytest.approx(2, rel=.1)
 
@@ -99,7 +99,7 @@ def test_a_rate_falls_when_images_come_less_often(robot):
 def test_one_message_after_a_moment_is_no_high_rate(robot):
     robot.clock.now_s += 0.001
     robot.health.heard('odometry')
-    assert robot.told()['vpr: input odometry'].values['rate (Hz)'] == '1'
+    assert robot.told()['input odometry'].values['rate (Hz)'] == '1'
 
 
 def test_what_is_kept_does_not_grow_with_the_rate(robot):
@@ -132,14 +132,14 @@ def test_silence_shows_how_long_it_has_lasted(robot):
     robot.drive(2.0, image_hz=20)
     robot.drive(8.0, odometry_hz=50)
     told = robot.told()
-    silent = told['vpr: input image front']
+    silent = told['input image front']
     assert silent.level is Level.WARN
     assert silent.message.startswith('no image on /front/image for 8 s; 1 publish it')
     assert float(silent.values['since the last (s)']) == pytest.approx(8.0)
     assert silent.values['publishers'] == '1'
-    assert told['vpr: input odometry'].level is Level.OK
-    assert told['vpr: localization'].level is Level.WARN
-    assert told['vpr: localization'].message == silent.message
+    assert told['input odometry'].level is Level.OK
+    assert told['localization'].level is Level.WARN
+    assert told['localization'].message == silent.message
     robot.drive(0.5, image_hz=20)
     assert {status.level for status in robot.told().values()} == {Level.OK}
 
@@ -149,7 +149,7 @@ def test_what_is_not_needed_may_be_silent(robot):
     robot.publishers['/front/camera_info'] = 0
     robot.drive(60.0, image_hz=20, odometry_hz=20)
     assert robot.warnings == []
-    status = robot.told()['vpr: input camera_info front']
+    status = robot.told()['input camera_info front']
     assert (status.level, status.message) == (Level.OK, 'nothing yet on /front/camera_info')
     assert status.values['publishers'] == '0'
 
@@ -164,13 +164,13 @@ def test_messages_that_cannot_be_used_are_counted_with_the_reason(robot):
     robot.drive(1.0, image_hz=20, odometry_hz=20)
     robot.health.left_out('odometry', 'first reason')
     robot.health.left_out('odometry', 'a quaternion of zeros')
-    status = robot.told()['vpr: input odometry']
+    status = robot.told()['input odometry']
     assert status.level is Level.WARN
     assert status.message == ('2 messages of the last 10 s were left out, the last because: a '
                               'quaternion of zeros')
     assert status.values['left out'] == '2'
     robot.drive(11.0, image_hz=20, odometry_hz=20)
-    status = robot.told()['vpr: input odometry']
+    status = robot.told()['input odometry']
     assert status.level is Level.OK
     assert status.values['left out'] == '2'
     assert status.values['last left out because'] == 'a quaternion of zeros'
@@ -178,7 +178,7 @@ def test_messages_that_cannot_be_used_are_counted_with_the_reason(robot):
 
 def test_a_publisher_that_does_not_fit_is_named_until_another_is_heard(robot):
     robot.health.incompatible('odometry', 'RELIABILITY')
-    status = robot.told()['vpr: input odometry']
+    status = robot.told()['input odometry']
     assert status.level is Level.WARN
     assert 'its QoS differs in RELIABILITY' in status.message
     robot.drive(6.0, image_hz=20)
@@ -187,10 +187,10 @@ def test_a_publisher_that_does_not_fit_is_named_until_another_is_heard(robot):
         'A publisher does not fit: RELIABILITY']
     robot.publishers['/odom'] = 0
     robot.drive(1.0, image_hz=20)
-    assert robot.told()['vpr: input odometry'].message == (
+    assert robot.told()['input odometry'].message == (
         'no odometry on /odom for 7 s; nobody publishes it: set the parameter odometry')
     robot.drive(1.0, image_hz=20, odometry_hz=20)
-    status = robot.told()['vpr: input odometry']
+    status = robot.told()['input odometry']
     assert status.level is Level.OK
     assert status.values['QoS of a publisher that does not fit'] == 'RELIABILITY'
 
@@ -203,7 +203,7 @@ def test_stages_and_ages_are_told_in_milliseconds(robot):
                             age_ns=(describe + search) * MS)
         robot.health.known(describe > 10)
     robot.health.outcome('unknown place: nothing looks like it')
-    status = robot.told(dropped=7, facts={'map': 'town.vprmap'})['vpr: localization']
+    status = robot.told(dropped=7, facts={'map': 'town.vprmap'})['localization']
     assert status.level is Level.OK
     assert status.message == 'unknown place: nothing looks like it'
     assert dict(status.values) == {
@@ -216,7 +216,7 @@ def test_stages_and_ages_are_told_in_milliseconds(robot):
 
 
 def test_nothing_answered_is_said(robot):
-    status = robot.told()['vpr: localization']
+    status = robot.told()['localization']
     assert (status.level, status.message) == (Level.OK, 'nothing has been answered yet')
 
 
@@ -225,16 +225,16 @@ def test_who_rests_is_told_so_and_has_no_fault(robot, state):
     robot.drive(30.0)
     for status in robot.told(state=state).values():
         assert (status.level, status.message) == (Level.OK, state)
-    assert robot.told(state=state)['vpr: input odometry'].values['received'] == '0'
+    assert robot.told(state=state)['input odometry'].values['received'] == '0'
 
 
 def test_problems_are_told_in_any_state_and_before_silence(robot):
     robot.drive(6.0, odometry_hz=20)
     wrong = ['camera front has no calibration', 'no pose has been certain enough']
-    status = robot.told(problems=wrong)['vpr: localization']
+    status = robot.told(problems=wrong)['localization']
     assert status.level is Level.WARN
     assert status.message.startswith('; '.join(wrong) + '; no image on /front/image')
-    rests = robot.told(problems=wrong, state='inactive')['vpr: localization']
+    rests = robot.told(problems=wrong, state='inactive')['localization']
     assert (rests.level, rests.message) == (Level.WARN, '; '.join(wrong))
 
 
@@ -243,9 +243,9 @@ def test_inputs_are_watched_anew_or_no_more(robot):
     robot.health.listen('odometry', '/odom', 'Odometry')
     robot.drive(4.0, image_hz=20)
     assert len(robot.warnings) == 2
-    assert robot.told()['vpr: input odometry'].level is Level.OK
+    assert robot.told()['input odometry'].level is Level.OK
     robot.health.forget_inputs()
-    assert list(robot.told()) == ['vpr: localization']
+    assert list(robot.told()) == ['localization']
     assert robot.health.silence(1.0, robot.publishers.__getitem__) == []
 
 

@@ -185,9 +185,9 @@ class Robot:
                          parameters=[Parameter(name, value=value).to_parameter_msg()]).results[0]
 
     def status(self, name: str) -> Any:
-        """Return the last status of a name that begins so."""
+        """Return the last status whose name, that of the node aside, begins so."""
         found = [status for message in self.diagnostics for status in message.status
-                 if status.name.startswith(name)]
+                 if status.name.partition(': ')[2].startswith(name)]
         assert found, f'no status {name}'
         return found[-1]
 

@@ -233,9 +233,9 @@ def test_it_ends_well_when_it_is_terminated_while_it_starts(start, map_path, sec
 def test_a_topic_that_is_none_is_named_and_leaves_nothing_behind(
         robot, start, map_path, said, name, what):
     process = start(**{'map': map_path, 'image': '/camera/image_raw', name: "'/no topic'"})
-    robot.wait(lambda: any(s.name == 'vpr: node' for m in robot.diagnostics for s in m.status),
-               'diagnostics')
-    assert robot.status('vpr: node').message.startswith(f'{what}: Invalid topic name')
+    robot.wait(lambda: any(s.name == 'localizer: node' for m in robot.diagnostics
+                           for s in m.status), 'diagnostics')
+    assert robot.status('node').message.startswith(f'{what}: Invalid topic name')
     assert robot.state() == (State.PRIMARY_STATE_UNCONFIGURED if name == 'image'
                              else State.PRIMARY_STATE_INACTIVE)
     assert robot.node.count_publishers('/localizer/place_match') == 0
@@ -262,7 +262,7 @@ def test_a_live_parameter_counts_though_no_image_comes(robot, start, map_path):
     start(map=map_path, image='/camera/image_raw', silence_s=1000.0)
     assert robot.set_parameter('silence_s', 1.0).successful
     robot.wait(lambda: robot.diagnostics and robot.status(
-        'vpr: localization').message.startswith('no image on'), 'the reason for silence')
+        'localization').message.startswith('no image on'), 'the reason for silence')
 
 
 def test_the_launch_file_starts_it(robot, map_path):

@@ -95,12 +95,12 @@ def test_attention_of_a_network_that_has_it(robot, start, tmp_path):
 def test_diagnostics_say_how_it_is_and_why_nothing_comes(robot, start, map_path):
     start(map=map_path, image='/camera/image_raw', silence_s=1.0, diagnostics_s=0.2)
     robot.wait(lambda: robot.diagnostics and 'no image on' in robot.status(
-        'vpr: input image').message, 'the reason for silence')
-    silent = robot.status('vpr: input image')
+        'input image').message, 'the reason for silence')
+    silent = robot.status('input image')
     assert silent.level == b'\x01'
     robot.drive([5, 6, 7], first_ns=100 * SECOND)
-    robot.wait(lambda: robot.status('vpr: input image').level == b'\x00', 'images to be noticed')
-    values = {v.key: v.value for v in robot.status('vpr: localization').values}
+    robot.wait(lambda: robot.status('input image').level == b'\x00', 'images to be noticed')
+    values = {v.key: v.value for v in robot.status('localization').values}
     assert values['answers'] == '3'
     assert values['places'] == '30'
     assert float(values['describe mean (ms)']) > 0.0
@@ -111,7 +111,7 @@ def test_diagnostics_say_how_it_is_and_why_nothing_comes(robot, start, map_path)
 def test_a_failure_to_configure_is_in_diagnostics_too(robot, start, tmp_path):
     start(map=tmp_path / 'none.vprmap', diagnostics_s=0.2)
     robot.wait(lambda: len(robot.diagnostics) > 0, 'diagnostics')
-    status = robot.status('vpr: node')
+    status = robot.status('node')
     assert status.level == b'\x02'
     assert 'none.vprmap' in status.message
 
@@ -126,7 +126,7 @@ def test_quality_of_service_that_does_not_fit_is_said(robot, start, map_path, tm
     process = start('-p', override, map=map_path, image='/camera/best_effort', silence_s=1.0,
                     diagnostics_s=0.2)
     robot.wait(lambda: robot.diagnostics and 'RELIABILITY' in str(
-        robot.status('vpr: input image')), 'the misfit')
+        robot.status('input image')), 'the misfit')
     for _ in range(15):
         publisher.publish(image_message(robot.factory, np.zeros((120, 160, 3), np.uint8),
                                         stamp_ns=SECOND, frame_id='camera'))
@@ -160,7 +160,7 @@ def test_the_transform_to_odometry_follows_from_a_known_pose(robot, start, map_p
     robot.spin(0.5)
     # Where base_footprint is on the robot nobody has said: refused, not taken for identity.
     assert not transforms
-    robot.wait(lambda: 'base_footprint' in robot.status('vpr: localization').message, 'the reason')
+    robot.wait(lambda: 'base_footprint' in robot.status('localization').message, 'the reason')
     statics.publish(tf_message(robot.factory, [StampedPose(
         0, 'base_footprint', 'base_link', Pose(np.array([0.0, 0.0, 1.0])))]))
     robot.spin(0.5)
@@ -191,7 +191,7 @@ def test_a_pose_that_is_too_uncertain_corrects_nothing(robot, start, map_path):
         robot.spin(0.2)
         robot.drive([step], first_ns=(50 + step) * SECOND)
     assert robot.matches[-1].decision == PlaceMatch.KNOWN_PLACE
-    robot.wait(lambda: 'is not corrected' in robot.status('vpr: localization').message,
+    robot.wait(lambda: 'is not corrected' in robot.status('localization').message,
                'the reason')
     assert not transforms
 
@@ -232,7 +232,7 @@ def test_a_calibrated_camera_is_known_to_diagnostics(robot, start, map_path):
     robot.drive([5], first_ns=50 * SECOND)
 
     def calibration():
-        return {v.key: v.value for v in robot.status('vpr: localization').values}['calibration']
+        return {v.key: v.value for v in robot.status('localization').values}['calibration']
 
     robot.wait(lambda: calibration() == 'known', 'the calibration')
 
@@ -245,6 +245,10 @@ def test_two_robots_in_one_graph_hear_their_own(make_robot, start, map_path):
     second.drive([13, 14, 15, 16], first_ns=50 * SECOND)
     assert [len(r.matches) for r in (first, second)] == [4, 4]
     assert [r.matches[-1].candidates[0].stamp.sec for r in (first, second)] == [7, 17]
+    for robot, name in ((first, 'r1'), (second, 'r2')):
+        robot.wait(lambda robot=robot: len(robot.diagnostics) > 0, 'diagnostics')
+        assert all(s.name.startswith(f'{name}/localizer: ')
+                   for s in robot.diagnostics[-1].status)
 
 
 def test_online_it_tells_new_places_and_closes_loops(robot, start, tmp_path):
@@ -283,7 +287,7 @@ def test_images_that_cannot_be_read_are_left_out_with_a_reason(robot, start, map
     for _ in range(3):
         robot.images.publish(broken)
         robot.spin(0.3)
-    robot.wait(lambda: 'rgb7' in robot.status('vpr: input image').message, 'the reason')
+    robot.wait(lambda: 'rgb7' in robot.status('input image').message, 'the reason')
     robot.drive([5, 6], first_ns=54 * SECOND)
     assert robot.matches[-1].decision == PlaceMatch.KNOWN_PLACE
     # Once in ten seconds, not as often as a camera sends.

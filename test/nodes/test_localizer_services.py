@@ -184,7 +184,7 @@ def test_paused_it_looks_at_nothing_and_then_goes_on(robot, start, map_path):
     for step in range(5):
         robot.show(6, (53 + step) * SECOND)
         robot.spin(0.1)
-    robot.wait(lambda: robot.status('vpr: localization').message == 'paused', 'diagnostics')
+    robot.wait(lambda: robot.status('localization').message == 'paused', 'diagnostics')
     assert len(robot.matches) == 3
     assert robot.call('std_srvs/srv/SetBool', 'pause', data=False).success
     robot.drive([6], first_ns=53 * SECOND)

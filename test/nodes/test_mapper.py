@@ -120,7 +120,7 @@ class Drive:
     def status(self, name: str) -> tuple[str, dict[str, str]]:
         """Return the sentence and the values of the last status of a name."""
         found = [status for message in self.robot.diagnostics for status in message.status
-                 if status.name == name]
+                 if status.name.partition(': ')[2] == name]
         return (found[-1].message, {v.key: v.value for v in found[-1].values}) if found else (
             '', {})
 
@@ -247,7 +247,7 @@ def test_images_without_a_pose_are_left_out_and_that_is_said(drive, begin, end, 
     drive.show(SECOND, 1)
 
     def told() -> bool:
-        message, values = drive.status('vpr: mapping')
+        message, values = drive.status('mapping')
         return values.get('left out: no pose') == '1' and 'no pose on /slam/odom' in message
 
     drive.wait(told, 'diagnostics')
@@ -262,7 +262,7 @@ def test_poses_of_another_frame_of_the_robot_are_not_taken_for_its_own(drive, be
     drive.meet(drive.images, drive.odometry)
     drive.odometry.publish(odometry_message(drive.factory, StampedPose(
         SECOND, 'map', 'imu', pose_at(SECOND))))
-    drive.wait(lambda: "poses are those of 'imu'" in drive.status('vpr: input pose')[0],
+    drive.wait(lambda: "poses are those of 'imu'" in drive.status('input pose')[0],
                'diagnostics')
     end(process)
 
@@ -307,7 +307,7 @@ def test_paused_it_passes_over_images(drive, begin, end, path):
     drive.along(range(1, 3))
     assert drive.robot.call(PAUSE, 'pause', data=True).success
     drive.show(3 * SECOND, 3)
-    drive.wait(lambda: drive.status('vpr: mapping')[0] == 'paused', 'diagnostics')
+    drive.wait(lambda: drive.status('mapping')[0] == 'paused', 'diagnostics')
     assert drive.robot.call(PAUSE, 'pause', data=False).success
     drive.along(range(4, 6))
     end(process)
@@ -372,7 +372,7 @@ def test_time_that_goes_back_ends_the_traverse_until_it_is_begun_anew(drive, beg
     drive.along(range(10, 15))
     for second in range(2, 5):
         drive.show(second * SECOND, second)
-    drive.wait(lambda: 'time went back by 12.0 s' in drive.status('vpr: mapping')[0],
+    drive.wait(lambda: 'time went back by 12.0 s' in drive.status('mapping')[0],
                'diagnostics')
     assert len(places_of(path)) == 5
     drive.robot.change(DEACTIVATE, ACTIVATE)
@@ -411,7 +411,7 @@ def test_what_cannot_be_is_one_sentence_and_no_configuration(drive, begin, end, 
                            source=''))
     process = begin(path, **setting)
     assert drive.robot.state() == UNCONFIGURED
-    drive.wait(lambda: expected in drive.status('vpr: node')[0], 'diagnostics')
+    drive.wait(lambda: expected in drive.status('node')[0], 'diagnostics')
     said = [line for line in end(process).splitlines() if 'not configured' in line]
     assert len(said) == 1
     assert expected in said[0]
@@ -444,7 +444,7 @@ def test_the_clock_that_goes_back_ends_the_traverse(drive, begin, end, path):
     tick(12)
     tick(5)
     drive.show(20 * SECOND, 20)
-    drive.wait(lambda: 'the clock went back' in drive.status('vpr: mapping')[0], 'diagnostics')
+    drive.wait(lambda: 'the clock went back' in drive.status('mapping')[0], 'diagnostics')
     end(process)
     assert [p.stamp_ns // SECOND for p in places_of(path)] == [10, 11]
 
@@ -466,7 +466,7 @@ def test_several_cameras_with_their_calibrations_and_mountings(drive, begin, end
         known = Camera('any', 160, 120, np.diag([150.0 + k, 150.0, 1.0]))
         info.publish(camera_info_message(drive.factory, known, stamp_ns=SECOND,
                                          frame_id=f"optical_{'fr'[k]}"))
-    drive.wait(lambda: "'optical_r'" in drive.status('vpr: mapping')[1].get('calibration', ''),
+    drive.wait(lambda: "'optical_r'" in drive.status('mapping')[1].get('calibration', ''),
                'calibrations')
     for second in (1, 2, 3):
         for k, publisher in enumerate(images):

@@ -142,7 +142,8 @@ class RobotCase(unittest.TestCase):
         """Wait until diagnostics say something of a thing, and return that status."""
         def seen() -> list[Any]:
             return [status for message in robot.diagnostics for status in message.status
-                    if status.name == name and status.level == level and words in status.message]
+                    if status.name.partition(': ')[2] == name and status.level == level
+                    and words in status.message]
 
         try:
             robot.wait(lambda: bool(seen()), f'diagnostics of {name}: {words}')

@@ -77,7 +77,7 @@ class LifeCycle(RobotCase):
         assert robot.state() == INACTIVE
         robot.wait(lambda: self.offered(robot) == set(QUESTIONS), 'the services')
         assert (heard(), says('/localizer/place_match')) == (0, 0)
-        self.wait_for_status(robot, 'vpr: localization', b'\0', 'inactive')
+        self.wait_for_status(robot, 'localization', b'\0', 'inactive')
 
         robot.change(ACTIVATE)
         assert robot.state() == ACTIVE
@@ -97,7 +97,7 @@ class LifeCycle(RobotCase):
         robot.change(DEACTIVATE, CLEAN_UP)
         assert robot.state() == UNCONFIGURED
         robot.wait(lambda: not self.offered(robot), 'the end of the services')
-        self.wait_for_status(robot, 'vpr: node', b'\0', 'not configured')
+        self.wait_for_status(robot, 'node', b'\0', 'not configured')
 
     def test_2_it_is_configured_again_as_often_as_one_likes(self):
         """What the first life left behind is in nobody's way."""

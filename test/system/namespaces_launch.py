@@ -94,7 +94,7 @@ class TwoRobots(RobotCase):
         """Services and diagnostics carry the namespace."""
         first, second = (self.robot('localizer', namespace) for namespace in FIRST)
         assert first.call('std_srvs/srv/SetBool', 'pause', data=True).success
-        self.wait_for_status(first, 'vpr: localization', OK, 'paused')
+        self.wait_for_status(first, 'localization', OK, 'paused')
         self.drive(second, [503], 260)
         assert first.call('std_srvs/srv/SetBool', 'pause', data=False).success
         self.drive(first, [3], 250)

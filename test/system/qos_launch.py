@@ -58,12 +58,12 @@ class QualityOfService(RobotCase):
         """A best effort camera is not heard reliably; diagnostics say which policy it is."""
         robot = self.robot()
         self.publish_with(robot, ReliabilityPolicy.BEST_EFFORT, 5)
-        status = self.wait_for_status(robot, 'vpr: input image', WARN, 'RELIABILITY')
+        status = self.wait_for_status(robot, 'input image', WARN, 'RELIABILITY')
         values = {item.key: item.value for item in status.values}
         assert values['QoS of a publisher that does not fit'] == 'RELIABILITY'
         assert values['topic'] == FRONT
         # When it is silent for long, that is part of the reason.
-        self.wait_for_status(robot, 'vpr: localization', WARN, 'does not fit: RELIABILITY')
+        self.wait_for_status(robot, 'localization', WARN, 'does not fit: RELIABILITY')
         robot.show(3, 40 * SECOND)
         robot.spin(1.0)
         assert not robot.matches
@@ -78,6 +78,6 @@ class QualityOfService(RobotCase):
         robot.wait(lambda: len(robot.matches) >= 3 + MANY, f'{MANY} answers')
         assert [match.header.stamp.sec for match in robot.matches] == list(range(50, 53 + MANY))
         robot.diagnostics.clear()
-        self.wait_for_status(robot, 'vpr: input image', OK, f'Hz on {FRONT}')
-        status = self.wait_for_status(robot, 'vpr: localization', OK, '')
+        self.wait_for_status(robot, 'input image', OK, f'Hz on {FRONT}')
+        status = self.wait_for_status(robot, 'localization', OK, '')
         assert {item.key: item.value for item in status.values}['dropped'] == '0'

@@ -93,7 +93,7 @@ class Respawn(RobotCase):
             robot.wait(lambda count=number + 1: len(places) == count, f'place {number}')
 
         def written():
-            status = robot.status('vpr: mapping')
+            status = robot.status('mapping')
             values = {item.key: int(item.value) for item in status.values
                       if item.key.startswith('places')}
             # It heard what the localizer was shown, too.

@@ -140,7 +140,7 @@ class Services(RobotCase):
         robot.drive([3, 4, 5], first_ns=50 * SECOND)
         assert robot.call('std_srvs/srv/SetBool', 'pause', data=True).success
         robot.show(6, 53 * SECOND)
-        self.wait_for_status(robot, 'vpr: localization', b'\0', 'paused')
+        self.wait_for_status(robot, 'localization', b'\0', 'paused')
         assert len(robot.matches) == 3
         refused = robot.call('vpr_msgs/srv/Relocalize', 'relocalize', timeout_s=1.0)
         assert 'paused' in refused.message

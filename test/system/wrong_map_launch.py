@@ -63,7 +63,7 @@ class WrongMap(RobotCase):
         told = line.partition('not configured: ')[2].partition('\x1b')[0]
         for word in words:
             assert word in told, told
-        status = self.wait_for_status(robot, 'vpr: node', ERROR, told)
+        status = self.wait_for_status(robot, 'node', ERROR, told)
         assert status.message == f'not configured: {told}'
         assert len(robot.diagnostics[-1].status) == 1
 
@@ -96,7 +96,7 @@ class WrongMap(RobotCase):
         robot.change(CONFIGURE, ACTIVATE)
         robot.drive([3, 4, 5, 6], first_ns=50 * SECOND)
         assert robot.matches[-1].decision
-        self.wait_for_status(robot, 'vpr: localization', OK, '')
+        self.wait_for_status(robot, 'localization', OK, '')
 
     def test_2_without_a_map_it_says_what_can_be_given(self, proc_output):
         """A launch with no arguments explains itself."""

@@ -58,7 +58,7 @@ class WrongTopic(RobotCase):
         """The parameter that names it is said, and no more than once while it is silent."""
         sentence = f'no image on {WRONG} for'
         before = len(self.lines_with(proc_output, sentence))
-        for name in ('vpr: input image', 'vpr: localization'):
+        for name in ('input image', 'localization'):
             told = self.wait_for_status(self.asker, name, WARN, sentence).message
             assert 'nobody publishes it: set the parameter image' in told
         self.asker.spin(2.5)
@@ -70,7 +70,7 @@ class WrongTopic(RobotCase):
         """What is published there is no image; when images come, all is well again."""
         other = self.asker.publisher('sensor_msgs/msg/CompressedImage', WRONG, 5)
         try:
-            self.wait_for_status(self.asker, 'vpr: input image', WARN,
+            self.wait_for_status(self.asker, 'input image', WARN,
                                  '1 publish it: is it Image, and is their QoS compatible?')
         finally:
             self.asker.node.destroy_publisher(other)
@@ -79,8 +79,8 @@ class WrongTopic(RobotCase):
         try:
             self.asker.drive([3, 4, 5], first_ns=50 * SECOND)
             self.asker.diagnostics.clear()
-            self.wait_for_status(self.asker, 'vpr: input image', OK, f'Hz on {WRONG}')
-            self.wait_for_status(self.asker, 'vpr: localization', OK, '')
+            self.wait_for_status(self.asker, 'input image', OK, f'Hz on {WRONG}')
+            self.wait_for_status(self.asker, 'localization', OK, '')
         finally:
             self.asker.images = usual
             self.asker.node.destroy_publisher(right)
@@ -91,5 +91,5 @@ class WrongTopic(RobotCase):
         robot.images = robot.publisher('sensor_msgs/msg/Image', IMAGES, 5)
         robot.drive([3, 4, 5, 6], first_ns=50 * SECOND)
         assert robot.matches[-1].decision
-        told = self.wait_for_status(robot, 'vpr: input odometry', WARN, 'no odometry on /odm for')
+        told = self.wait_for_status(robot, 'input odometry', WARN, 'no odometry on /odm for')
         assert 'set the parameter odometry' in told.message

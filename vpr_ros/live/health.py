@@ -222,7 +222,7 @@ class Health:
             values['last left out because'] = heard.left_out_why
         if heard.policy:
             values['QoS of a publisher that does not fit'] = heard.policy
-        name = f'vpr: input {heard.name}'
+        name = f'input {heard.name}'
         if state != _ACTIVE:
             return Status(name, Level.OK, state, values)
         if heard.complaint:
@@ -255,7 +255,7 @@ class Health:
         if self._outcome:
             values['last answer'] = self._outcome
         values |= facts
-        name = f'vpr: {self._task}'
+        name = self._task
         silent = [heard.complaint for heard in self._inputs.values() if heard.complaint]
         wrong = [*problems, *(silent if state == _ACTIVE else ())]
         if wrong:

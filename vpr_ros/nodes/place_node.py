@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextlib import suppress
+from dataclasses import replace
 import logging
 import traceback
 from typing import Any
@@ -429,15 +430,18 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
             for sentence in self.health.silence(self.settings.silence_s, self.count_publishers):
                 self.get_logger().warning(sentence)
         stamp_ns = self.get_clock().now().nanoseconds
+        full_name = self.get_fully_qualified_name()
+        # Whoever shows them tells them apart by their names.
+        statuses = [replace(status, name=f"{full_name.lstrip('/')}: {status.name}")
+                    for status in self._statuses()]
         self._diagnostics.publish(diagnostics_message(
-            self.factory, self._statuses(), stamp_ns=stamp_ns,
-            hardware_id=self.get_fully_qualified_name()))
+            self.factory, statuses, stamp_ns=stamp_ns, hardware_id=full_name))
 
     def _statuses(self) -> list[Status]:
         if self._failure:
-            return [Status('vpr: node', Level.ERROR, self._failure, {})]
+            return [Status('node', Level.ERROR, self._failure, {})]
         if self.worker is None:
-            return [Status('vpr: node', Level.OK, 'not configured', {})]
+            return [Status('node', Level.OK, 'not configured', {})]
         state = 'active' if self.active else 'inactive'
         return self.health.statuses(
             dropped=self.worker.dropped, state='paused' if self.active and self.paused else state,
