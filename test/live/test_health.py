@@ -25,8 +25,8 @@ MS = 1_000_000
 
 
 class Clock:
-    def __init__(self) -> None:
 
+    def __init__(self) -> None:
         self.now_s = 1000.25
 
     def __call__(self) -> float:

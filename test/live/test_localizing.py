@@ -171,8 +171,8 @@ def test_a_picture_is_kept_for_those_who_look(street, make, image_of):
     seen = np.ones((3, 4), np.float32)
 
     class Attentive(Listener):
-        def recognize(self, frames):
 
+        def recognize(self, frames):
             from vpr_ros.types import Description
 
             return Recognition(descriptions=(Description(1, np.ones(4), attention=seen),))
