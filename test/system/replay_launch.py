@@ -71,10 +71,12 @@ class Replay(RobotCase):
         robot.wait(lambda: len(passes()) > PASSES, f'{PASSES} passes of the bag')
         *whole, _ = passes()
         longest = max(whole, key=len)
-        # The last images of a pass may be looked at when time goes back, and are then forgotten.
+        # The last images of a pass may be looked at when the clock goes back, and are then
+        # forgotten; or come after that, and nothing is known then of those before them.
+        sure = len(DRIVE) - 2
         seconds = [100 + step for step in range(len(DRIVE))]
         for one in whole:
-            assert len(one) >= len(DRIVE) - 2, [[s for s, _ in p] for p in passes()]
+            assert len(one) >= sure, [[s for s, _ in p] for p in passes()]
             assert [second for second, _ in one] == seconds[:len(one)]
-            assert one == longest[:len(one)]
+            assert one[:sure] == longest[:sure]
         assert any(match.decision for match in robot.matches)
