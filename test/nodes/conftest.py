@@ -101,6 +101,7 @@ class Robot:
         self.node = node
         self.name = name
         self.factory = RclpyFactory()
+        self._found: list[Any] = []
         self.heard: dict[str, list[Any]] = {topic: [] for topic in ANSWERS}
         for topic, kind in ANSWERS.items():
             node.create_subscription(message_class(kind), f'{name}/{topic}',
@@ -205,7 +206,11 @@ class Robot:
     def drive(self, numbers: list[int], *, first_ns: int, jpeg: bool = False) -> None:
         """Show places one by one, each answered before the next, 1 s apart in their stamps."""
         publisher = self.jpegs if jpeg else self.images
-        self.wait(lambda: publisher.get_subscription_count() > 0, 'a subscription to images')
+        if publisher not in self._found:
+            self.wait(lambda: publisher.get_subscription_count() > 0, 'a subscription to images')
+            # That each has found the other takes some libraries longer; best effort tells nobody.
+            self.spin(0.7)
+            self._found.append(publisher)
         for step, number in enumerate(numbers):
             heard = len(self.matches)
             self.show(number, first_ns + step * SECOND, jpeg=jpeg)
