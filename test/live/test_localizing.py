@@ -157,6 +157,19 @@ def test_an_image_of_another_camera_that_is_broken_is_left_out(make, caplog):
         live.answer(Query((raw('broken', 101), raw(1, 101, 'rear')), TWO))
 
 
+def test_an_image_of_another_camera_in_an_unknown_form_is_left_out(make, decode):
+    def refuse_rear(image):
+        if image.camera == 'rear':
+            raise VprError('unknown image encoding')
+        return decode(image)
+
+    listener = Listener()
+    live, _, _ = make(listener, TWO)
+    live._decode = refuse_rear
+    live.answer(Query((raw(1, 100), raw(2, 100, 'rear')), TWO))
+    assert [frame.camera for frame in listener.shown] == ['front']
+
+
 def test_settings_reach_the_recognizer_before_the_image(make):
     listener = Listener()
     live, _, _ = make(listener)

@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
-import logging
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros.live.raw_image import decode_moment
+from vpr_ros.live.raw_image import Pixels
 from vpr_ros.live.raw_image import RawImage
 from vpr_ros.live.recognizer import Recognition
 from vpr_ros.live.recognizer import Recognizer
@@ -35,8 +36,6 @@ from vpr_ros.types import Pose
 
 __all__ = ['Answer', 'LiveLocalizer', 'Picture', 'Query']
 
-_log = logging.getLogger(__name__)
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,11 @@ class LiveLocalizer:
         self.recognizer.change_settings(query.settings)
         times, lead = StageTimes(), query.images[0]
         with times.stage('decode'):
-            images = self._decoded(query.images)
+            images = decode_moment(query.images, self._decode)
         T_odom_base = None
         if query.settings.odometry:
             with times.stage('odometry'):
-                T_odom_base = self._where_driven(lead.stamp_ns, query.settings.odometry_wait_s)
+                T_odom_base = self._odometry.wait(lead.stamp_ns, query.settings.odometry_wait_s)
         frames = [
             Frame(raw.stamp_ns, image, camera=raw.camera,
                   calibration=self._rig.calibration(raw.camera, image.shape[:2]),
@@ -122,19 +121,6 @@ class LiveLocalizer:
             found = replace(found, localization=replace(found.localization, stage_times_ns=times))
         return Answer(found, lead.stamp_ns, lead.received_ns, times, T_odom_base,
                       _picture(images[0][1], found) if query.attention else None, query.run)
-
-    def _decoded(self, raws: tuple[RawImage, ...]) -> list[tuple[RawImage, Pixels]]:
-        images = [(raws[0], self._decode(raws[0]))]
-        for raw in raws[1:]:
-            try:
-                images.append((raw, self._decode(raw)))
-            except ValueError as error:  # the leading camera answers without it
-                _log.warning('an image of camera %s was left out: %s', raw.camera, error)
-        return images
-
-    def _where_driven(self, stamp_ns: int, longest_s: float) -> Pose | None:
-        """Return T_odom_base; None where it has not come in time."""
-        return self._odometry.wait(stamp_ns, longest_s)
 
 
 def _picture(image: Pixels, found: Recognition) -> Picture | None:

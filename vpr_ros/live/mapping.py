@@ -30,10 +30,11 @@ import time
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
+from vpr_ros.live.raw_image import decode_moment
+from vpr_ros.live.raw_image import Pixels
 from vpr_ros.live.raw_image import RawImage
 from vpr_ros.maps import database
 from vpr_ros.maps.keyframes import Keyframes
@@ -42,6 +43,7 @@ from vpr_ros.maps.session_writer import SessionWriter
 from vpr_ros.maps.unfinished import refuse
 from vpr_ros.maps.unfinished import unfinished
 from vpr_ros.matching.follower import StageTimes
+from vpr_ros.runtime.time_jumps import goes_back
 from vpr_ros.settings import MapperSettings
 from vpr_ros.types import Camera
 from vpr_ros.types import Frame
@@ -51,12 +53,9 @@ from vpr_ros.types import Pose
 __all__ = ['COMMIT_CHECK_S', 'LiveMapper', 'Mapped', 'MappingState']
 
 _log = logging.getLogger(__name__)
-Pixels = NDArray[np.uint8]
 
 #: How often :meth:`LiveMapper.commit_if_due` wants to be called.
 COMMIT_CHECK_S = 0.5
-# Transport may swap two images; further back is a new run.
-_STAMP_JITTER_NS = 500_000_000
 # Where the disk is full places wait in memory, but not without end.
 _MOST_WAITING = 1024
 # What goes wrong with one image mostly goes wrong with the next.
@@ -297,7 +296,7 @@ class LiveMapper:
                 f'images of camera {lead.camera} have no stamp: their header says '
                 f'{lead.stamp_ns} ns, and a place is known by the time it was seen; set '
                 'header.stamp to when the image was taken')
-        if self._last_ns is not None and lead.stamp_ns < self._last_ns - _STAMP_JITTER_NS:
+        if self._last_ns is not None and goes_back(lead.stamp_ns, self._last_ns):
             if stopped := self.stop(
                     f'time went back by {(self._last_ns - lead.stamp_ns) / 1e9:.1f} s: the '
                     f'traverse {self.state.session!r} ended; deactivate and activate to begin '
@@ -344,21 +343,14 @@ class LiveMapper:
         return place
 
     def _frames(self, images: Sequence[RawImage], pose: Pose | None) -> list[Frame]:
-        frames = []
-        for raw in images:
-            try:
-                image = self._decode(raw)
-            except (VprError, ValueError) as error:
-                if raw is images[0]:
-                    self._count('not decoded')
-                    raise
-                # The place is seen without it.
-                _log.warning('an image of camera %s was left out: %s', raw.camera, error)
-                continue
-            frames.append(Frame(
-                raw.stamp_ns, image, camera=raw.camera,
-                calibration=self._calibration(raw.camera, image.shape[:2]), T_map_base=pose))
-        return frames
+        try:
+            decoded = decode_moment(images, self._decode)
+        except (VprError, ValueError):
+            self._count('not decoded')
+            raise
+        return [Frame(raw.stamp_ns, image, camera=raw.camera, T_map_base=pose,
+                      calibration=self._calibration(raw.camera, image.shape[:2]))
+                for raw, image in decoded]
 
     # The file -----------------------------------------------------------------------------------
 

@@ -16,9 +16,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+import logging
+from typing import TypeAlias
 
-__all__ = ['RawImage']
+import numpy as np
+from numpy.typing import NDArray
+from vpr_ros.errors import VprError
+
+__all__ = ['decode_moment', 'Pixels', 'RawImage']
+
+_log = logging.getLogger(__name__)
+#: (H, W, 3) RGB.
+Pixels: TypeAlias = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -36,3 +48,22 @@ class RawImage:
     camera: str
     data: bytes
     received_ns: int
+
+
+def decode_moment(images: Sequence[RawImage],
+                  decode: Callable[[RawImage], Pixels]) -> list[tuple[RawImage, Pixels]]:
+    """
+    Decode what several cameras saw at one moment; what cannot be decoded is left out, and said.
+
+    :param images: that of the leading camera first.
+    :raises VprError: for one of the leading camera, as ValueError: a moment is nothing without it.
+    """
+    decoded = []
+    for raw in images:
+        try:
+            decoded.append((raw, decode(raw)))
+        except (VprError, ValueError) as error:
+            if raw is images[0]:
+                raise
+            _log.warning('an image of camera %s was left out: %s', raw.camera, error)
+    return decoded

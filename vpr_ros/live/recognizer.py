@@ -50,6 +50,9 @@ class MapFacts:
     network: str
     datum: Datum | None = None
 
+    def __str__(self) -> str:
+        return f'{self.places} places of {self.name}, described by {self.network}'
+
 
 @dataclass(frozen=True)
 class Recognition:

@@ -39,6 +39,7 @@ from vpr_ros.matching.matcher import robot_pose
 from vpr_ros.matching.online_map import OnlineMap
 from vpr_ros.matching.settings import MatchingSettings
 from vpr_ros.matching.verification import Check
+from vpr_ros.runtime.time_jumps import goes_back
 from vpr_ros.types import Camera
 from vpr_ros.types import Decision
 from vpr_ros.types import Description
@@ -62,8 +63,6 @@ _MOVED_M = 1.0
 # What is not calibrated for loops: most of what a robot sees it sees for the first time, and look-
 # alikes agree on a motion nearly as well as images of one place. So inliers count for little.
 _DEFAULT = Calibration(geometry=GeometryEvidence(slope=1.0, midpoint=0.4, bound=1.0))
-# Stamps of two cameras may come in the wrong order; further back is a new run.
-_STAMP_JITTER_NS = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ class LoopDetector:
             self._search(len(searched))
 
     def _is_keyframe(self, stamp_ns: int, T_odom_base: Pose | None) -> bool:
-        if self._last_ns is not None and stamp_ns < self._last_ns - _STAMP_JITTER_NS:
+        if self._last_ns is not None and goes_back(stamp_ns, self._last_ns):
             _log.warning('time went back by %.1f s: all keyframes before are forgotten',
                          (self._last_ns - stamp_ns) / 1e9)
             self.reset()

@@ -44,6 +44,7 @@ from vpr_ros.matching.verification import PlaceSights
 from vpr_ros.matching.verification import reweighed
 from vpr_ros.matching.verification import Verifier
 from vpr_ros.matching.verification import View
+from vpr_ros.runtime.time_jumps import goes_back
 from vpr_ros.types import Camera
 from vpr_ros.types import Candidate
 from vpr_ros.types import Decision
@@ -54,8 +55,6 @@ from vpr_ros.types import RelativePose
 
 __all__ = ['Matcher', 'robot_pose']
 
-# Stamps of two cameras may come in the wrong order; further back is a new run.
-_STAMP_JITTER_NS = 500_000_000
 # Near a place, one sigma: along the ground by all that counts as one answer, hardly up or down;
 # roll, pitch and heading in radians: streets slope, and lanes and bends turn a robot.
 _NEAR_SHARES = np.array([1.0, 1.0, 0.1])
@@ -153,7 +152,7 @@ class Matcher:
         times = StageTimes() if times is None else times
         self._check(descriptions)
         lead = descriptions[0]
-        if self._last_ns is not None and lead.stamp_ns < self._last_ns - _STAMP_JITTER_NS:
+        if goes_back(lead.stamp_ns, self._last_ns):
             self.reset()
         # A little older than the last: seen at its time.
         stamp_ns = max(lead.stamp_ns, self._last_ns or 0)

@@ -58,13 +58,12 @@ from vpr_ros.nodes.interface import LOCALIZER
 from vpr_ros.nodes.localizer_services import LocalizerServices
 from vpr_ros.nodes.place_node import PlaceNode
 from vpr_ros.runtime.live_track import LiveTrack
+from vpr_ros.runtime.time_jumps import goes_back
 from vpr_ros.settings import LocalizeSettings
 from vpr_ros.types import Localization
 
 __all__ = ['LocalizerNode', 'main']
 
-# Transport may swap two images; further back is another time.
-_STAMP_JITTER_NS = 500_000_000
 # How long the clock may take to tell what the images have.
 _CLOCK_BEHIND_S = 1.0
 
@@ -83,7 +82,7 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
     """
 
     def __init__(self) -> None:
-        super().__init__(LOCALIZER, LocalizeSettings)
+        super().__init__(LOCALIZER, LocalizeSettings, task='localization')
         self.live: LiveLocalizer | None = None
         self._odometry = LiveTrack()
         self._odometry_frames = '', ''  # that of its poses, and that of the robot in it
@@ -118,7 +117,7 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         self.live = LiveLocalizer(recognizer, rig=self._rig, odometry=self._odometry,
                                   decode=ImageDecoder(self._cameras))
         self._services_of_map.offer()
-        self.get_logger().info(told_of(recognizer.facts()))
+        self.get_logger().info(str(recognizer.facts()))
 
     def unload(self) -> None:
         """Let go of the map and the network."""
@@ -134,7 +133,6 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         assert self.live is not None and self.worker is not None
         live = self.live
         self.have_done(lambda: (live.recognizer.resume if s.resume else live.recognizer.reset)())
-        self._map_to_odom.change(sigma_m=s.tf_sigma_m, sigma_rad=s.tf_sigma_rad)
         self._tf_problem = ''
         self.speak(*ANSWER_TYPES, 'markers', 'attention', *(['new_place'] if s.online else []),
                    *(['/tf'] if s.publish_tf else []))
@@ -195,7 +193,7 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
 
     def _on_moment(self, images: tuple[RawImage, ...]) -> None:
         stamp_ns = images[0].stamp_ns
-        if stamp_ns < self._last_image_ns - _STAMP_JITTER_NS:
+        if goes_back(stamp_ns, self._last_image_ns):
             # What recognizes places sees that, too, when it comes to this image.
             self._went_back_s = time.monotonic()
             self._map_to_odom.reset()
@@ -318,11 +316,6 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
         """Answer one query."""
         assert self.live is not None
         return self.live.answer(job)
-
-
-def told_of(facts: MapFacts) -> str:
-    """Return one sentence about a map."""
-    return f'{facts.places} places of {facts.name}, described by {facts.network}'
 
 
 def main() -> None:

@@ -118,8 +118,7 @@ class LocalizerServices:
         node.reset()
         facts = loaded.facts()
         response.success = True
-        response.message = (f'{facts.places} places of {facts.name}, described by '
-                            f'{facts.network}')
+        response.message = str(facts)
         response.map_id, response.map_revision = facts.map_id, facts.revision
         response.places = facts.places
         node.get_logger().info(response.message)
@@ -166,16 +165,9 @@ class LocalizerServices:
                                              map_frame=node.settings.map_frame)
 
     async def _pause(self, request: Any, response: Any) -> None:
-        node = self._node
-        if not node.active:
-            raise VprError('the node is not active: there is nothing to pause')
-        node.paused = bool(request.data)
-        if node.paused:
-            assert node.worker is not None
-            node.worker.forget()
+        await self._node.pause(request, response)
+        if self._node.paused:
             self.give_up()
-        response.success = True
-        response.message = 'paused' if node.paused else 'going on'
 
     async def _reset(self, request: Any, response: Any) -> None:
         self._node.reset()

@@ -36,7 +36,6 @@ from rclpy.clock import ClockType
 from rclpy.timer import Timer
 from vpr_ros.errors import VprError
 from vpr_ros.live.camera_topics import camera_topics
-from vpr_ros.live.health import Health
 from vpr_ros.live.live_transforms import LiveTransforms
 from vpr_ros.live.mapping import COMMIT_CHECK_S
 from vpr_ros.live.mapping import LiveMapper
@@ -77,8 +76,7 @@ class MapperNode(PlaceNode[MapperSettings]):
     """
 
     def __init__(self) -> None:
-        super().__init__(MAPPER, MapperSettings)
-        self.health = Health(task='mapping')
+        super().__init__(MAPPER, MapperSettings, task='mapping')
         self._mapper: LiveMapper | None = None
         self._inputs: Inputs | None = None
         self._track = LiveTrack()
@@ -99,7 +97,7 @@ class MapperNode(PlaceNode[MapperSettings]):
         self._mapper = self.worker.ask(lambda: LiveMapper(
             s, decode=ImageDecoder(self._cameras),
             calibration=self._rig.calibration, pose_at=self._pose_source())).result()
-        for name, handler in (('save_map', self._save_map), ('pause', self._pause),
+        for name, handler in (('save_map', self._save_map), ('pause', self.pause),
                               ('update_poses', self._update_poses)):
             self.serve(name, handler)
         state = self._mapper.state
@@ -115,7 +113,6 @@ class MapperNode(PlaceNode[MapperSettings]):
         """Begin a traverse: listen to cameras and poses."""
         s = self.settings
         assert self._mapper is not None and self.worker is not None
-        self.health = Health(task='mapping')
         mapper, topics = self._mapper, ', '.join(camera.image for camera in self._cameras)
         self._pose_problem, self._last_image_ns = '', None
         session = self.worker.ask(lambda: mapper.begin(topics)).result()
@@ -291,16 +288,6 @@ class MapperNode(PlaceNode[MapperSettings]):
             lambda: mapper.save(path, overwrite=request.overwrite))
         response.success, response.path = True, str(saved.absolute())
         response.message = f'{response.places} places in {saved}'
-
-    async def _pause(self, request: Any, response: Any) -> None:
-        if not self.active:
-            raise VprError('the node is not active: there is nothing to pause')
-        self.paused = bool(request.data)
-        if self.paused:
-            assert self.worker is not None
-            self.worker.forget()
-        response.success = True
-        response.message = 'paused' if self.paused else 'going on'
 
     async def _update_poses(self, request: Any, response: Any) -> None:
         mapper, poses = self._mapper, poses_of(request)

@@ -84,9 +84,10 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
 
     :param interface: what it hears, says and offers.
     :param model: its settings, which are its parameters.
+    :param task: what it does, for the name of its status.
     """
 
-    def __init__(self, interface: Interface, model: type[AnySettings]) -> None:
+    def __init__(self, interface: Interface, model: type[AnySettings], *, task: str) -> None:
         super().__init__(interface.node)
         refuse_impossible_transitions(self)
         self.interface = interface
@@ -96,12 +97,13 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         library.setLevel(logging.DEBUG if self.get_logger().is_enabled_for(LoggingSeverity.DEBUG)
                          else logging.INFO)
         self._model = model
+        self._task = task
         declare_settings(self, model)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self.settings = model()
         self._settings_changed = False
         self.factory = RclpyFactory()
-        self.health = Health()
+        self.health = Health(task=self._task)
         self.active = False
         self.paused = False
         self.worker: Worker[Any, Any] | None = None
@@ -195,7 +197,7 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         """Begin to listen and to answer."""
         self._failure = ''
         self.paused = False
-        self.health = Health()
+        self.health = Health(task=self._task)
         try:
             self._apply_settings()
             self.begin()
@@ -350,6 +352,17 @@ class PlaceNode(LifecycleNode, Generic[AnySettings]):
         for name in self._offered.keys() - self._handlers.keys():
             if not self._answering[name]:
                 self.destroy_service(self._offered.pop(name))
+
+    async def pause(self, request: Any, response: Any) -> None:
+        """Look at no images, or go on: a handler of std_srvs/SetBool."""
+        if not self.active:
+            raise VprError('the node is not active: there is nothing to pause')
+        self.paused = bool(request.data)
+        if self.paused:
+            assert self.worker is not None
+            self.worker.forget()
+        response.success = True
+        response.message = 'paused' if self.paused else 'going on'
 
     def have_done(self, call: Callable[[], object]) -> None:
         """Have something done on the worker's thread, and wait for nothing; failures are said."""

@@ -21,14 +21,13 @@ from threading import Condition
 
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.runtime.pose_track import PoseTrack
+from vpr_ros.runtime.time_jumps import goes_back
 from vpr_ros.types import Pose
 
 __all__ = ['is_due', 'LiveTrack']
 
 _KEPT_NS = 10_000_000_000
 _MOST_SAMPLES = 10_000
-# Transport may swap two samples; further back is a new run.
-_STAMP_JITTER_NS = 500_000_000
 # Who has sent nothing for so long is not waited for.
 _STILL_SENDING_NS = 1_000_000_000
 
@@ -74,7 +73,7 @@ class LiveTrack:
         with self._changed:
             self._hurried = False
             samples = self._samples
-            if samples and sample.stamp_ns < samples[-1].stamp_ns - _STAMP_JITTER_NS:
+            if samples and goes_back(sample.stamp_ns, samples[-1].stamp_ns):
                 samples.clear()
             if samples and sample.stamp_ns < samples[-1].stamp_ns:
                 return
