@@ -37,7 +37,6 @@ from vpr_ros.types import Pose
 __all__ = ['Answer', 'LiveLocalizer', 'Picture', 'Query']
 
 
-
 @dataclass(frozen=True)
 class Query:
     """
