@@ -17,7 +17,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import os
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -29,6 +28,7 @@ from vpr_ros.evaluation.pictures import decode_picture
 from vpr_ros.evaluation.pictures import encode_jpeg
 from vpr_ros.evaluation.pictures import fit_within
 from vpr_ros.evaluation.report_style import STYLE
+from vpr_ros.runtime.whole_file import write_whole
 
 __all__ = [
     'card', 'facts', 'half_figure', 'heading', 'inline_picture', 'PICTURE_SIZE', 'render_page',
@@ -49,13 +49,8 @@ def write_page(text: str, path: str | Path) -> Path:
     :returns: the path.
     """
     path = Path(path)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        # Command lines can hold bytes that are no text.
-        partial.write_text(text, encoding='utf-8', errors='replace')
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    # Command lines can hold bytes that are no text.
+    write_whole(path, text.encode('utf-8', errors='replace'))
     return path
 
 
