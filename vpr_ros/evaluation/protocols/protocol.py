@@ -161,6 +161,7 @@ class Protocol(_Part):
     :param networks: those that the paper compares, for who has their weights.
     :param published: network label -> pair or group -> measure -> the number that was printed; of
         a group, ``worst`` may stand in place of the measure's mean as ``MEASURE worst``.
+    :param folder: where its file lies, and the lists that it names.
     """
 
     name: str
@@ -171,6 +172,7 @@ class Protocol(_Part):
     source: str = ''
     networks: tuple[NetworkRow, ...] = ()
     published: dict[str, dict[str, dict[str, float]]] = pydantic.Field(default_factory=dict)
+    folder: Path = pydantic.Field(default=Path(), exclude=True, repr=False)
 
     @pydantic.model_validator(mode='after')
     def _names_differ(self) -> Protocol:
@@ -212,7 +214,7 @@ def read_protocol(protocol: str | Path) -> Protocol:
     if not isinstance(document, Mapping):
         raise VprError(f'{path} is no protocol: expected title, pairs and so on, as in '
                        '"vpr_ros protocols gardens_point_day_night --yaml"')
-    return _validated({**document, 'name': path.stem}, path)
+    return _validated({**document, 'name': path.stem, 'folder': str(path.parent)}, path)
 
 
 def _validated(document: Mapping[str, Any], path: Path) -> Protocol:
