@@ -37,8 +37,9 @@ from numpy.typing import NDArray
 from vpr_ros.datasets.ground_truth import GroundTruth
 
 __all__ = [
-    'auc_pr', 'average_precision', 'OperatingPoint', 'precision_recall', 'PrecisionRecall',
-    'rank', 'Recall', 'recall_at_full_precision', 'recall_at_n', 'recalls_at',
+    'auc_pr', 'average_precision', 'OperatingPoint', 'precision_recall',
+    'precision_recall_of_right', 'PrecisionRecall', 'rank', 'Recall',
+    'recall_at_full_precision', 'recall_at_n', 'recalls_at',
 ]
 
 Array = NDArray[Any]
@@ -205,6 +206,20 @@ def precision_recall(scores: ArrayLike, correct: ArrayLike,
         correct=np.cumsum(right[order], dtype=np.int64)[ends], positives=int(possible.sum()))
 
 
+def precision_recall_of_right(scores: ArrayLike, correct: ArrayLike) -> PrecisionRecall:
+    """
+    Make the curve in which recall counts among the right matches only.
+
+    It judges the scores alone: a system whose first match is right for one query in a hundred
+    reaches full recall too. VPR-Bench has it so (Zaffar et al., IJCV 2021, by
+    ``precision_recall_curve`` of scikit-learn); our own tables take :func:`precision_recall`.
+
+    :param scores: (Q,) confidence in each query's match; finite, larger is surer.
+    :param correct: (Q,) bool, whether that match is right.
+    """
+    return precision_recall(scores, correct, correct)
+
+
 def average_precision(curve: PrecisionRecall) -> float:
     """
     Return the mean precision over recall, as steps: sum of (R_k - R_k-1) P_k with R_0 = 0.
@@ -217,20 +232,23 @@ def average_precision(curve: PrecisionRecall) -> float:
     return float(np.sum(np.diff(curve.recall, prepend=0.0) * curve.precision))
 
 
-def auc_pr(curve: PrecisionRecall) -> float:
+def auc_pr(curve: PrecisionRecall, *, at_zero: float | None = None) -> float:
     """
     Return the area under the curve by trapezoids, as much of the literature does.
 
     The curve is extended to recall zero at the precision of its first point. Straight lines
     between points flatter a system a little: compare like with like, and prefer
     :func:`average_precision`. nan when no query has a right match, zero without queries accepted.
+
+    :param at_zero: the precision at recall zero instead; scikit-learn takes 1.
     """
     if curve.positives == 0:
         return float('nan')
     if len(curve.thresholds) == 0:
         return 0.0
     recall = np.concatenate([[0.0], curve.recall])
-    precision = np.concatenate([curve.precision[:1], curve.precision])
+    first = curve.precision[0] if at_zero is None else at_zero
+    precision = np.concatenate([[first], curve.precision])
     return float(np.sum(np.diff(recall) * (precision[1:] + precision[:-1]) / 2))
 
 
