@@ -28,6 +28,7 @@ def test_each_stage_and_the_total(localization):
     assert (describe.stage, describe.frames) == ('describe', 100)
     assert describe.median_ms == pytest.approx(50.5)
     assert describe.p95_ms == pytest.approx(95.05)
+    assert describe.p99_ms == pytest.approx(99.01)
     assert describe.max_ms == pytest.approx(100)
     assert (search.median_ms, search.p95_ms) == (1.0, 1.0)
     assert total.stage == 'total'

@@ -33,13 +33,14 @@ class StageLatency:
     Time per frame of one stage, in milliseconds.
 
     :param frames: how many frames went through this stage.
-    :param p95_ms: 95 of 100 frames took at most this long (linear between frames).
+    :param p95_ms: 95 of 100 frames took at most this long (linear between frames); ``p99_ms`` 99.
     """
 
     stage: str
     frames: int
     median_ms: float
     p95_ms: float
+    p99_ms: float
     max_ms: float
 
 
@@ -64,5 +65,5 @@ def stage_latencies(localizations: Iterable[Localization]) -> tuple[StageLatency
 
 def _summary(stage: str, times_ns: list[int]) -> StageLatency:
     ms = np.asarray(times_ns, dtype=np.float64) / 1e6
-    median, p95 = np.percentile(ms, [50, 95])
-    return StageLatency(stage, len(ms), float(median), float(p95), float(ms.max()))
+    median, p95, p99 = np.percentile(ms, [50, 95, 99])
+    return StageLatency(stage, len(ms), float(median), float(p95), float(p99), float(ms.max()))
