@@ -80,6 +80,11 @@ class CroppedImages:
         self._images = images
         self._crop = crop
 
+    @property
+    def source(self) -> ImageSource:
+        """Return the images that are cropped."""
+        return self._images
+
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self._images)
