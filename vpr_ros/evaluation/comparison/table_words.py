@@ -1,0 +1,56 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""What has to be said of a table, in sentences."""
+
+from __future__ import annotations
+
+from vpr_ros.evaluation.comparison.measures import measure_named
+from vpr_ros.evaluation.comparison.tables import MeasuredPair
+from vpr_ros.evaluation.comparison.tables import Table
+from vpr_ros.evaluation.comparison.tables import WHOLE
+
+__all__ = ['how_to_read', 'pair_words']
+
+
+def how_to_read(table: Table) -> list[str]:
+    """Return the sentences that say what the numbers of a table are."""
+    said = []
+    if any(measure_named(column.measure).kind == 'share' for column in table.columns):
+        said.append('Shares in percent')
+    cells = [cell for row in table.rows for cell in row.cells if cell is not None]
+    if any(cell.number.low is not None for cell in cells):
+        said.append('intervals of 95 % from resampled blocks of consecutive queries')
+    sentences = [f'{", with ".join(said)}.'] if len(said) == 2 else [f'{s}.' for s in said]
+    if table.conditions:
+        sentences.append(f'All rows: {table.conditions}.')
+    if any(cell.best for cell in cells):
+        sentences.append('The best of each column is bold.')
+    statistics = {row.system.statistics for row in table.rows if not row.system.published}
+    if WHOLE in statistics:
+        aside = ' and are not in the running for the best' if len(statistics) > 1 else ''
+        sentences.append('Rows with the statistics of the whole query traverse knew images that a '
+                         f'robot has not seen yet{aside}.')
+    if any(column.over == 'worst' for column in table.columns):
+        sentences.append('Groups of pairs have their mean, every pair counting alike, and their '
+                         'worst pair.')
+    return sentences
+
+
+def pair_words(measured: MeasuredPair) -> str:
+    """Return what was compared on a pair, and what counts as right."""
+    counts = measured.counts
+    return (f'{measured.pair.name}: {counts.queries} queries, {counts.with_place} of them with a '
+            f'place, {counts.references} references, right means {measured.truth}')
