@@ -14,11 +14,17 @@
 
 """Intervals of confidence on simulated traverses whose truth is known."""
 
+import math
+
 import numpy as np
 import pytest
+from vpr_ros.evaluation.calibration import auroc
 from vpr_ros.evaluation.intervals import block_bootstrap_interval
 from vpr_ros.evaluation.intervals import block_resamples
+from vpr_ros.evaluation.intervals import bootstrap_interval
 from vpr_ros.evaluation.intervals import Interval
+from vpr_ros.evaluation.intervals import percentile_interval
+from vpr_ros.evaluation.intervals import resampled_counts
 from vpr_ros.evaluation.intervals import wilson_interval
 
 RIGHT = 0.7  # how many queries of a simulated traverse are right, in the long run
@@ -127,6 +133,62 @@ def test_resamples_of_nothing_are_refused():
     for count, block, resamples in (0, 1, 5), (5, 6, 5), (5, 0, 5), (5, 1, 0):
         with pytest.raises(ValueError, match='in a block and at least 1 resample'):
             list(block_resamples(count, block, resamples))
+
+
+@pytest.mark.parametrize('held', [2_000_000, 100, 1])
+def test_counts_are_those_of_the_resamples_however_many_are_held(held, monkeypatch):
+    monkeypatch.setattr('vpr_ros.evaluation.intervals._COUNTS_HELD', held)
+    counts = np.concatenate(list(resampled_counts(23, 7, 30, seed=3)))
+    assert counts.shape == (30, 23)
+    for row, indices in zip(counts, block_resamples(23, 7, 30, seed=3), strict=True):
+        assert row.tolist() == [list(indices).count(query) for query in range(23)]
+
+
+def test_of_a_mean_it_is_the_interval_of_a_mean():
+    values = np.random.default_rng(1).normal(size=60)
+    assert bootstrap_interval(lambda chosen: values[chosen].mean(), 60, 5, 200, seed=4) == \
+        about(block_bootstrap_interval(values, 5, 200, seed=4))
+
+
+def about(interval):
+    return Interval(pytest.approx(interval.low), pytest.approx(interval.high))
+
+
+def test_an_area_varies_as_much_as_in_new_traverses():
+    rng = np.random.default_rng(8)
+
+    def drive():
+        """Return scores of 200 queries with a place and 200 without; a quarter of pairs fail."""
+        return np.concatenate([rng.normal(0.9538, size=200), rng.normal(size=200)])
+
+    positive = np.arange(400) < 200
+    covered = 0
+    for seed in range(60):
+        scores = drive()
+        interval = bootstrap_interval(
+            lambda chosen, s=scores: auroc(s[chosen], positive[chosen], resamples=1).value,
+            400, block=1, resamples=100, seed=seed)
+        covered += interval.contains(0.75)
+    assert covered > 0.88 * 60
+
+
+def test_the_number_is_never_outside():
+    # Less than two thirds of the queries are in a resample, so its most is seldom the most of all.
+    values = np.arange(100.0)
+    interval = bootstrap_interval(lambda chosen: values[chosen].max(), 100, 1, 20, seed=1)
+    assert interval.high == 99.0
+    assert interval.low < 99.0
+    assert percentile_interval([0.2, 0.3], 0.5) == Interval(pytest.approx(0.2, abs=0.01), 0.5)
+    assert percentile_interval([0.6, 0.7], 0.5).low == 0.5
+
+
+def test_resamples_without_a_number_do_not_count():
+    assert percentile_interval([math.nan, 0.4, math.nan], 0.4) == Interval(0.4, 0.4)
+    assert percentile_interval([math.nan], 0.4) == Interval(0.4, 0.4)
+    assert percentile_interval([], 0.4) == Interval(0.4, 0.4)
+    for value, confidence in (math.nan, 0.95), (math.inf, 0.95), (0.5, 1.0):
+        with pytest.raises(ValueError, match='expected a finite number and a confidence'):
+            percentile_interval([0.1], value, confidence)
 
 
 @pytest.mark.parametrize(('hits', 'count'), [(0, 1), (1, 1), (3, 17), (50, 50), (0, 1000)])

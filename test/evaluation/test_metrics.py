@@ -25,6 +25,7 @@ from vpr_ros.datasets.registry import open_dataset
 from vpr_ros.evaluation.metrics import auc_pr
 from vpr_ros.evaluation.metrics import average_precision
 from vpr_ros.evaluation.metrics import precision_recall
+from vpr_ros.evaluation.metrics import precision_recall_of_right
 from vpr_ros.evaluation.metrics import rank
 from vpr_ros.evaluation.metrics import Recall
 from vpr_ros.evaluation.metrics import recall_at_full_precision
@@ -204,6 +205,31 @@ def test_a_wrong_answer_tied_with_the_surest_leaves_no_flawless_threshold():
     curve = precision_recall([0.9, 0.9, 0.5], [True, False, True], [True, True, True])
     assert recall_at_full_precision(curve).threshold is None
     assert recall_at_full_precision(curve).recall == 0.0
+
+
+@given(answers)
+def test_recall_among_the_right_is_that_of_scikit_learn(data):
+    metrics = pytest.importorskip('sklearn.metrics')
+    scores, correct, _ = arrays(data)
+    curve = precision_recall_of_right(scores, correct)
+    if not correct.any():
+        assert math.isnan(auc_pr(curve, at_zero=1.0))
+        assert math.isnan(average_precision(curve))
+        return
+    precision, recall, thresholds = metrics.precision_recall_curve(correct, scores)
+    # Theirs runs the other way, and ends in a point of its own.
+    assert curve.thresholds.tolist() == thresholds[::-1].tolist()
+    assert curve.precision.tolist() == pytest.approx(precision[-2::-1].tolist())
+    assert curve.recall.tolist() == pytest.approx(recall[-2::-1].tolist())
+    assert auc_pr(curve, at_zero=1.0) == pytest.approx(metrics.auc(recall, precision))
+    assert average_precision(curve) == pytest.approx(
+        metrics.average_precision_score(correct, scores))
+
+
+def test_the_precision_at_recall_zero_counts_where_the_surest_answer_is_wrong():
+    curve = precision_recall([0.9, 0.9], [True, False], [True, True])
+    assert auc_pr(curve) == pytest.approx(0.5 * 0.5)
+    assert auc_pr(curve, at_zero=1.0) == pytest.approx(0.5 * 0.75)
 
 
 def test_known_values():

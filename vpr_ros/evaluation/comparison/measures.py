@@ -63,7 +63,7 @@ from vpr_ros.evaluation.operating_points import extended_precision
 from vpr_ros.evaluation.operating_points import recall_at_precision
 from vpr_ros.evaluation.ranked_precision import mean_average_precision
 from vpr_ros.evaluation.ratio_test import ratio_scores
-from vpr_ros.evaluation.recognition import longest_stretch
+from vpr_ros.evaluation.stretch import longest_stretch
 
 __all__ = ['curves', 'measure', 'Measure', 'measure_named', 'MEASURES']
 

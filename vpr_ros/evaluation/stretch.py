@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a system that says when it knows a place got right, and how long it was lost."""
+"""For how long a system was lost."""
 
 from __future__ import annotations
 
@@ -22,29 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
-from vpr_ros.evaluation.outcomes import OutcomeCounts
 
-__all__ = ['count_recognitions', 'longest_stretch', 'Stretch']
+__all__ = ['longest_stretch', 'Stretch']
 
 Array = NDArray[Any]
-
-
-def count_recognitions(known: ArrayLike, correct: ArrayLike,
-                       has_match: ArrayLike) -> OutcomeCounts:
-    """
-    Count what became of all queries of a run with ground truth.
-
-    :param known: (Q,) bool, whether the system said that it knows the place.
-    :param correct: (Q,) bool, whether its best reference is right.
-    :param has_match: (Q,) bool, whether the place is in the map at all.
-    """
-    said, right, possible = _flags(known=known, correct=correct, has_match=has_match)
-    if (right & ~possible).any():
-        query = int(np.flatnonzero(right & ~possible)[0])
-        raise ValueError(f'query {query} is correct but has no match: one of the two is wrong')
-    return OutcomeCounts(
-        right=int((said & right).sum()), wrong=int((said & ~right).sum()),
-        missed=int((~said & possible).sum()), rejected=int((~said & ~possible).sum()))
 
 
 @dataclass(frozen=True)
@@ -74,9 +55,12 @@ def longest_stretch(localized: ArrayLike, positions: ArrayLike | None = None) ->
     :param positions: (Q, 2) or (Q, 3) metres; then the stretch is the longest in metres along the
         path, which need not be the one with the most queries.
     """
-    found, = _flags(localized=localized)
+    found = np.asarray(localized)
+    if found.ndim != 1 or (found.dtype != np.bool_ and found.size):
+        raise ValueError(f'localized must be bool of shape (queries), got {found.dtype} '
+                         f'{found.shape}')
     count = len(found)
-    bounded = np.concatenate([[True], found, [True]])
+    bounded = np.concatenate([[True], found.astype(bool), [True]])
     ends = np.flatnonzero(bounded)
     # Between two right answers (or the ends of the traverse) lie so many queries.
     firsts, lengths = ends[:-1], np.diff(ends) - 1
@@ -98,14 +82,3 @@ def longest_stretch(localized: ArrayLike, positions: ArrayLike | None = None) ->
     if lengths[longest] == 0:
         return Stretch(0, 0, 0.0)
     return Stretch(int(firsts[longest]), int(lengths[longest]), float(metres[longest]))
-
-
-def _flags(**given: ArrayLike) -> tuple[Array, ...]:
-    """Return bool arrays of one shape (queries)."""
-    arrays = {name: np.asarray(value) for name, value in given.items()}
-    shape = next(iter(arrays.values())).shape
-    for name, flags in arrays.items():
-        if flags.ndim != 1 or flags.shape != shape or (flags.dtype != np.bool_ and flags.size):
-            raise ValueError(f'{name} must be bool of shape (queries), got {flags.dtype} '
-                             f'{flags.shape}')
-    return tuple(flags.astype(bool) for flags in arrays.values())
