@@ -20,7 +20,7 @@ import io
 import re
 
 import pytest
-from vpr_ros.evaluation.comparison.measures import MEASURES
+from vpr_ros.evaluation.comparison.meanings import MEASURES
 from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.result import Number

@@ -96,7 +96,7 @@ def test_the_best_is_marked_to_the_digits_that_are_printed(make_result, protocol
     table, = build_tables([
         make_result(0.5, 0.1, label='a'), make_result(0.7, 0.3, label='b'),
         make_result(0.70004, 0.2, label='c')], [protocol])
-    measured = [row for row in best(table)[:3]]
+    measured = best(table)[:3]
     assert measured == [[False, False], [True, True], [True, False]]
     # One alone is not the best, and where all are alike none is.
     table, = build_tables([make_result(label='a')], [protocol])

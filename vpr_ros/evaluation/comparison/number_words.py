@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 
-from vpr_ros.evaluation.comparison.measures import Measure
+from vpr_ros.evaluation.comparison.meanings import Measure
 from vpr_ros.evaluation.comparison.result import Number
 
 __all__ = ['interval_text', 'number_text', 'unit_of']

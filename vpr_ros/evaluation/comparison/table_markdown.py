@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import re
 
-from vpr_ros.evaluation.comparison.measures import measure_named
+from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.result import PairResult

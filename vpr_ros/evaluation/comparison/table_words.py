@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-from vpr_ros.evaluation.comparison.measures import measure_named
+from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.tables import MeasuredPair
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.comparison.tables import WHOLE

@@ -29,7 +29,7 @@ from dataclasses import replace
 import math
 from typing import Literal
 
-from vpr_ros.evaluation.comparison.measures import measure_named
+from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.result import Counts
 from vpr_ros.evaluation.comparison.result import METHODS
