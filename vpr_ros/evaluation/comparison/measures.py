@@ -65,7 +65,7 @@ from vpr_ros.evaluation.ranked_precision import mean_average_precision
 from vpr_ros.evaluation.ratio_test import ratio_scores
 from vpr_ros.evaluation.stretch import longest_stretch
 
-__all__ = ['curves', 'measure', 'Measure', 'measure_named', 'MEASURES']
+__all__ = ['curves', 'measure', 'Measure', 'measure_named', 'MEASURES', 'NS']
 
 Array = NDArray[Any]
 
