@@ -149,6 +149,18 @@ def test_references_and_queries_are_thinned_out_apart(campus):
         'ones', 'day_left: 2 of 6 frames are kept', 'night_right: 3 of 6 frames are kept')
 
 
+def test_a_part_of_both_traverses_is_compared(campus):
+    found = open_pair(make_pair(part=[1, 5], query_every_s=2.0), [campus])
+    assert found.reference.source_indices.tolist() == [1, 2, 3, 4]
+    assert found.query.source_indices.tolist() == [1, 3]
+    assert matches(found) == [[0, 1], [1, 2, 3]]
+    assert found.query.label(1) == 'Image003.jpg'
+    for behind in 7, 10:
+        with pytest.raises(VprError, match=f'frames 5 to {behind - 1} are compared, but day_left '
+                                           'has 6'):
+            open_pair(make_pair(part=[5, behind]), [campus])
+
+
 def test_traverses_of_another_length_do_not_match_by_number(tmp_path, write_images):
     root = write_campus(tmp_path, write_images)
     (root / 'night_right' / 'Image005.jpg').unlink()

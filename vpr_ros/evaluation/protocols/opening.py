@@ -99,8 +99,8 @@ def open_pair(pair: Pair, folders: Sequence[Path], *,
     try:
         dataset = _find(pair, folders)
         whole = [dataset.traverse(name) for name in (pair.reference, pair.query)]
-        reference, query = (choose_frames(traverse, settings) for traverse, settings in zip(
-            whole, _thinned(pair), strict=True))
+        reference, query = (choose_frames(_part(traverse, pair), settings)
+                            for traverse, settings in zip(whole, _thinned(pair), strict=True))
         truth = find_truth(pair, dataset, whole, (reference, query),
                            lists=protocol.folder if protocol else Path())
     except MissingData as error:
@@ -113,6 +113,18 @@ def open_pair(pair: Pair, folders: Sequence[Path], *,
     return OpenPair(pair, _cropped(reference, pair.reference_crop),
                     _cropped(query, pair.query_crop), truth, _digest(reference, query, truth),
                     _notes(reference, query))
+
+
+def _part(traverse: Traverse, pair: Pair) -> Traverse:
+    if pair.part is None:
+        return traverse
+    first, behind = pair.part
+    numbers = traverse.source_indices
+    kept = np.flatnonzero((numbers >= first) & (numbers < behind))
+    if not len(kept) or behind > len(traverse.images):
+        raise VprError(f'frames {first} to {behind - 1} are compared, but {traverse.name} has '
+                       f'{len(traverse.images)}')
+    return traverse.select(kept)
 
 
 def _thinned(pair: Pair) -> tuple[ReadingSettings, ReadingSettings]:

@@ -109,6 +109,8 @@ class Pair(_Part):
     :param data: name of the data set, as ``vpr_ros data list`` has it, or ``town``; ``folder`` is
         a folder of traverses that is no published set.
     :param options: how it is read, as ``name:=value``.
+    :param part: the number of the first frame of both whole traverses that is compared, and the
+        number behind the last; without it, all of them.
     :param reference_every_m: so many metres between references, 0 for every frame; likewise
         ``reference_every_s``, and for queries.
     :param group: pairs of one group also get their mean and their worst; empty for none.
@@ -120,6 +122,7 @@ class Pair(_Part):
     query: str
     truth: TruthRule
     options: tuple[str, ...] = ()
+    part: tuple[int, int] | None = None
     reference_every_m: float = pydantic.Field(default=0.0, ge=0.0)
     reference_every_s: float = pydantic.Field(default=0.0, ge=0.0)
     query_every_m: float = pydantic.Field(default=0.0, ge=0.0)
@@ -127,6 +130,13 @@ class Pair(_Part):
     reference_crop: Crop = Crop()
     query_crop: Crop = Crop()
     group: str = ''
+
+    @pydantic.model_validator(mode='after')
+    def _part_is_some(self) -> Pair:
+        if self.part is not None and not 0 <= self.part[0] < self.part[1]:
+            raise ValueError('part holds the number of the first frame, from 0, and the number '
+                             f'behind the last, got {self.part}')
+        return self
 
     @property
     def hash(self) -> str:  # noqa: A003
@@ -182,6 +192,27 @@ class Protocol(_Part):
             if twice:
                 raise ValueError(f'two {what} are called {twice[0]!r}')
         return self
+
+    @pydantic.model_validator(mode='after')
+    def _published_of_something(self) -> Protocol:
+        pairs, groups = [pair.name for pair in self.pairs], self.groups()
+        both = sorted({*pairs} & {*groups})
+        if both:
+            raise ValueError(f'{both[0]!r} is called both a pair and a group')
+        for label, numbers in self.published.items():
+            for of in numbers:
+                if of not in pairs and of not in groups:
+                    raise ValueError(f'numbers are published of {label} on {of!r}, which is '
+                                     f'neither a pair nor a group ({", ".join(pairs)})')
+        return self
+
+    def groups(self) -> dict[str, list[Pair]]:
+        """Return the groups in the order of their first pairs, each with its pairs."""
+        found: dict[str, list[Pair]] = {}
+        for pair in self.pairs:
+            if pair.group:
+                found.setdefault(pair.group, []).append(pair)
+        return found
 
     @property
     def hash(self) -> str:  # noqa: A003
