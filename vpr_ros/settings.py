@@ -26,8 +26,8 @@ from vpr_ros.maps.settings import MapSettings
 from vpr_ros.matching.loop_settings import LoopSettings
 from vpr_ros.matching.settings import MatchingSettings
 
-__all__ = ['BuildSettings', 'InputSettings', 'LocalizeSettings', 'LoopsSettings',
-           'MapperSettings']
+__all__ = ['BuildSettings', 'EvaluateSettings', 'InputSettings', 'LocalizeSettings',
+           'LoopsSettings', 'MapperSettings']
 
 
 class BuildSettings(Settings):
@@ -35,6 +35,12 @@ class BuildSettings(Settings):
 
     extraction: ExtractionSettings = ExtractionSettings()
     map: MapSettings = MapSettings()  # noqa: A003
+
+
+class EvaluateSettings(Settings):
+    """Comparing networks on data sets."""
+
+    extraction: ExtractionSettings = ExtractionSettings()
 
 
 class InputSettings(Settings):

@@ -26,6 +26,7 @@ from vpr_ros.cli import attention
 from vpr_ros.cli import bag
 from vpr_ros.cli import data
 from vpr_ros.cli import demo
+from vpr_ros.cli import evaluate
 from vpr_ros.cli import fleet
 from vpr_ros.cli import localize
 from vpr_ros.cli import loops
@@ -54,6 +55,7 @@ app.command('networks')(networks.networks)
 app.command('pca')(pca.pca)
 app.command('attention')(attention.attention)
 app.command('demo')(demo.demo)
+app.command('evaluate')(evaluate.evaluate)
 app.add_typer(train.app, name='train')
 
 

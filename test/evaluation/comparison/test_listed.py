@@ -144,7 +144,8 @@ def test_what_similarity_found_is_read_as_it_was(tmp_path):
     first = (tmp_path / 'matches.csv').read_text().splitlines()[:2]
     assert first[0] == ('query,reference,rank,similarity,probability,known,query_image,'
                         'reference_image')
-    assert first[1].startswith(f'0,{found.best[0]},1,{float(found.best_scores[0])!r},,,"image, ""0"""')
+    score = float(found.best_scores[0])
+    assert first[1].startswith(f'0,{found.best[0]},1,{score!r},,,"image, ""0"""')
 
 
 def test_what_a_localizer_said_is_read_as_it_was(tmp_path):

@@ -198,7 +198,7 @@ class DescriptionCache:
             else []}, sort_keys=True)
         name = extractor.identity.name.replace('/', '_')
         above = self._folder / f'{name}-{_digest(network)}'
-        folder = above / self._digest_of(traverse)
+        folder = above / self.digest(traverse)
         try:
             # For this user alone: images of a home may be told from their descriptors.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -209,8 +209,8 @@ class DescriptionCache:
             raise _unwritable(self._folder, error) from error
         return folder
 
-    def _digest_of(self, traverse: Traverse) -> str:
-        """Return the digest of a traverse; a run asks for it once for each network."""
+    def digest(self, traverse: Traverse) -> str:
+        """Return :func:`traverse_digest`, which is made once for each traverse."""
         if id(traverse) not in self._digests:
             # The traverse is kept with it, so that its number is not that of another one.
             self._digests[id(traverse)] = traverse, traverse_digest(traverse)

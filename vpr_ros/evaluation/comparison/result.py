@@ -34,9 +34,10 @@ __all__ = ['Counts', 'Example', 'Method', 'METHODS', 'Number', 'PairResult', 'QU
 
 #: What descriptors knew of the query traverse; see ``query_statistics``.
 QUERY_STATISTICS = ('none', 'past', 'whole traverse')
-#: One image by its descriptor; the localizer with evidence over time; a list from elsewhere.
-METHODS = ('single image', 'over time', 'listed')
-Method = Literal['single image', 'over time', 'listed']
+#: One image by its descriptor; the localizer with evidence over time, without and with odometry;
+#: a list from elsewhere.
+METHODS = ('single image', 'over time', 'over time with odometry', 'listed')
+Method = Literal['single image', 'over time', 'over time with odometry', 'listed']
 # Raised when numbers of the same name would come out otherwise: older files are measured again.
 _VERSION = 1
 
@@ -105,6 +106,8 @@ class PairResult:
     :param numbers: measure -> number; see :mod:`.measures`.
     :param curves: name of a curve -> (recall, precision) points, at most some hundred.
     :param notes: what a person should know of the data or the system.
+    :param settings: what else decided the numbers, in JSON: the images as they were, and how they
+        were described. Another text, and they are measured again.
     """
 
     protocol: str
@@ -123,6 +126,7 @@ class PairResult:
     curves: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     notes: tuple[str, ...] = ()
+    settings: str = ''
 
     def __post_init__(self) -> None:
         if self.method not in METHODS or self.statistics not in QUERY_STATISTICS:
