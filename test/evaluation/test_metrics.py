@@ -17,6 +17,7 @@
 import math
 
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 import numpy as np
 import pytest
@@ -207,6 +208,7 @@ def test_a_wrong_answer_tied_with_the_surest_leaves_no_flawless_threshold():
     assert recall_at_full_precision(curve).recall == 0.0
 
 
+@settings(deadline=None)  # the first import takes its time
 @given(answers)
 def test_recall_among_the_right_is_that_of_scikit_learn(data):
     metrics = pytest.importorskip('sklearn.metrics')
