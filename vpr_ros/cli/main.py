@@ -34,6 +34,7 @@ from vpr_ros.cli import map as map_commands
 from vpr_ros.cli import map_care  # noqa: F401 (its commands join those of map)
 from vpr_ros.cli import networks
 from vpr_ros.cli import pca
+from vpr_ros.cli import protocols
 from vpr_ros.cli import train
 from vpr_ros.cli.console import fail
 from vpr_ros.errors import VprError
@@ -52,6 +53,7 @@ app.command('loops')(loops.loops)
 app.add_typer(bag.app, name='bag')
 app.add_typer(data.app, name='data')
 app.command('networks')(networks.networks)
+app.command('protocols')(protocols.protocols)
 app.command('pca')(pca.pca)
 app.command('attention')(attention.attention)
 app.command('demo')(demo.demo)

@@ -35,8 +35,8 @@ from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 import yaml
 
-__all__ = ['Crop', 'NetworkRow', 'Pair', 'Protocol', 'protocol_names', 'read_protocol',
-           'TruthRule']
+__all__ = ['Crop', 'NetworkRow', 'Pair', 'Protocol', 'protocol_file', 'protocol_names',
+           'read_protocol', 'TruthRule']
 
 _FOLDER = Path(__file__).parent
 _HASH_DIGITS = 12
@@ -52,6 +52,9 @@ class Crop(_Part):
     What is cut off each image, as shares of its width or height.
 
     The same as :class:`vpr_ros.datasets.crop.Crop`, in a file.
+
+    :param left: share of the width on the left; likewise ``right``.
+    :param top: share of the height at the top; likewise ``bottom``.
     """
 
     left: float = 0.0
@@ -75,10 +78,11 @@ class TruthRule(_Part):
 
     :param frames: their numbers in the whole traverses differ by at most so many.
     :param metres: they were taken at most so far apart in the plane.
-    :param nearest_frames: the reference is at most so many frames from the one that was taken
-        nearest to the query, which is at most ``nearest_metres`` away.
-    :param lists: a CSV file of pairs, ``query,reference``: names of images, relative to the
-        protocol's folder.
+    :param nearest_frames: the reference is at most so many of the compared frames from the one
+        that was taken nearest to the query, which is at most ``nearest_metres`` away.
+    :param nearest_metres: see ``nearest_frames``.
+    :param lists: a CSV file with the columns ``query`` and ``reference``, names of images; it lies
+        beside the protocol's file, or where its path leads from there.
     :param published: as the reader of the data set has it.
     """
 
@@ -108,11 +112,17 @@ class Pair(_Part):
     :param name: of the pair in its protocol; letters, digits, ``_``, ``-`` and ``.``.
     :param data: name of the data set, as ``vpr_ros data list`` has it, or ``town``; ``folder`` is
         a folder of traverses that is no published set.
+    :param reference: the traverse that stands for the map.
+    :param query: the traverse whose places are looked for.
+    :param truth: when a reference shows the place of a query.
     :param options: how it is read, as ``name:=value``.
     :param part: the number of the first frame of both whole traverses that is compared, and the
         number behind the last; without it, all of them.
     :param reference_every_m: so many metres between references, 0 for every frame; likewise
-        ``reference_every_s``, and for queries.
+        ``query_every_m``.
+    :param reference_every_s: one reference in so many seconds, 0 for every frame; likewise
+        ``query_every_s``.
+    :param reference_crop: what is cut off each reference; likewise ``query_crop``.
     :param group: pairs of one group also get their mean and their worst; empty for none.
     """
 
@@ -150,7 +160,8 @@ class NetworkRow(_Part):
     A network of a paper's table.
 
     :param label: what the table calls it.
-    :param network: its name here, with ``options``.
+    :param network: its name here, as ``vpr_ros networks`` has it.
+    :param options: of the network, those that differ from its own.
     :param note: what a reader should know, such as which weights the paper used.
     """
 
@@ -164,13 +175,16 @@ class Protocol(_Part):
     """
     What is compared, and how.
 
-    :param title: in a few words; ``about`` in sentences.
+    :param name: that of its file.
+    :param title: in a few words.
+    :param pairs: what is compared with what.
+    :param about: in sentences: what a reader of its numbers should know.
     :param source: the paper and the table that it comes from, empty for our own.
-    :param measures: those that the table prints, first first; see
-        :mod:`vpr_ros.evaluation.comparison.measures`.
+    :param measures: those that the table prints, the most important first; see
+        :mod:`vpr_ros.evaluation.comparison.meanings`.
     :param networks: those that the paper compares, for who has their weights.
-    :param published: network label -> pair or group -> measure -> the number that was printed; of
-        a group, ``worst`` may stand in place of the measure's mean as ``MEASURE worst``.
+    :param published: label of a row -> pair or group -> measure -> the number that was printed. Of
+        a group the number is its mean; ``MEASURE worst`` is that of its worst pair.
     :param folder: where its file lies, and the lists that it names.
     """
 
@@ -225,6 +239,16 @@ def protocol_names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob('*.yaml'))
 
 
+def protocol_file(protocol: str | Path) -> Path:
+    """Return the file of a protocol as :func:`read_protocol` takes it; it may be missing."""
+    path = Path(protocol)
+    if path.suffix in ('.yaml', '.yml'):
+        return path
+    if str(protocol) not in protocol_names():
+        raise unknown_name('protocol', str(protocol), protocol_names())
+    return _FOLDER / f'{protocol}.yaml'
+
+
 def read_protocol(protocol: str | Path) -> Protocol:
     """
     Read a protocol.
@@ -232,11 +256,7 @@ def read_protocol(protocol: str | Path) -> Protocol:
     :param protocol: the name of one of the package's, or a YAML file, which is named by itself.
     :raises VprError: for a name that is not known, and for a file that is none, saying where.
     """
-    path = Path(protocol)
-    if path.suffix not in ('.yaml', '.yml'):
-        if str(protocol) not in protocol_names():
-            raise unknown_name('protocol', str(protocol), protocol_names())
-        path = _FOLDER / f'{protocol}.yaml'
+    path = protocol_file(protocol)
     try:
         document = yaml.safe_load(path.read_text(encoding='utf-8'))
     # Bytes that are no text and dates that do not exist are a ValueError.
