@@ -113,6 +113,7 @@ def evaluate(
     from vpr_ros.cli.evaluate_inputs import data_folders
     from vpr_ros.cli.evaluate_inputs import describing
     from vpr_ros.cli.evaluate_inputs import list_system
+    from vpr_ros.cli.evaluate_inputs import make_folder
     from vpr_ros.cli.evaluate_inputs import network_systems
     from vpr_ros.cli.evaluate_inputs import open_comparisons
     from vpr_ros.cli.evaluate_inputs import output_folder
@@ -130,10 +131,13 @@ def evaluate(
         raise VprError('--cache and --no-cache are both given: leave one out')
     ways = Ways(asked_statistics(statistics), over_time=over_time, odometry=odometry)
     listed = list_system(matches or [], label, protocols)
-    systems = [] if listed and not networks else network_systems(
-        networks, protocols, describing(config, param), weights, allow_random=allow_random,
-        taken=[listed.label] if listed else [])
+    extraction = describing(config, param)
     comparisons = open_comparisons(protocols, folders)
+    there = [p for p in protocols if any(c.protocol is p for c in comparisons)]
+    systems = [] if listed and not networks else network_systems(
+        networks, there, extraction, weights, allow_random=allow_random,
+        taken=[listed.label] if listed else [])
+    make_folder(written)
     watcher = _Watcher()
     results: list[PairResult] = []
     with ExitStack() as stack:
@@ -147,11 +151,15 @@ def evaluate(
                                             watcher=watcher)
     if listed is not None:
         results += evaluate_list(listed, comparisons, out=written, watcher=watcher)
-    shown = [p for p in protocols if any(r.protocol == p.name for r in results)]
+    if not results:
+        raise VprError('nothing was measured: the data of the pair that --matches is of is not '
+                       'there')
+    shown = [p for p in there if any(r.protocol == p.name for r in results)]
     write_comparison_report(written, results, shown, _provenance(ways))
     for each in shown:
         _show(each, [r for r in results if r.protocol == each.name])
-    before = f', {watcher.before} of them from before' if watcher.before else ''
+    before = '' if not watcher.before else ', all measured before' if (
+        watcher.before == len(results)) else f', {watcher.before} of them measured before'
     say(f'{len(results)} {plural(len(results), "result")}{before}; tables and pictures: '
         f'{written / "index.html"}')
 
@@ -186,15 +194,22 @@ def _show(protocol: Protocol, results: Sequence[PairResult]) -> None:
     from vpr_ros.evaluation.comparison.meanings import measure_named
     from vpr_ros.evaluation.comparison.number_words import number_text
 
-    there = {name for result in results for name in result.numbers}
-    names = [name for name in protocol.measures if name in there][:_MEASURES_SHOWN]
+    named = {name for result in results for name in result.numbers}
+    names = [name for name in protocol.measures if name in named][:_MEASURES_SHOWN]
     measures = [measure_named(name) for name in names]
-    say(f'\n[bold]{escape(protocol.title)}[/] [dim]({escape(protocol.name)}, rule '
-        f'{protocol.hash})[/]')
+    rows = [{'network': r.label, 'method': r.method, 'query statistics': r.statistics,
+             'pair': r.pair, 'truth': r.truth, 'queries': str(r.counts.queries),
+             'references': str(r.counts.references)} for r in results]
+    # What is the same in all of them is said once.
+    same = {key: value for key, value in rows[0].items()
+            if key != 'network' and all(row[key] == value for row in rows)}
+    say(f'\n[bold]{escape(protocol.title)}[/]')
+    say('[dim]' + escape(', '.join([f'{protocol.name} (rules {protocol.hash})',
+                                    *(f'{key}: {value}' for key, value in same.items())]))
+        + '[/]')
     columns(
-        ['system', 'method', 'statistics', 'pair', 'truth', 'queries',
-         *(measure.title for measure in measures)],
-        [[r.label, r.method, r.statistics, r.pair, r.truth, str(r.counts.queries),
+        [*(key for key in rows[0] if key not in same), *(m.title for m in measures)],
+        [[*(value for key, value in row.items() if key not in same),
           *(number_text(r.numbers[name].value, measure) if name in r.numbers else '-'
-            for name, measure in zip(names, measures, strict=True))] for r in results],
-        numbers=1 + len(names))
+            for name, measure in zip(names, measures, strict=True))]
+         for row, r in zip(rows, results, strict=True)], numbers=len(names))

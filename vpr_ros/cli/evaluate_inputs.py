@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vpr_ros.extraction.settings import ExtractionSettings
 
 __all__ = ['asked_protocols', 'asked_statistics', 'data_folders', 'DATA_VARIABLE', 'describing',
-           'list_system', 'network_systems', 'open_comparisons', 'output_folder',
+           'list_system', 'make_folder', 'network_systems', 'open_comparisons', 'output_folder',
            'USUAL_NETWORKS']
 
 DATA_VARIABLE = 'VPR_ROS_DATA'
@@ -95,6 +95,15 @@ def output_folder(out: Path | None, data: Sequence[Path]) -> Path:
     if out.is_dir() and not os.access(out, os.W_OK | os.X_OK):
         raise VprError(f'--out {out}: nothing can be written there; choose another folder')
     return out
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of the results, when all that was asked for can be done."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VprError(f'--out {out} cannot be made ({error.strerror or error}); choose another '
+                       'folder') from error
 
 
 def describing(config: Path | None, param: list[str]) -> ExtractionSettings:
@@ -164,6 +173,7 @@ def _rows_of_all(protocols: Sequence[Protocol], settings: ExtractionSettings,
                  weights: Path | None, *,
                  allow_random: bool) -> list[tuple[NetworkSystem, set[str]]]:
     """Return the networks of the papers; those that cannot run are told and left out."""
+    from vpr_ros.evaluation.comparison.systems import NoWeights
     from vpr_ros.evaluation.comparison.systems import row_system
 
     found: dict[tuple[str, str], tuple[NetworkSystem, set[str]]] = {}
@@ -171,21 +181,30 @@ def _rows_of_all(protocols: Sequence[Protocol], settings: ExtractionSettings,
     for protocol in protocols:
         systems = [] if protocol.networks else _named(USUAL_NETWORKS, (), settings, None,
                                                       allow_random=allow_random)
+        lacking = []
         for row in protocol.networks:
             try:
                 systems.append(_trained(row_system(
                     row, settings, weights, allow_random=allow_random),
                     allow_random=allow_random))
+            except NoWeights as error:
+                lacking.append(error.label)
             except VprError as error:
                 problems.append(f'{protocol.name}: {error}')
+        if lacking:
+            problems.append(
+                f'{protocol.name}: there are no weights for {", ".join(map(repr, lacking))}: put '
+                f'LABEL.safetensors (or .pth) of each into {weights or "a folder"}'
+                f'{"" if weights else " and name it with --weights"}, or give --allow-random for '
+                'a trial with random ones')
         for system in systems:
             key = system.label, system.settings.model_dump_json()
             found.setdefault(key, (system, set()))[1].add(protocol.name)
     if not found:
-        raise VprError(f'none of the networks of {", ".join(p.name for p in protocols)} can run: '
-                       f'{"; ".join(problems)}; or name others with --networks')
+        raise VprError(f'no network can run: {"; ".join(problems)}; or name others with '
+                       '--networks, such as ' + USUAL_NETWORKS)
     for problem in problems:
-        remark(f'{problem}; it is left out')
+        remark(f'left out: {problem}')
     return list(found.values())
 
 

@@ -27,11 +27,23 @@ from vpr_ros.evaluation.protocols.protocol import NetworkRow
 from vpr_ros.extraction.settings import ExtractionSettings
 import yaml
 
-__all__ = ['ListedSystem', 'NetworkSystem', 'RANDOM', 'row_system', 'untrained']
+__all__ = ['ListedSystem', 'NetworkSystem', 'NoWeights', 'RANDOM', 'row_system', 'untrained']
 
 #: Behind the label of a network that nobody trained, so that every table says it.
 RANDOM = 'random weights'
 _WEIGHT_FILES = ('.safetensors', '.pth')
+
+
+class NoWeights(VprError):
+    """
+    A network of a paper's table is there, but not what it learnt.
+
+    :param label: what the table calls it.
+    """
+
+    def __init__(self, label: str, text: str) -> None:
+        super().__init__(text)
+        self.label = label
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,7 @@ def row_system(row: NetworkRow, settings: ExtractionSettings, weights: Path | No
 
     :param settings: how it is run.
     :param weights: a folder with LABEL.safetensors or LABEL.pth, None for none.
-    :raises VprError: when it has no weights and random ones are not allowed.
+    :raises NoWeights: when it has none and random ones are not allowed.
     """
     from vpr_ros.networks.registry import network_options
 
@@ -86,9 +98,9 @@ def row_system(row: NetworkRow, settings: ExtractionSettings, weights: Path | No
                                      or _has_own_weights(row.network)):
         if not allow_random:
             where = f'{weights}/' if weights else 'a folder, named with --weights, as '
-            raise VprError(f'{row.label!r} ({row.network}) has no weights: put them into {where}'
-                           f'{_file_name(row.label)}.safetensors (or .pth), or give '
-                           '--allow-random for a trial with random ones')
+            raise NoWeights(row.label, f'{row.label!r} ({row.network}) has no weights: put them '
+                            f'into {where}{_file_name(row.label)}.safetensors (or .pth), or give '
+                            '--allow-random for a trial with random ones')
         options['weights'] = 'random'
     return NetworkSystem(row.label, settings.model_copy(update={
         'network': row.network, 'options': _as_text(options)}), (row.note,) if row.note else ())
