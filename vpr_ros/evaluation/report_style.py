@@ -22,6 +22,8 @@ STYLE = """
   --halo: #ffffff; --plot: #f3f5f6; --truth: #111827;
   --building: #dfe3e6; --green: #e0ebdc; --street: #ffffff; --route: #bcd6ec; --out: #9a5b00;
   --early: #bccfe0; --late: #12395f;
+  --s1: #1f5f99; --s2: #7a3e9d; --s3: #8a5200; --s4: #0b6b80; --s5: #b0216b; --s6: #486a00;
+  --s7: #4b5563; --s8: #87432b;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -30,6 +32,8 @@ STYLE = """
     --halo: #14171a; --plot: #1f2429; --truth: #f3f4f6;
     --building: #2e353c; --green: #22302a; --street: #15181b; --route: #2a4d6b; --out: #f0b45c;
     --early: #38536e; --late: #b4dbff;
+    --s1: #79b4e8; --s2: #cba2f2; --s3: #e2b152; --s4: #5fcbe0; --s5: #f58ac0; --s6: #a9cc5c;
+    --s7: #b6bec6; --s8: #e0a084;
   }
   .cells, .ramp { filter: invert(1) hue-rotate(180deg); }
 }
@@ -166,9 +170,9 @@ tr.sum th, tr.sum td { font-weight: 650; border-bottom: 0; }
 .example { background: var(--card); border: 1px solid var(--line); border-radius: 6px;
   padding: 12px 14px 13px; height: 100%; }
 .example.wrong { border-left: 4px solid var(--wrong); }
-.example h4 { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: center; margin: 0 0 9px;
-  font-size: 15px; font-weight: 650; }
-.example h4 span { font-weight: 400; color: var(--soft); font-size: 14px; }
+.example :is(h4, h5) { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: center;
+  margin: 0 0 9px; font-size: 15px; font-weight: 650; }
+.example h4 span, .example h5 span { font-weight: 400; color: var(--soft); font-size: 14px; }
 .strip { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 6px; }
 .strip { align-items: start; }
 .strip img { display: block; width: 100%; height: auto; border-radius: 3px;
@@ -184,6 +188,76 @@ tr.sum th, tr.sum td { font-weight: 650; border-bottom: 0; }
 .origin dt { color: var(--soft); } .origin dd { margin: 0; overflow-wrap: anywhere; }
 code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono',
   monospace; }
+.system { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.s1 { stroke: var(--s1); } .s2 { stroke: var(--s2); } .s3 { stroke: var(--s3); }
+.s4 { stroke: var(--s4); } .s5 { stroke: var(--s5); } .s6 { stroke: var(--s6); }
+.s7 { stroke: var(--s7); } .s8 { stroke: var(--s8); }
+.letter { font-size: 13px; font-weight: 700; fill: var(--ink); stroke: var(--plot);
+  stroke-width: 4; stroke-linejoin: round; paint-order: stroke; }
+.sign { display: inline-flex; align-items: center; gap: 5px; font-weight: 650; flex: none; }
+.sign .stroke { width: 30px; }
+.who { display: inline-flex; align-items: flex-start; gap: 8px; }
+.system-name { overflow-wrap: anywhere; }
+.system-name small, .got small, .results small, .panel small, .numbers small {
+  display: block; font-size: 12.5px; line-height: 1.35; font-weight: 400; color: var(--soft); }
+.verdicts { max-width: 52em; margin: 8px 0 0; padding-left: 1.1em; }
+.verdicts li { margin: 3px 0; overflow-wrap: anywhere; }
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(500px, 100%), 1fr));
+  gap: 20px 40px; margin: 22px 0 12px; }
+.panel :is(h3, h4) { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: baseline;
+  margin: 0 0 4px; font-size: 15px; font-weight: 650; overflow-wrap: anywhere; }
+.ranks, .curve-keys, .notes { margin: 0; padding: 0; list-style: none; }
+.ranks li { display: grid; grid-template-columns: minmax(0, 11em) minmax(70px, 1fr) 6.2em;
+  gap: 10px; align-items: center; padding: 5px 0; border-top: 1px solid var(--line);
+  font-size: 14px; line-height: 1.35; }
+.got { text-align: right; }
+.got b, .results b { font-weight: 700; }
+.track { position: relative; display: block; height: 16px; background: var(--plot);
+  border-left: 1px solid var(--soft); border-right: 1px solid var(--line); }
+.track i { position: absolute; top: 50%; }
+.track .range { height: 4px; margin-top: -2px; background: var(--accent); opacity: 0.42; }
+.track .dot { width: 10px; height: 10px; margin: -5px 0 0 -5px; border-radius: 50%;
+  background: var(--card); border: 2px solid var(--accent); }
+.track .dot.best { background: var(--accent); }
+.track .dot.printed { border: 2px dotted var(--soft); }
+.track .diamond { width: 8px; height: 8px; margin: -4px 0 0 -4px; background: var(--card);
+  border: 1.5px solid var(--ink); transform: rotate(45deg); }
+.keys { display: flex; flex-wrap: wrap; gap: 4px 24px; font-size: 14px; color: var(--soft); }
+.key .track { width: 34px; border: 0; }
+.key .track i { left: 50%; } .key .track .range { left: 4px; width: 26px; }
+.results { width: auto; min-width: min(100%, 640px); }
+.results th, .results td { padding-right: 24px; vertical-align: top; line-height: 1.4; }
+.results td { min-width: 6.6em; }
+.results tbody th { min-width: 14em; white-space: normal; }
+.results tr.unit th { padding-top: 18px; font-weight: 650; }
+.results tr.unit small { display: inline; margin-left: 10px; }
+.results tbody:first-of-type tr.unit th { padding-top: 10px; }
+.results tr.printed th, .results tr.printed td { color: var(--soft); }
+.results b { border-bottom: 2px solid var(--accent); }
+.numbers thead .who { text-align: left; }
+.pairs { margin-top: 14px; }
+.pairs :is(th, td):nth-child(-n+5) { text-align: left; }
+sup { font-size: 11px; line-height: 0; margin-left: 2px; }
+.notes { margin-top: 10px; font-size: 14px; color: var(--soft); }
+.notes sup { margin: 0; }
+.numbers .scroll { margin-top: 18px; }
+.charts, .matrices { display: grid; gap: 28px 32px;
+  grid-template-columns: repeat(auto-fill, minmax(min(320px, 100%), 1fr)); }
+.matrices { grid-template-columns: repeat(auto-fill, minmax(min(240px, 100%), 1fr));
+  gap: 20px 24px; }
+.chart.small { min-width: 0; max-width: 420px; }
+.charts h3 { margin: 0 0 8px; overflow-wrap: anywhere; }
+.curve-keys { max-width: 420px; margin-top: 6px; font-size: 14px; line-height: 1.35; }
+.curve-keys li { display: flex; gap: 8px; padding: 3px 0; }
+.curve-keys .got { margin-left: auto; white-space: nowrap; color: var(--soft); }
+.matrices img.cells { display: block; width: 100%; height: auto; background: var(--faint); }
+.matrices figcaption { display: block; line-height: 1.35; }
+.matrices .who { color: var(--ink); }
+.matrices .scale { display: flex; }
+.fold { margin-top: 16px; border-top: 1px solid var(--line); padding-top: 10px; }
+.fold > summary { font-weight: 650; overflow-wrap: anywhere; }
+.fold h4 { margin: 16px 0 8px; font-size: 14px; font-weight: 450; color: var(--soft); }
+code.block { display: block; }
 details { margin-top: 24px; }
 summary { cursor: pointer; color: var(--accent); }
 .all { max-height: 520px; overflow: auto; margin-top: 12px; }
@@ -192,11 +266,17 @@ summary { cursor: pointer; color: var(--accent); }
 footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--line);
   color: var(--soft); font-size: 14px; }
 @media (max-width: 760px) {
+  nav { position: static; }
+  .ranks li { grid-template-columns: minmax(0, 1fr) auto; gap: 4px 10px; align-items: start; }
+  .ranks .got { grid-area: 1 / 2; } .ranks .track { grid-column: 1 / -1; }
+  .fold .strip { grid-auto-flow: row; grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .results tbody th { min-width: 9.5em; } .results th, .results td { padding-right: 14px; }
+  .results td { min-width: 5.4em; }
   .two, .plans { grid-template-columns: minmax(0, 1fr); gap: 24px; }
   .page { padding: 0 16px 48px; } header { padding-top: 28px; }
 }
 @media print {
-  nav, .skip, details { display: none; } body { font-size: 11pt; background: #ffffff; }
+  nav, .skip, details:not([open]) { display: none; } body { font-size: 11pt; background: #ffffff; }
   .example, .card, figure { break-inside: avoid; }
 }
 """

@@ -111,11 +111,12 @@ def test_markdown_prints_the_protocol_its_counts_and_the_numbers(results, protoc
     assert rows[0] == ['system', 'conditions', 'left R@1', 'left AUC', 'weather R@1 mean',
                        'weather R@1 worst', 'weather AUC mean', 'weather AUC worst']
     assert rows[1] == [':--', ':--', *['--:'] * 6]
-    assert rows[2] == ['compact [1]', 'single image, query statistics: none', '50.0 (40.0–60.0)',
+    assert rows[2] == ['compact [1]', 'single image', '50.0 (40.0–60.0)',
                        '**25.0**', '40.0', '40.0 (rain, 30.0–50.0)', '10.0', '10.0 (rain)']
     assert rows[3] == ['compact', 'as published', '75.0', '–', '–', '25.0', '–', '–']
-    assert rows[4][:4] == [r'seq\_vlad\{a: 1\}\|b', 'over time, query statistics: none',
+    assert rows[4][:4] == [r'seq\_vlad\{a: 1\}\|b', 'over time',
                            '**70.0** (60.0–80.0)', '20.0']
+    assert 'All rows: query statistics: none.' in text
     assert '[1] random weights.' in text
     assert '- **R@1**: The share of queries' in text
     assert '- **AUC**: The area' in text
@@ -154,7 +155,7 @@ def test_latex_has_as_many_cells_as_columns_and_escapes(results, protocol):
     assert r'seq\_vlad\{a: 1\}\textbar{}b' in text
     assert r'\textbf{70.0} {\scriptsize 60.0--80.0}' in text
     assert r'\emph{compact, as published}' in text
-    assert r'compact {\scriptsize single image, query statistics: none}\textsuperscript{1}' in text
+    assert r'compact {\scriptsize single image}\textsuperscript{1}' in text
     assert r'\textsuperscript{1}~random weights.' in text
     assert r'\multicolumn{2}{c}{left} & \multicolumn{4}{c}{weather} \\' in text
     assert r'\cmidrule(lr){2-3} \cmidrule(lr){4-7}' in text

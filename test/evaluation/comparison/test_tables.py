@@ -161,8 +161,16 @@ def test_notes_of_all_are_of_the_pair_and_others_of_the_system(make_result, prot
 def test_conditions_are_said_once_when_they_are_alike(make_result, protocol):
     table, = build_tables([make_result(label='a'), make_result(label='b')], [protocol])
     assert table.conditions == 'single image, query statistics: none'
+    assert [table.words(row.system) for row in table.rows[:2]] == ['', '']
     table, = build_tables([make_result(), make_result(method='over time')], [protocol])
+    assert table.conditions == 'query statistics: none'
+    assert [table.words(row.system) for row in table.rows] == [
+        'single image', 'over time', 'as published']
+    # What a list from elsewhere knew nobody knows.
+    table, = build_tables([make_result(), make_result(label='t', method='listed')], [protocol])
     assert table.conditions == ''
+    assert [table.words(row.system) for row in table.rows] == [
+        'single image, query statistics: none', 'as published', 'listed matches']
 
 
 def test_every_pair_of_a_group_has_a_table_too(make_result, protocol):

@@ -93,8 +93,8 @@ def _tex_label(row: Row, table: Table) -> str:
     label = _tex(row.system.label)
     if row.system.published:
         label = rf'\emph{{{label}, as published}}'
-    elif not table.conditions:
-        label += rf' {{\scriptsize {_tex(row.system.conditions)}}}'
+    elif table.words(row.system):
+        label += rf' {{\scriptsize {_tex(table.words(row.system))}}}'
     if row.notes:
         label += rf'\textsuperscript{{{",".join(str(k + 1) for k in row.notes)}}}'
     return label

@@ -69,10 +69,10 @@ def table_markdown(table: Table, *, level: int = 2) -> str:
             str(m.counts.queries), str(m.counts.with_place))]
          + [f'`{m.pair.hash}`', f'`{m.data}`'] for m in table.pairs], text_columns=4)
     lines += ['', ' '.join(how_to_read(table)), '']
-    alike = bool(table.conditions) and not any(row.system.published for row in table.rows)
+    alike = not any(table.words(row.system) for row in table.rows)
     lines += _md_table(
         ['system', *([] if alike else ['conditions']), *(_md(_head(c)) for c in table.columns)],
-        [[_md_label(row), *([] if alike else [_md(row.system.conditions)]),
+        [[_md_label(row), *([] if alike else [_md(table.words(row.system))]),
           *(_md_cell(cell, column) for cell, column in zip(row.cells, table.columns,
                                                            strict=True))]
          for row in table.rows], text_columns=1 if alike else 2)

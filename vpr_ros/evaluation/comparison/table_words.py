@@ -22,7 +22,7 @@ from vpr_ros.evaluation.comparison.tables import MeasuredPair
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.comparison.tables import WHOLE
 
-__all__ = ['how_to_read', 'pair_words']
+__all__ = ['counts_text', 'how_to_read', 'pair_words', 'unit_text']
 
 
 def how_to_read(table: Table) -> list[str]:
@@ -54,3 +54,21 @@ def pair_words(measured: MeasuredPair) -> str:
     counts = measured.counts
     return (f'{measured.pair.name}: {counts.queries} queries, {counts.with_place} of them with a '
             f'place, {counts.references} references, right means {measured.truth}')
+
+
+def counts_text(measured: MeasuredPair) -> str:
+    """Return how many queries and references a pair has."""
+    counts = measured.counts
+    placed = f' ({counts.with_place} with a place)' if counts.without_place else ''
+    return f'{counts.queries} queries{placed}, {counts.references} references'
+
+
+def unit_text(table: Table, unit: str) -> str:
+    """Return how much was asked on a pair, or on the pairs of a group."""
+    pairs = [m for m in table.pairs if unit in (m.pair.name, m.pair.group)]
+    if pairs[0].pair.name == unit:
+        return counts_text(pairs[0])
+    queries = sum(m.counts.queries for m in pairs)
+    placed = sum(m.counts.with_place for m in pairs)
+    beside = f' ({placed} with a place)' if placed < queries else ''
+    return f'{len(pairs)} pair{"" if len(pairs) == 1 else "s"}, {queries} queries{beside}'

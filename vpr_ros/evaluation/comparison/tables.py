@@ -39,7 +39,7 @@ from vpr_ros.evaluation.comparison.result import QUERY_STATISTICS
 from vpr_ros.evaluation.protocols.protocol import Pair
 from vpr_ros.evaluation.protocols.protocol import Protocol
 
-__all__ = ['build_tables', 'Cell', 'Column', 'MeasuredPair', 'pair_table', 'Row', 'System',
+__all__ = ['build_tables', 'Cell', 'Column', 'MeasuredPair', 'Over', 'pair_table', 'Row', 'System',
            'systems_of', 'Table', 'WHOLE']
 
 #: Query statistics that no robot has while it drives.
@@ -63,11 +63,16 @@ class System:
     @property
     def conditions(self) -> str:
         """Return in words what the label does not say."""
+        return ', '.join(part for part in self.parts if part)
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """Return how it was used, and what it knew of the query traverse, '' when not known."""
         if self.published:
-            return 'as published'
-        if self.method == 'listed' and self.statistics == 'none':
-            return 'listed matches'
-        return f'{self.method}, query statistics: {self.statistics}'
+            return 'as published', ''
+        if self.method == 'listed':
+            return 'listed matches', ''
+        return self.method, f'query statistics: {self.statistics}'
 
 
 @dataclass(frozen=True)
@@ -147,9 +152,21 @@ class Table:
 
     @property
     def conditions(self) -> str:
-        """Return what holds of all measured rows alike, '' where they differ."""
-        found = {row.system.conditions for row in self.rows if not row.system.published}
-        return found.pop() if len(found) == 1 else ''
+        """Return what holds of all measured rows alike, '' where nothing does."""
+        return ', '.join(part for part in self._alike if part)
+
+    def words(self, system: System) -> str:
+        """Return under which conditions a system was measured, less what holds of all rows."""
+        if system.published:
+            return system.conditions
+        return ', '.join(part for part, same in zip(system.parts, self._alike, strict=True)
+                         if part and part != same)
+
+    @property
+    def _alike(self) -> tuple[str, ...]:
+        measured = [row.system.parts for row in self.rows if not row.system.published]
+        return tuple(found.pop() if len(found) == 1 else ''
+                     for found in map(set, zip(*measured, strict=True)))
 
     @property
     def units(self) -> tuple[str, ...]:

@@ -1,0 +1,80 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""What was measured as the page shows it: results, their folders and their signs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from vpr_ros.evaluation.comparison.result import PairResult
+from vpr_ros.evaluation.comparison.result_folder import result_folder
+from vpr_ros.evaluation.comparison.result_folder import ResultFolder
+from vpr_ros.evaluation.comparison.signs import SystemSigns
+from vpr_ros.evaluation.comparison.tables import build_tables
+from vpr_ros.evaluation.comparison.tables import System
+from vpr_ros.evaluation.comparison.tables import systems_of
+from vpr_ros.evaluation.comparison.tables import Table
+from vpr_ros.evaluation.protocols.protocol import Protocol
+from vpr_ros.evaluation.run import Provenance
+
+__all__ = ['Comparison']
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """
+    What one page shows.
+
+    :param out: the folder of the evaluation, which holds what was made of each result.
+    """
+
+    out: Path
+    results: tuple[PairResult, ...]
+    protocols: tuple[Protocol, ...]
+    provenance: Provenance = Provenance()
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """Return the table of each protocol that was measured."""
+        return build_tables(self.results, self.protocols)
+
+    @cached_property
+    def signs(self) -> SystemSigns:
+        """Return the signs of the systems."""
+        return SystemSigns(systems_of(self.results))
+
+    def of_pair(self, table: Table, pair: str) -> list[tuple[System, PairResult]]:
+        """Return the results on a pair of a table, in the order of its rows."""
+        own = {System(r.label, r.method, r.statistics): r for r in self.results
+               if r.protocol == table.protocol.name and r.pair == pair}
+        return [(row.system, own[row.system]) for row in table.rows if row.system in own]
+
+    def folder(self, result: PairResult) -> ResultFolder:
+        """Return where a result lies."""
+        return result_folder(self.out, protocol=result.protocol, pair=result.pair,
+                             label=result.label, method=result.method,
+                             statistics=result.statistics)
+
+    def pair_name(self, table: Table, pair: str) -> str:
+        """Return the name of a pair, with its protocol where there are several."""
+        return f'{table.protocol.name} · {pair}' if len(self.tables) > 1 else pair
+
+    def each_pair(self) -> Sequence[tuple[Table, str]]:
+        """Return all pairs that were measured, with their tables."""
+        return [(table, m.pair.name) for table in self.tables for m in table.pairs]
