@@ -135,10 +135,38 @@ def _clean_nordland(root):
         ''.join(f'images-{number:05d}.png\n' for number in range(1, 18_201)))
 
 
+def _amstertime(root):
+    for name, suffix in (('new', 'png'), ('old', 'jpg')):
+        (root / name).mkdir(parents=True)
+        for number in range(1231):
+            (root / name / f'{number}.{suffix}').touch()
+
+
+def _vpr_bench(root):
+    for name, count in (('ref', 27_592), ('query', 2_760)):
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            (root / name / f'{number:07d}.jpg').touch()
+
+
 @pytest.fixture(scope='session')
 def write_images():
     """Return a function that writes small images of these names into a folder."""
     return _write_images
+
+
+@pytest.fixture(scope='session')
+def empty_sets(tmp_path_factory):
+    """Return a folder of data sets of as many images as were published, all of them empty."""
+    root = tmp_path_factory.mktemp('empty_sets')
+    _spedtest(root / 'spedtest')
+    _amstertime(root / 'AmsterTime')
+    _vpr_bench(root / 'Nordland')
+    for season in ('summer', 'winter'):
+        (root / 'nordland_27592' / season).mkdir(parents=True)
+        for number in range(1, 27_593):
+            (root / 'nordland_27592' / season / f'images-{number:05d}.png').touch()
+    return root
 
 
 @pytest.fixture(scope='session')

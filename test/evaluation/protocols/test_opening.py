@@ -214,6 +214,24 @@ def test_places_in_degrees_and_in_metres_share_no_frame(tmp_path, write_images):
         open_pair(pair, [drives])
 
 
+def test_sequences_of_kitti_share_no_frame(tmp_path, write_images):
+    camera = 'P0: 7e2 0 6e2 0 0 7e2 2e2 0 0 0 1 0'
+    for name in ('00', '01'):
+        folder = tmp_path / 'sequences' / name
+        write_images(folder / 'image_2', ['000000.png', '000001.png'])
+        (folder / 'calib.txt').write_text(
+            ''.join(camera.replace('P0', f'P{number}') + '\n' for number in range(4)))
+        (folder / 'times.txt').write_text('0.0\n0.1\n')
+        (tmp_path / 'poses').mkdir(exist_ok=True)
+        (tmp_path / 'poses' / f'{name}.txt').write_text(
+            '1 0 0 0 0 1 0 0 0 0 1 0\n1 0 0 0 0 1 0 0 0 0 1 9\n')
+    pair = make_pair(data='kitti', reference='00', query='01', truth={'metres': 5.0})
+    with pytest.raises(VprError, match='the poses of 00 and 01 are of two map frames'):
+        open_pair(pair, [tmp_path])
+    same = make_pair(data='kitti', reference='00', query='00', truth={'metres': 5.0})
+    assert matches(open_pair(same, [tmp_path])) == [[0], [1]]
+
+
 def test_frames_around_the_nearest_reference(tmp_path, write_images):
     rng = np.random.default_rng(5)
     there, here = np.cumsum(rng.uniform(1, 9, 40)), rng.uniform(-30, 240, 25)

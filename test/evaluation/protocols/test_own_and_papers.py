@@ -36,6 +36,10 @@ REAL = {
     'gardens_point_day_night': (200, 200, 200), 'gardens_point_night_right': (200, 200, 200),
     'nordland_64x32': (3576, 3576, 3576), 'nordland_64x32_10': (3576, 3576, 3576),
     'nordland_hd': (60, 60, 60)}
+# Of sets that cannot be had everywhere.
+PUBLISHED = {
+    'amstertime': (1231, 1231, 1231), 'nordland_2760': (2760, 27_592, 2760),
+    'nordland_27592': (27_592, 27_592, 27_592), 'spedtest': (607, 607, 607)}
 
 
 def counts(found):
@@ -126,6 +130,18 @@ def test_pairs_of_real_images_open(name, shared_data):
     tolerance = protocol.pairs[0].truth.frames
     assert found.truth.matches(20).tolist() == [*range(20 - tolerance, 21 + tolerance)]
     assert found.query.frame(20).image.shape[2] == 3
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_pairs_of_published_sets_open(name, empty_sets):
+    protocol = PROTOCOLS[name]
+    found = open_pair(protocol.pairs[0], [empty_sets], protocol=protocol)
+    assert counts(found) == PUBLISHED[name]
+
+
+def test_all_of_our_own_were_opened():
+    own = {name for name, protocol in PROTOCOLS.items() if not protocol.source}
+    assert own == {*REAL, *PUBLISHED, *OF_NO_FOLDER, 'town'}
 
 
 @pytest.mark.parametrize('name', OF_NO_FOLDER)
