@@ -131,8 +131,10 @@ def test_what_never_varies_is_zero_and_not_noise(kind):
     references, queries = descriptors(1), descriptors(2)
     references[:, 3] = queries[:, 3] = 0.1
     references[:, 5] = queries[:, 5] = 0.0
+    references[:, 7] = queries[:, 7] = 0.1
+    references[::3, 7] = queries[::4, 7] = np.nextafter(np.float32(0.1), np.float32(1))
     for made in standardise(references, queries, kind):
-        assert (made[:, [3, 5]] == 0.0).all()
+        assert (made[:, [3, 5, 7]] == 0.0).all()
         assert np.linalg.norm(made, axis=1) == pytest.approx(1.0, abs=1e-6)
     same = np.full((6, 4), 0.5, np.float32)
     assert all((made == 0.0).all() for made in standardise(same, same, kind))

@@ -91,11 +91,11 @@ MEASURES: Mapping[str, Measure] = MappingProxyType({
     'no_match_rejected': Measure(
         'rejected', 'The share of queries without a place that were rightly not recognised.'),
     'longest_unlocalized': Measure(
-        'longest lost', 'The most queries in a row without one that was recognised at the right '
-        'place.', 'lower', 'count'),
+        'longest lost', 'The most queries in a row, those without a place among them, of which '
+        'none was recognised at the right place.', 'lower', 'count'),
     'longest_unlocalized_m': Measure(
-        'longest lost (m)', 'The longest way, in metres, without a query that was recognised at '
-        'the right place.', 'lower', 'm'),
+        'longest lost (m)', 'The longest way, in metres, from one query that was recognised at '
+        'the right place to the next, or from the beginning or to the end.', 'lower', 'm'),
     'calibration_error': Measure(
         'ECE', 'How far probabilities are from the share of right answers, on average, less what '
         'chance adds (Kumar, Liang and Ma, NeurIPS 2019).', 'lower'),
