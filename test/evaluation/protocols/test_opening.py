@@ -112,6 +112,26 @@ def test_damaged_data_is_no_missing_data(campus):
     assert not isinstance(caught.value, MissingData)
 
 
+def test_a_set_that_cannot_even_be_opened_is_damaged_unless_another_is_there(tmp_path):
+    (tmp_path / 'bad').mkdir()
+    (tmp_path / 'bad' / 'nordland_64x32.npz').write_bytes(b'half of a fi')
+    pair = make_pair(data='nordland_64x32', reference='summer', query='winter')
+    with pytest.raises(VprError, match='cannot read .*nordland_64x32.npz') as caught:
+        open_pair(pair, [tmp_path / 'bad'])
+    assert not isinstance(caught.value, MissingData)
+    (tmp_path / 'good').mkdir()
+    images = np.zeros((4, 32, 64), np.uint8)
+    np.savez(tmp_path / 'good' / 'nordland_64x32.npz', summer=images, winter=images)
+    assert len(open_pair(pair, [tmp_path / 'bad', tmp_path / 'good']).query) == 4
+
+
+def test_what_is_there_in_place_of_a_traverse_is_told_in_short(small_sets):
+    pair = make_pair(data='robotcar', reference='overcast_autumn', query='2015-01-01-00-00-00',
+                     truth={'metres': 5.0})
+    with pytest.raises(MissingData, match='robotcar has 2014-11-14-16-34-33, .* and 2 more.; exp'):
+        open_pair(pair, small_sets)
+
+
 def test_another_set_is_not_taken_for_this_one(tmp_path):
     # Both are folders ref and query of numbered images.
     for name in ('ref', 'query'):

@@ -55,6 +55,7 @@ __all__ = ['MissingData', 'open_pair', 'OpenPair', 'OWN_FOLDER']
 OWN_FOLDER = 'folder'
 # Folders of real images hold several sets below one of this name.
 _SETS_BELOW = 'benchmark'
+_NAMES_SHOWN = 6
 _DIGEST_DIGITS = 12
 # Positions are computed from degrees, and no two machines agree in the last bits.
 _DIGEST_STEP_M = 0.01
@@ -144,16 +145,22 @@ def _find(pair: Pair, folders: Sequence[Path]) -> Dataset:
     model = ReadingSettings if known is None else known.settings_type
     settings = make_settings(model, parse_assignments(model, pair.options))
     there: list[str] = []
-    for dataset in _opened(known, settings, pair, folders):
+    damaged: list[VprError] = []
+    for dataset in _opened(known, settings, pair, folders, damaged):
         if _has(dataset, pair.reference) and _has(dataset, pair.query):
             return dataset
-        names = ', '.join(dataset.traverses())
-        there.append(f'{dataset.root} has {names} alone' if names else f'{dataset.root} has none')
+        names = dataset.traverses()
+        there.append(f'{dataset.root} has {", ".join(names[:_NAMES_SHOWN])} '
+                     + ('alone' if len(names) <= _NAMES_SHOWN
+                        else f'and {len(names) - _NAMES_SHOWN} more'))
+    if damaged:
+        raise damaged[0]
     raise MissingData(_missing(known, pair, folders, there))
 
 
 def _opened(known: type[PublishedDataset[Any]] | None, settings: ReadingSettings, pair: Pair,
-            folders: Sequence[Path]) -> Iterator[Dataset]:
+            folders: Sequence[Path], damaged: list[VprError]) -> Iterator[Dataset]:
+    """Yield what may be the data set; errors of what is, but cannot be read, go to a list."""
     if known is None:
         for folder in folders:
             try:
@@ -171,8 +178,9 @@ def _opened(known: type[PublishedDataset[Any]] | None, settings: ReadingSettings
             continue
         try:
             yield known(root, settings)
-        except VprError:
-            continue
+        except VprError as error:
+            if known.recognises(root):
+                damaged.append(error)
 
 
 def _roots(known: type[PublishedDataset[Any]], folder: Path) -> Iterator[Path]:
