@@ -249,6 +249,23 @@ def test_other_weights_are_another_network(images, tmp_path):
     assert described(cache, settings[0], traverse)[1] == []
 
 
+def test_local_features_are_added_when_they_are_asked_for_and_kept_when_not(images, tmp_path,
+                                                                            caplog):
+    cache = DescriptionCache(tmp_path)
+    plain = COMPACT.model_copy(update={'local_features': 'none'})
+    traverse = traverse_of(images)
+    first, _ = described(cache, plain, traverse)
+    assert [d.local_features for d in first.descriptions()] == [None] * FRAMES
+    second, seen = described(cache, COMPACT, traverse)
+    assert len(seen) == FRAMES
+    assert all(len(d.local_features.points) for d in second.descriptions())
+    for settings in (plain, COMPACT):
+        assert described(cache, settings, traverse)[1] == []
+    fewer = COMPACT.model_copy(update={'local_count': 9})
+    assert len(described(cache, fewer, traverse)[1]) == FRAMES
+    assert caplog.text == ''
+
+
 def test_a_folder_that_cannot_be_written_says_what_to_do(images, tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(VprError, match=r'cannot be kept in .*file.*--cache.*--no-cache'):

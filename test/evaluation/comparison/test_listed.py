@@ -76,6 +76,14 @@ def test_ranks_order_the_lines(read):
     assert found.references[0].tolist() == [3, 2, 1]
 
 
+def test_a_rank_without_a_reference_says_how_many_were_looked_for(read):
+    found = read('query,reference,rank\n0,2,1\n0,,3\n1,1,1\n')
+    assert found.references.tolist() == [[2, -1, -1], [1, -1, -1], [-1, -1, -1]]
+    for rank in ('0', '5', '1.5'):
+        with pytest.raises(VprError, match='line 3: a rank is a whole number from 1 .* 4, got'):
+            read(f'query,reference,rank\n0,2,1\n0,,{rank}\n')
+
+
 def test_an_empty_reference_is_no_answer(read):
     found = read('query,reference,score,known,probability\n'
                  '0,1,2.5,true,0.75\n1,,,0,0.25\n')

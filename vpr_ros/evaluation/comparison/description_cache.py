@@ -46,6 +46,7 @@ from vpr_ros.datasets.images import ImageFiles
 from vpr_ros.datasets.traverse import ImageSource
 from vpr_ros.datasets.traverse import Traverse
 from vpr_ros.errors import VprError
+from vpr_ros.evaluation.comparison.shards import LacksFeatures
 from vpr_ros.evaluation.comparison.shards import pack
 from vpr_ros.evaluation.comparison.shards import Shard
 from vpr_ros.evaluation.comparison.shards import unpack
@@ -86,14 +87,14 @@ class Described:
     A traverse as a network sees it.
 
     :param files: the shards, in the order of the frames; each but the last of one length.
-    :param local: whether local features were asked for.
+    :param kind: which local features were asked for, empty for none.
     """
 
     traverse: Traverse
     files: tuple[Path, ...]
     dimension: int
     frames_of_file: int
-    local: bool
+    kind: str
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -103,7 +104,7 @@ class Described:
     def descriptors(self) -> Array:
         """Return (n, D) float32."""
         found = np.empty((len(self), self.dimension), np.float32)
-        for start, shard in self._shards(features=False):
+        for start, shard in self._shards():
             found[start:start + len(shard)] = shard.descriptors
         return found
 
@@ -111,11 +112,11 @@ class Described:
     def seconds(self) -> Array:
         """Return (n,) float32 how long it took to describe each frame, when that was done."""
         return np.concatenate([
-            np.zeros(0, np.float32), *(s.seconds for _, s in self._shards(features=False))])
+            np.zeros(0, np.float32), *(s.seconds for _, s in self._shards())])
 
     def descriptions(self) -> Iterator[Description]:
         """Yield the descriptions of all frames in order, some hundred in memory at a time."""
-        for start, shard in self._shards(features=self.local):
+        for start, shard in self._shards(self.kind):
             for row in range(len(shard)):
                 yield Description(
                     int(self.traverse.stamps_ns[start + row]), shard.descriptors[row],
@@ -125,14 +126,12 @@ class Described:
     def attention(self, index: int) -> Array | None:
         """Return (h, w) uint8 where the network looked in a frame, None where it does not say."""
         file, row = divmod(index, self.frames_of_file)
-        shard = _read(self.files[file], count=self._count(file), dimension=self.dimension,
-                      features=False)
+        shard = _read(self.files[file], count=self._count(file), dimension=self.dimension)
         return None if shard is None or shard.attention is None else shard.attention[row]
 
-    def _shards(self, *, features: bool) -> Iterator[tuple[int, Shard]]:
+    def _shards(self, kind: str = '') -> Iterator[tuple[int, Shard]]:
         for number, path in enumerate(self.files):
-            shard = _read(path, count=self._count(number), dimension=self.dimension,
-                          features=features)
+            shard = _read(path, count=self._count(number), dimension=self.dimension, kind=kind)
             if shard is None:
                 raise VprError(f'{path} was there and cannot be read any more: do not clear the '
                                'cache while an evaluation runs, and begin it again')
@@ -168,16 +167,17 @@ class DescriptionCache:
         folder = self._open(extractor, settings, traverse)
         files = tuple(folder / f'{start // self._frames:06d}.npz'
                       for start in range(0, len(traverse), self._frames))
-        dimension, local = extractor.identity.dimension, bool(extractor.local_kind)
+        dimension = extractor.identity.dimension
+        kind = f'{extractor.local_kind}, {settings.local_count}' if extractor.local_kind else ''
         extractor.restart()
         fed = 0  # the extractor has seen all frames before this one
         for number, path in enumerate(files):
             start = number * self._frames
             rows = range(start, min(start + self._frames, len(traverse)))
-            if _read(path, count=len(rows), dimension=dimension, features=local) is None:
+            if _read(path, count=len(rows), dimension=dimension, kind=kind) is None:
                 if fed != start:
                     self._replay(extractor, settings, traverse, rows)
-                shard = self._described(extractor, settings, traverse, rows, told)
+                shard = self._described(extractor, settings, traverse, rows, kind, told)
                 fed = rows.stop
                 try:
                     write_whole(path, pack(shard))
@@ -185,7 +185,7 @@ class DescriptionCache:
                     raise _unwritable(self._folder, error) from error
             if told is not None:
                 told(rows.stop, len(traverse))
-        return Described(traverse, files, dimension, self._frames, local)
+        return Described(traverse, files, dimension, self._frames, kind)
 
     def _open(self, extractor: Extractor, settings: ExtractionSettings,
               traverse: Traverse) -> Path:
@@ -193,9 +193,7 @@ class DescriptionCache:
             'version': _VERSION, 'identity': json.loads(extractor.identity.to_json()),
             'frames': extractor.frames,
             'spacing_s': settings.sequence_spacing_s if extractor.frames > 1 else 0.0,
-            'device': _kind_of(settings.device), 'frames_of_file': self._frames,
-            'local': [extractor.local_kind, settings.local_count] if extractor.local_kind
-            else []}, sort_keys=True)
+            'device': _kind_of(settings.device), 'frames_of_file': self._frames}, sort_keys=True)
         name = extractor.identity.name.replace('/', '_')
         above = self._folder / f'{name}-{_digest(network)}'
         folder = above / self.digest(traverse)
@@ -217,7 +215,7 @@ class DescriptionCache:
         return self._digests[id(traverse)][1]
 
     def _described(self, extractor: Extractor, settings: ExtractionSettings, traverse: Traverse,
-                   rows: range, told: Told | None) -> Shard:
+                   rows: range, kind: str, told: Told | None) -> Shard:
         found: list[Description] = []
         seconds: list[float] = []
         for at in range(rows.start, rows.stop, settings.batch_size):
@@ -228,7 +226,7 @@ class DescriptionCache:
             seconds += [(time.perf_counter() - began) / len(batch)] * len(batch)
             if told is not None:
                 told(at + len(batch), len(traverse))
-        return Shard.of(found, seconds)
+        return Shard.of(found, seconds, kind)
 
     @staticmethod
     def _replay(extractor: Extractor, settings: ExtractionSettings, traverse: Traverse,
@@ -286,11 +284,11 @@ def _file_size(images: ImageSource, index: int) -> int:
         return -1
 
 
-def _read(path: Path, *, count: int, dimension: int, features: bool) -> Shard | None:
+def _read(path: Path, *, count: int, dimension: int, kind: str = '') -> Shard | None:
     """Return a shard; None where there is none, or one that is damaged, which is told."""
     try:
-        return unpack(path.read_bytes(), count=count, dimension=dimension, features=features)
-    except FileNotFoundError:
+        return unpack(path.read_bytes(), count=count, dimension=dimension, kind=kind)
+    except (FileNotFoundError, LacksFeatures):
         return None
     except (OSError, ValueError) as error:
         _LOG.warning('%s is damaged (%s): its frames are described again', path, error)

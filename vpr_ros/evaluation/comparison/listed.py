@@ -19,7 +19,7 @@ The first line names the columns, of which ``query`` and ``reference`` must be t
 
 * ``query`` and ``reference``: numbers counted from 0, or the names of images; a column of numbers
   alone is one of numbers. Several lines of a query are its candidates. One with an empty
-  reference, or none at all, says that nothing was found.
+  reference, or none at all, says that nothing was found; with a rank, nothing up to there.
 * ``score`` (larger is surer), ``similarity`` (the cosine of descriptors, by which the ratio test
   can be made) or ``distance`` (smaller is surer). Without any of them nothing is known of how sure
   the answers are, and only what depends on their order is measured.
@@ -74,9 +74,14 @@ class _Line:
 
 @dataclass
 class _Answer:
-    """What the lines of a query say together."""
+    """
+    What the lines of a query say together.
+
+    :ivar asked: how many references were looked for, as far as is known.
+    """
 
     lines: list[_Line] = field(default_factory=list)
+    asked: int = 1
     probability: float | None = None
     known: bool | None = None
 
@@ -104,6 +109,12 @@ def read_listed(path: Path, queries: Sequence[str], references: Sequence[str]) -
         at = query_of.find(number, cell['query'])
         _take(answers[at], path, number, cell)
         if not cell['reference']:
+            rank = _number(path, number, 'rank', cell['rank'])
+            rank = 1.0 if rank is None else rank
+            if not (rank.is_integer() and 1 <= rank <= max(1, len(references))):
+                raise VprError(f'{path} line {number}: a rank is a whole number from 1 to that of '
+                               f'the references, {len(references)}, got {cell["rank"]}')
+            answers[at].asked = max(answers[at].asked, int(rank))
             continue
         reference = reference_of.find(number, cell['reference'])
         if (at, reference) in seen:
@@ -204,7 +215,7 @@ def _number(path: Path, line: int, what: str, cell: str) -> float | None:
 
 
 def _matches(path: Path, answers: Sequence[_Answer], score: str) -> Matches:
-    most = max(1, *(len(answer.lines) for answer in answers))
+    most = max(max(answer.asked, len(answer.lines)) for answer in answers)
     references = np.full((len(answers), most), NOTHING, np.int64)
     scores = np.full((len(answers), most), -np.inf)
     for at, answer in enumerate(answers):
@@ -275,6 +286,6 @@ def write_listed(path: Path, matches: Matches, queries: Sequence[str],
         for rank, reference in enumerate(found):
             table.writerow([query, reference, rank + 1, repr(float(matches.scores[query, rank])),
                             probability, known, queries[query], references[reference]])
-        if not found.size:
-            table.writerow([query, '', '', '', probability, known, queries[query], ''])
+        if found.size < row.size:
+            table.writerow([query, '', row.size, '', probability, known, queries[query], ''])
     write_whole(path, text.getvalue().encode('utf-8', errors='surrogateescape'))

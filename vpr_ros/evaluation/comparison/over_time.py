@@ -95,7 +95,8 @@ def localize_over_time(extractor: Extractor, mapping: Described, asking: Describ
                 answers.append(answer)
                 if told is not None:
                     told(len(answers), len(asking))
-    return OverTime(_matches(answers, snapshot, chosen, settings.candidates), _times(answers))
+    k = min(settings.candidates, len(chosen))
+    return OverTime(_matches(answers, snapshot, chosen, k), _times(answers))
 
 
 def _make_map(path: Path, extractor: Extractor, mapping: Described, chosen: Array) -> Snapshot:

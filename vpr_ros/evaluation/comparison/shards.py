@@ -29,9 +29,13 @@ from numpy.typing import NDArray
 from vpr_ros.types import Description
 from vpr_ros.types import LocalFeatures
 
-__all__ = ['pack', 'Shard', 'unpack']
+__all__ = ['LacksFeatures', 'pack', 'Shard', 'unpack']
 
 Array = NDArray[Any]
+
+
+class LacksFeatures(Exception):
+    """Descriptions were kept without local features, or with those of another kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,19 +48,22 @@ class Shard:
     :param attention: (n, h, w) uint8 from 0 where a network looks least to 255 where it looks
         most, in each image by itself, as pictures show it; None where it says nothing.
     :param features: local features of each frame; None where nobody asked for them.
+    :param kind: which local features they are, empty for none.
     """
 
     descriptors: Array
     seconds: Array
     attention: Array | None = None
     features: tuple[LocalFeatures, ...] | None = None
+    kind: str = ''
 
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.descriptors)
 
     @classmethod
-    def of(cls, descriptions: Sequence[Description], seconds: Sequence[float]) -> Shard:
+    def of(cls, descriptions: Sequence[Description], seconds: Sequence[float],
+           kind: str) -> Shard:
         """Keep descriptions; their stamps and cameras are those of the traverse."""
         attention = [d.attention for d in descriptions if d.attention is not None]
         features = tuple(d.local_features for d in descriptions if d.local_features is not None)
@@ -64,7 +71,7 @@ class Shard:
         return cls(
             np.stack([d.descriptor for d in descriptions]), np.array(seconds, np.float32),
             np.stack([_levels(a) for a in attention]) if len(attention) == whole else None,
-            features if len(features) == whole else None)
+            features if kind else None, kind)
 
 
 def _levels(attention: Array) -> Array:
@@ -80,14 +87,15 @@ def pack(shard: Shard) -> bytes:
     if shard.attention is not None:
         arrays['attention'] = shard.attention
     if shard.features is not None:
-        arrays.update(_columns(shard.features))
+        arrays.update(_columns(shard.features), kind=np.array(shard.kind))
     file = io.BytesIO()
     np.savez(file, **arrays)
     return file.getvalue()
 
 
 def _columns(features: tuple[LocalFeatures, ...]) -> dict[str, Array]:
-    columns = {'local_counts': np.array([len(f.points) for f in features], np.int64)}
+    columns: dict[str, Array] = {
+        'local_counts': np.array([len(f.points) for f in features], np.int64)}
     for name in ('points', 'descriptors', 'scores'):
         columns[f'local_{name}'] = np.concatenate([getattr(f, name) for f in features])
     if any(f.depths is not None for f in features):
@@ -97,22 +105,25 @@ def _columns(features: tuple[LocalFeatures, ...]) -> dict[str, Array]:
     return columns
 
 
-def unpack(data: bytes, *, count: int, dimension: int, features: bool) -> Shard:
+def unpack(data: bytes, *, count: int, dimension: int, kind: str = '') -> Shard:
     """
     Read what :func:`pack` wrote.
 
     :param count: how many frames are expected, of descriptors of ``dimension``.
-    :param features: whether local features are wanted; without it they are not read.
+    :param kind: which local features are wanted; without it they are not read.
+    :raises LacksFeatures: when they are not there.
     :raises ValueError: for anything else, such as a file that was cut off.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            wanted = [name for name in file.files if features or not name.startswith('local_')]
+            if kind and ('kind' not in file.files or str(file['kind']) != kind):
+                raise LacksFeatures
+            wanted = [name for name in file.files if kind or not name.startswith('local_')]
             arrays = {name: file[name] for name in wanted}
             shard = Shard(
                 _shaped(arrays, 'descriptors', (count, dimension), np.float32),
                 _shaped(arrays, 'seconds', (count,), np.float32),
-                arrays.get('attention'), _rows(arrays, count) if features else None)
+                arrays.get('attention'), _rows(arrays, count) if kind else None, kind)
     except (EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f'{type(error).__name__}: {error}') from error
     if not np.isfinite(shard.descriptors).all():
