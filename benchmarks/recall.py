@@ -39,37 +39,28 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
 from itertools import combinations
-from itertools import islice
 from pathlib import Path
 import tempfile
 
 import numpy as np
 from vpr_ros.cli.options import split_networks
 from vpr_ros.datasets.dataset import Dataset
-from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.datasets.registry import open_dataset
-from vpr_ros.evaluation.metrics import rank
+from vpr_ros.datasets.traverse import Traverse
+from vpr_ros.evaluation.comparison.description_cache import Described
+from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
+from vpr_ros.evaluation.comparison.over_time import localize_over_time
+from vpr_ros.evaluation.comparison.similarity import find_similar
 from vpr_ros.evaluation.metrics import recalls_at
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
-from vpr_ros.maps.feature_store import FeatureStore
-from vpr_ros.maps.keyframes import select_keyframes
-from vpr_ros.maps.place_map import NewPlace
-from vpr_ros.maps.place_map import PlaceMap
+from vpr_ros.maps.keyframes import Keyframes
 from vpr_ros.maps.settings import MapSettings
-from vpr_ros.matching.localizer import Localizer
 from vpr_ros.matching.settings import MatchingSettings
-from vpr_ros.matching.shipped import shipped_calibration
 from vpr_ros.networks.registry import register_network
-from vpr_ros.types import Camera
-from vpr_ros.types import Description
-from vpr_ros.types import Frame
-from vpr_ros.types import Pose
-from vpr_ros.types import View
+from vpr_ros.types import Place
 
 
 def main() -> None:
@@ -88,21 +79,21 @@ def main() -> None:
     width = max(12, *(len(label) + 2 for label in labels))
     print(f'{"network":<{width}}{"reference -> query":<36}{"R@1":>7}{"R@5":>7}{"R@10":>7}'
           f'{"over time R@1":>15}{"known":>8}{"right":>8}{"queries":>9}  truth')
-    for folder in given.data:
-        dataset = open_dataset(folder)
-        names = dataset.traverses()
-        pairs = [tuple(p.split(':')) for p in given.pairs.split(',') if p] or list(
-            combinations(names, 2))
-        extractors = [make_extractor(_network(name, options, given.imagenet))
-                      for name, options in networks]
-        described: dict[str, _Described] = {}
-        for reference, query in pairs:
-            for name in {reference, query} - set(described):
-                described[name] = _describe(dataset, name, extractors)
-            for number, extractor in enumerate(extractors):
-                print(f'{labels[number]:<{width}}', end='')
-                _measure(dataset, extractor, number, reference, query, described,
-                         odometry=given.odometry)
+    settings = [_network(name, options, given.imagenet) for name, options in networks]
+    extractors = [make_extractor(each) for each in settings]
+    with tempfile.TemporaryDirectory() as folder:
+        cache = DescriptionCache(Path(folder))
+        for data in given.data:
+            dataset = open_dataset(data)
+            pairs = [tuple(p.split(':')) for p in given.pairs.split(',') if p] or list(
+                combinations(dataset.traverses(), 2))
+            traverses = {name: dataset.traverse(name) for name in {*sum(pairs, ())}}
+            for reference, query in pairs:
+                for label, extractor, setting in zip(labels, extractors, settings, strict=True):
+                    print(f'{label:<{width}}', end='', flush=True)
+                    _measure(dataset, extractor, reference, query, [
+                        cache.describe(extractor, setting, traverses[name])
+                        for name in (reference, query)], odometry=given.odometry)
 
 
 def _network(name: str, options: str, imagenet: str) -> ExtractionSettings:
@@ -114,99 +105,34 @@ def _network(name: str, options: str, imagenet: str) -> ExtractionSettings:
     return ExtractionSettings(network=name, options=f'{{weights: {imagenet!r}}}')
 
 
-@dataclass(frozen=True)
-class _Described:
-    """
-    A traverse as networks see it.
-
-    :param by_network: one description of each frame for each network.
-    :param places: which of the frames become places of a map.
-    """
-
-    by_network: list[list[Description]]
-    poses: list[Pose | None]
-    odometry: list[Pose | None]
-    places: list[int]
-    camera: Camera | None
-
-
-def _describe(dataset: Dataset, name: str, extractors: list[Extractor]) -> _Described:
-    """Describe a traverse with each network; its images are read, or drawn, once."""
-    found: list[list[Description]] = [[] for _ in extractors]
-    kept: list[Frame] = []
-    frames = dataset.traverse(name).frames()
-    for extractor in extractors:
-        extractor.restart()
-    while batch := list(islice(frames, 16)):
-        for descriptions, extractor in zip(found, extractors, strict=True):
-            descriptions += extractor.describe_batch(batch)
-        kept += [replace(frame, image=frame.image[:1, :1].copy()) for frame in batch]
-    poses = [frame.T_map_base for frame in kept]
-    places = list(range(len(kept)))
-    if all(pose is not None for pose in poses):
-        chosen = {frame.stamp_ns for frame in select_keyframes(kept, MapSettings())}
-        places = [i for i, frame in enumerate(kept) if frame.stamp_ns in chosen]
-    return _Described(found, poses, [frame.T_odom_base for frame in kept], places,
-                      kept[0].calibration)
-
-
-def _measure(dataset: Dataset, extractor: Extractor, number: int, reference: str, query: str,
-             described: dict[str, _Described], *, odometry: bool) -> None:
+def _measure(dataset: Dataset, extractor: Extractor, reference: str, query: str,
+             described: Sequence[Described], *, odometry: bool) -> None:
     truth = dataset.ground_truth(reference, query)
     if truth is None:
         raise SystemExit(f'{dataset.root} knows no truth for {reference} -> {query}')
-    mapping, asked = described[reference], described[query].by_network[number]
-    truth = truth.select(np.arange(truth.n_queries), mapping.places)
-    mapped = []
-    for i in mapping.places:
-        d = mapping.by_network[number][i]
-        view = View(d.camera, d.descriptor, local_features=d.local_features)
-        mapped.append(NewPlace(d.stamp_ns, (view,), mapping.poses[i]))
-    references = np.stack([place.views[0].descriptor for place in mapped])
-    queries = np.stack([d.descriptor for d in asked])
-    single = recalls_at(rank(queries @ references.T, 10), truth, (1, 5, 10))
-    driven = described[query].odometry if odometry else [None] * len(asked)
-    best, known = _localize(extractor, mapped, asked, driven,
-                            (mapping.camera, described[query].camera))
-    right = truth.are_matches(np.arange(len(best)), best)
-    counted = truth.has_match()
+    mapping, asking = described
+    places = _places(mapping.traverse)
+    among = truth.select(np.arange(truth.n_queries), places)
+    similar = find_similar(mapping.descriptors[places], asking.descriptors, 10)
+    single = recalls_at(similar.matches.references, among, (1, 5, 10))
+    said = localize_over_time(extractor, mapping, asking, places=places, odometry=odometry,
+                              settings=MatchingSettings()).matches
+    right, known = truth.are_matches(np.arange(len(said)), said.best), said.known
     precision = f'{right[known].mean():.3f}' if known.any() else '-'
     print(f'{f"{reference} -> {query}":<36}'
           + ''.join(f'{r.value:>7.3f}' for r in single)
-          + f'{right[counted].mean():>15.3f}{known.mean():>8.3f}{precision:>8}'
-          f'{single[0].queries:>9}  {_protocol(truth)}', flush=True)
+          + f'{right[among.has_match()].mean():>15.3f}{known.mean():>8.3f}{precision:>8}'
+          f'{single[0].queries:>9}  {truth.protocol}; query statistics none', flush=True)
 
 
-def _protocol(truth: GroundTruth) -> str:
-    return f'{truth.protocol}; query statistics none'
-
-
-def _localize(extractor: Extractor, references: list[NewPlace],
-              queries: list[Description],
-              odometry: Sequence[Pose | None],
-              cameras: tuple[Camera | None, Camera | None]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the reference index of the best answer and the decision for each query."""
-    mapping, asking = cameras
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / 'map.vprmap'
-        with PlaceMap.create(path, extractor.identity) as place_map:
-            place_map.add_session('reference', source='benchmark')
-            if mapping is not None:
-                place_map.calibrate('reference', mapping)
-            if extractor.local_kind:
-                place_map.set_local_kind(extractor.local_kind)
-            place_map.append('reference', references)
-            snapshot = place_map.snapshot()
-        with FeatureStore(path) as sights:
-            localizer = Localizer(
-                snapshot, extractor, MatchingSettings(), sights=sights,
-                calibration=shipped_calibration(snapshot.network, extractor.local_kind))
-            answers = [localizer.match(
-                description, T_odom_base=pose,
-                calibrations={} if asking is None else {description.camera: asking})
-                for description, pose in zip(queries, odometry, strict=True)]
-    ids = np.array([a.candidates[0].place_id for a in answers], np.int64)
-    return snapshot.rows_of(ids), np.array([a.known for a in answers])
+def _places(traverse: Traverse) -> list[int]:
+    """Return which frames become places of a map."""
+    poses = traverse.poses or ()
+    if not poses or any(pose is None for pose in poses):
+        return list(range(len(traverse)))
+    keyframes = Keyframes(MapSettings())
+    return [i for i, pose in enumerate(poses) if keyframes.take(
+        Place(i + 1, int(traverse.stamps_ns[i]), traverse.session, pose))]
 
 
 if __name__ == '__main__':
