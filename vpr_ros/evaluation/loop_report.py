@@ -218,7 +218,7 @@ def _example(report: LoopReport, example: LoopExample) -> Markup:
     gap = abs(closure.query_stamp_ns - closure.match_stamp_ns) / 1e9
     return element(
         'article',
-        element('h4', outcome_mark(outcome), f'Keyframes {query} and {match}',
+        element('h3', outcome_mark(outcome), f'Keyframes {query} and {match}',
                 element('span', f'{LOOP_WORDS[outcome]} · {_duration(gap)} apart')),
         element('div',
                 inline_picture(example.query_image, stamp_text(closure.query_stamp_ns),

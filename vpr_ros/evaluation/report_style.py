@@ -43,7 +43,7 @@ body {
   margin: 0; background: var(--page); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial,
     'Liberation Sans', sans-serif;
-  font-variant-numeric: tabular-nums;
+  font-variant-numeric: tabular-nums; overflow-wrap: break-word;
 }
 a { color: var(--accent); text-underline-offset: 0.2em; text-decoration-thickness: 1px; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 2px; }
@@ -170,9 +170,9 @@ tr.sum th, tr.sum td { font-weight: 650; border-bottom: 0; }
 .example { background: var(--card); border: 1px solid var(--line); border-radius: 6px;
   padding: 12px 14px 13px; height: 100%; }
 .example.wrong { border-left: 4px solid var(--wrong); }
-.example :is(h4, h5) { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: center;
+.example :is(h3, h4, h5) { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: center;
   margin: 0 0 9px; font-size: 15px; font-weight: 650; }
-.example h4 span, .example h5 span { font-weight: 400; color: var(--soft); font-size: 14px; }
+.example :is(h3, h4, h5) span { font-weight: 400; color: var(--soft); font-size: 14px; }
 .strip { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 6px; }
 .strip { align-items: start; }
 .strip img { display: block; width: 100%; height: auto; border-radius: 3px;
@@ -183,9 +183,10 @@ tr.sum th, tr.sum td { font-weight: 650; border-bottom: 0; }
 .facts dt { color: var(--soft); } .facts dd { margin: 0; }
 .why { margin: 5px 0 0; font-size: 14px; color: var(--soft); overflow-wrap: anywhere; }
 .why b { color: var(--ink); font-weight: 650; }
-.origin { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 6px 24px;
+.origin { display: grid; grid-template-columns: fit-content(38%) minmax(0, 1fr); gap: 6px 24px;
   margin: 12px 0 0; font-size: 15px; }
-.origin dt { color: var(--soft); } .origin dd { margin: 0; overflow-wrap: anywhere; }
+.origin dt { color: var(--soft); overflow-wrap: anywhere; }
+.origin dd { margin: 0; overflow-wrap: anywhere; }
 code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono',
   monospace; }
 .system { fill: none; stroke-width: 2; stroke-linejoin: round; }
@@ -207,7 +208,7 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
 .panel :is(h3, h4) { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: baseline;
   margin: 0 0 4px; font-size: 15px; font-weight: 650; overflow-wrap: anywhere; }
 .ranks, .curve-keys, .notes { margin: 0; padding: 0; list-style: none; }
-.ranks li { display: grid; grid-template-columns: minmax(0, 11em) minmax(70px, 1fr) 6.2em;
+.ranks li { display: grid; grid-template-columns: minmax(0, 12.5em) minmax(70px, 1fr) 6.2em;
   gap: 10px; align-items: center; padding: 5px 0; border-top: 1px solid var(--line);
   font-size: 14px; line-height: 1.35; }
 .got { text-align: right; }
@@ -234,7 +235,7 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
 .results tbody:first-of-type tr.unit th { padding-top: 10px; }
 .results tr.printed th, .results tr.printed td { color: var(--soft); }
 .results b { border-bottom: 2px solid var(--accent); }
-.numbers thead .who { text-align: left; }
+.numbers th { white-space: normal; min-width: 9em; } .numbers .who { text-align: left; }
 .pairs { margin-top: 14px; }
 .pairs :is(th, td):nth-child(-n+5) { text-align: left; }
 sup { font-size: 11px; line-height: 0; margin-left: 2px; }

@@ -58,8 +58,9 @@ def _protocol(table: Table) -> Markup:
             ('Published as', protocol.source), ('About', protocol.about),
             ('Not measured', ', '.join(table.missing))]),
         element('div', scroll_table(f'Pairs of {protocol.name}', 'What was compared',
-                     ['pair', 'data set', 'reference', 'query', 'right means', 'references',
-                      'queries', 'with a place', 'rule', 'data'], rows), class_='pairs')])
+                                    ['pair', 'data set', 'reference', 'query', 'right means',
+                                     'references', 'queries', 'with a place', 'rule', 'data'],
+                                    rows), class_='pairs')])
 
 
 def _systems(comparison: Comparison) -> Markup:
