@@ -163,26 +163,26 @@ def test_a_page_loads_by_itself_without_a_network(show, name, pages):
              if message['method'] == 'Network.requestWillBeSent'}
     others = [url for url in asked if not url.startswith('data:')]
     assert others == [pages(name).as_uri()]
-    broken = driver.execute_async_script('''
+    broken = driver.execute_async_script("""
         const done = arguments[0], images = [...document.images];
         images.forEach(image => { image.loading = "eager"; });
         Promise.allSettled(images.map(image => image.decode())).then(() =>
-            done(images.filter(image => !image.naturalWidth).map(image => image.alt)));''')
+            done(images.filter(image => !image.naturalWidth).map(image => image.alt)));""")
     assert broken == []
     assert driver.execute_script('return document.images.length') or name == 'calibration'
 
 
-REACHED = '''
+REACHED = """
     const all = [...document.querySelectorAll("a[href], summary, [tabindex]")];
-    return all.filter(e => e.checkVisibility({visibilityProperty: true}));'''
-FOCUS = '''
+    return all.filter(e => e.checkVisibility({visibilityProperty: true}));"""
+FOCUS = """
     const e = document.activeElement, look = getComputedStyle(e), at = e.getBoundingClientRect();
     const nav = document.querySelector("nav"), bar = nav.getBoundingClientRect();
     const stuck = getComputedStyle(nav).position === "sticky" && bar.top <= 0;
-    const covered = stuck && !nav.contains(e) && at.top < bar.bottom - 1 && at.bottom <= innerHeight;
+    const covered = stuck && !nav.contains(e) && at.top < bar.bottom - 1;
     return [look.outlineStyle, parseFloat(look.outlineWidth),
             at.bottom > 0 && at.top < innerHeight && at.right > 0 && at.left < innerWidth,
-            covered && at.height < innerHeight - bar.bottom];'''
+            covered && at.height < innerHeight - bar.bottom];"""
 
 
 @pytest.mark.parametrize('width', [WIDE, NARROW])
@@ -235,20 +235,21 @@ def test_the_page_never_scrolls_sideways_and_what_does_can_be_reached(show, name
     page = 'document.documentElement'
     assert driver.execute_script('return innerWidth') == width
     assert driver.execute_script(f'return {page}.scrollWidth - {page}.clientWidth') == 0
-    unreached = driver.execute_script('''
+    unreached = driver.execute_script("""
         return [...document.querySelectorAll("body *")].filter(e =>
             e.scrollWidth > e.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(e).overflowX)
             && !(e.tabIndex === 0 && e.role === "region" && e.ariaLabel)).map(e => e.outerHTML);
-        ''')
+        """)
     assert unreached == []
     # Nothing is cut off either: what is too wide lies in something that scrolls.
-    cut = driver.execute_script('''
-        return [...document.querySelectorAll("main *")].filter(e => !e.closest(".scroll, .all, svg")
-            && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML);''')
+    cut = driver.execute_script("""
+        return [...document.querySelectorAll("main *")].filter(
+            e => !e.closest(".scroll, .all, svg")
+            && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML);""")
     assert cut == []
 
 
-CONTRAST = r'''
+CONTRAST = r"""
     const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
     function rgba(colour) {
         canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
@@ -292,7 +293,7 @@ CONTRAST = r'''
                         ?? e.className]);
         }
     }
-    return found.sort((a, b) => a[0] - b[0]);'''
+    return found.sort((a, b) => a[0] - b[0]);"""
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
@@ -320,33 +321,34 @@ def test_by_night_the_page_is_dark(show, name):
 @pytest.mark.parametrize('name', PAGES)
 def test_who_hears_the_page_finds_the_way(show, name):
     driver = show(name)
-    levels = driver.execute_script('''
+    levels = driver.execute_script("""
         return [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")].map(h => +h.tagName[1]);
-        ''')
+        """)
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
-    unnamed = driver.execute_script('''
+    unnamed = driver.execute_script("""
         const named = e => e.getAttribute("aria-label") || document.getElementById(
             e.getAttribute("aria-labelledby"))?.textContent.trim();
         return [...document.querySelectorAll("section, nav, [role]")].filter(e => !named(e))
             .concat([...document.querySelectorAll("img:not([alt])")])
             .concat([...document.querySelectorAll("th:not([scope])")])
             .concat([...document.querySelectorAll("table")].filter(t => !t.caption))
-            .concat([...document.querySelectorAll("svg:not([aria-hidden], svg svg)")].filter(s => !named(s)))
-            .map(e => e.outerHTML.slice(0, 200));''')
+            .concat([...document.querySelectorAll("svg:not([aria-hidden], svg svg)")].filter(
+                s => !named(s)))
+            .map(e => e.outerHTML.slice(0, 200));""")
     assert unnamed == []
-    names = driver.execute_script('''
-        return [...document.querySelectorAll("[role=region]")].map(e => e.ariaLabel);''')
+    names = driver.execute_script("""
+        return [...document.querySelectorAll("[role=region]")].map(e => e.ariaLabel);""")
     assert len(names) == len(set(names))
 
 
 def test_the_letters_of_the_comparison_are_never_smaller_than_a_telephone_shows(show):
     driver = show('comparison', width=NARROW)
-    sizes = driver.execute_script('''
+    sizes = driver.execute_script("""
         return [...document.querySelectorAll("svg.chart text")].map(e => {
             const chart = e.ownerSVGElement;
             return parseFloat(getComputedStyle(e).fontSize)
-                * chart.getBoundingClientRect().width / chart.viewBox.baseVal.width; });''')
+                * chart.getBoundingClientRect().width / chart.viewBox.baseVal.width; });""")
     assert len(sizes) > 30
     assert min(sizes) >= 11
