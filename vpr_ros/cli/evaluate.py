@@ -139,6 +139,9 @@ def evaluate(
         taken=[listed.label] if listed else [])
     make_folder(written)
     watcher = _Watcher()
+    # First, for what is wrong in a table is soon found.
+    of_list = [] if listed is None else evaluate_list(listed, comparisons, out=written,
+                                                      watcher=watcher)
     results: list[PairResult] = []
     with ExitStack() as stack:
         kept = DescriptionCache(
@@ -149,8 +152,7 @@ def evaluate(
             if own:
                 results += evaluate_network(system, own, ways, out=written, cache=kept,
                                             watcher=watcher)
-    if listed is not None:
-        results += evaluate_list(listed, comparisons, out=written, watcher=watcher)
+    results += of_list
     if not results:
         raise VprError('nothing was measured: the data of the pair that --matches is of is not '
                        'there')
