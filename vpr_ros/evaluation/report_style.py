@@ -203,7 +203,7 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
   display: block; font-size: 12.5px; line-height: 1.35; font-weight: 400; color: var(--soft); }
 .verdicts { max-width: 52em; margin: 8px 0 0; padding-left: 1.1em; }
 .verdicts li { margin: 3px 0; overflow-wrap: anywhere; }
-.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(500px, 100%), 1fr));
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(500px, 100%), 1fr));
   gap: 20px 40px; margin: 22px 0 12px; }
 .panel :is(h3, h4) { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: baseline;
   margin: 0 0 4px; font-size: 15px; font-weight: 650; overflow-wrap: anywhere; }
@@ -235,7 +235,7 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
 .results tbody:first-of-type tr.unit th { padding-top: 10px; }
 .results tr.printed th, .results tr.printed td { color: var(--soft); }
 .results b { border-bottom: 2px solid var(--accent); }
-.numbers th { white-space: normal; min-width: 9em; } .numbers .who { text-align: left; }
+.numbers th { white-space: normal; min-width: 11em; } .numbers .who { text-align: left; }
 .pairs { margin-top: 14px; }
 .pairs :is(th, td):nth-child(-n+5) { text-align: left; }
 sup { font-size: 11px; line-height: 0; margin-left: 2px; }
@@ -271,13 +271,14 @@ footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--line);
   .ranks li { grid-template-columns: minmax(0, 1fr) auto; gap: 4px 10px; align-items: start; }
   .ranks .got { grid-area: 1 / 2; } .ranks .track { grid-column: 1 / -1; }
   .fold .strip { grid-auto-flow: row; grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .results tbody th { min-width: 9.5em; } .results th, .results td { padding-right: 14px; }
+  .results tbody th { min-width: 11em; } .results th, .results td { padding-right: 14px; }
   .results td { min-width: 5.4em; }
   .two, .plans { grid-template-columns: minmax(0, 1fr); gap: 24px; }
   .page { padding: 0 16px 48px; } header { padding-top: 28px; }
 }
 @media print {
   nav, .skip, details:not([open]) { display: none; } body { font-size: 11pt; background: #ffffff; }
-  .example, .card, figure { break-inside: avoid; }
+  .example, .card, .panel, figure, tr { break-inside: avoid; }
+  h2, h3, h4, caption, .unit { break-after: avoid; } .scroll { overflow: visible; }
 }
 """

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
+from vpr_ros.evaluation.comparison.result import Number
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.signs import SystemSigns
 from vpr_ros.evaluation.comparison.table_words import counts_text
@@ -117,21 +118,26 @@ def all_numbers(table: Table, results: Sequence[PairResult], signs: SystemSigns)
                if r.protocol == table.protocol.name and r.pair == measured.pair.name}
         systems = systems_of(list(own.values()))
         names = list(dict.fromkeys(name for r in own.values() for name in r.numbers))
-        rows = [[measure_named(name).title, *(_full(own[s], name) for s in systems)]
-                for name in names]
+        rows = [[_title(name), *(_full(own[s].numbers.get(name), name) for s in systems),
+                 _counted([own[s].numbers.get(name) for s in systems])] for name in names]
         tables.append(scroll_table(
             f'All numbers of {table.protocol.name}, {measured.pair.name}',
             f'{measured.pair.name}: {counts_text(measured)}',
-            ['', *(signs.name(s, table.words(s)) for s in systems)], rows))
+            ['', *(signs.name(s, table.words(s)) for s in systems), 'queries'], rows))
     return element('details', element('summary', 'All that was measured, pair by pair'), *tables,
                    class_='numbers')
 
 
-def _full(result: PairResult, name: str) -> Markup:
-    number = result.numbers.get(name)
+def _full(number: Number | None, name: str) -> Markup:
     if number is None:
         return Markup('–')
     measure = measure_named(name)
-    beside = [interval_text(number, measure), f'of {number.count}']
+    beside = interval_text(number, measure)
     return join([number_text(number.value, measure),
-                 *(element('small', part) for part in beside if part)])
+                 element('small', beside) if beside else None])
+
+
+def _counted(numbers: Sequence[Number | None]) -> str:
+    """Return over how many queries numbers are; that of each where they differ."""
+    counts = [str(number.count) for number in numbers if number is not None]
+    return ', '.join(counts if len(set(counts)) > 1 else counts[:1])
