@@ -117,7 +117,7 @@ def test_markdown_prints_the_protocol_its_counts_and_the_numbers(results, protoc
     assert rows[4][:4] == [r'seq\_vlad\{a: 1\}\|b', 'over time',
                            '**70.0** (60.0–80.0)', '20.0']
     assert 'All rows: query statistics: none.' in text
-    assert '[1] random weights.' in text
+    assert '\n- [1] random weights\n' in text
     assert '- **R@1**: The share of queries' in text
     assert '- **AUC**: The area' in text
 
@@ -128,9 +128,17 @@ def test_conditions_that_are_alike_are_said_above_the_table(make_result, protoco
                make_result(label='b', notes=('wet lens',))]
     text = results_markdown(results, [protocol])
     assert 'All rows: single image, query statistics: none.' in text
-    assert 'On left: wet lens.' in text
+    assert '- On left: wet lens\n' in text
     assert markdown_rows(text, 'system')[0] == ['system', 'left R@1', 'left AUC']
-    assert 'Not measured: rain, snow.' in text
+    assert '- Not measured: rain, snow\n' in text
+
+
+def test_groups_are_listed_pair_by_pair_too(results, protocol, make_result):
+    text = results_markdown(results, [protocol])
+    rows = markdown_rows(text[text.index('### Pair by pair'):], 'system')
+    assert rows[0] == ['system', 'conditions', 'left R@1', 'rain R@1', 'snow R@1']
+    assert rows[2][2:] == ['50.0 (40.0–60.0)', '40.0 (30.0–50.0)', '40.0 (30.0–50.0)']
+    assert 'Pair by pair' not in results_markdown([make_result()], [protocol])
 
 
 def test_how_to_read_says_what_is_there(make_result, protocol):
@@ -156,7 +164,7 @@ def test_latex_has_as_many_cells_as_columns_and_escapes(results, protocol):
     assert r'\textbf{70.0} {\scriptsize 60.0--80.0}' in text
     assert r'\emph{compact, as published}' in text
     assert r'compact {\scriptsize single image}\textsuperscript{1}' in text
-    assert r'\textsuperscript{1}~random weights.' in text
+    assert r'\textsuperscript{1}~random weights' in text
     assert r'\multicolumn{2}{c}{left} & \multicolumn{4}{c}{weather} \\' in text
     assert r'\cmidrule(lr){2-3} \cmidrule(lr){4-7}' in text
     body = text[text.index(r'\midrule'):text.index(r'\bottomrule')].splitlines()[1:]

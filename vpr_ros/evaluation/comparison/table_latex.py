@@ -61,7 +61,7 @@ def table_latex(table: Table) -> str:
                                                                  strict=True)]
         lines.append(f'{" & ".join([_tex_label(row, table), *cells])} \\\\')
     lines += [r'\bottomrule', r'\end{tabular}']
-    notes = [rf'\textsuperscript{{{k + 1}}}~{_tex(note)}.' for k, note in enumerate(table.notes)]
+    notes = [rf'\textsuperscript{{{k + 1}}}~{_tex(note)}' for k, note in enumerate(table.notes)]
     if notes:
         lines.append(rf'\par\smallskip\footnotesize {" ".join(notes)}')
     return '\n'.join([*lines, r'\end{table}', ''])

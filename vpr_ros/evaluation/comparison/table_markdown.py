@@ -28,6 +28,7 @@ from vpr_ros.evaluation.comparison.table_words import how_to_read
 from vpr_ros.evaluation.comparison.tables import build_tables
 from vpr_ros.evaluation.comparison.tables import Cell
 from vpr_ros.evaluation.comparison.tables import Column
+from vpr_ros.evaluation.comparison.tables import pair_table
 from vpr_ros.evaluation.comparison.tables import Row
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.protocols.protocol import Protocol
@@ -43,7 +44,12 @@ def results_markdown(results: Sequence[PairResult], protocols: Sequence[Protocol
     :param level: of the headings.
     """
     tables = build_tables(results, protocols)
-    parts = [table_markdown(table, level=level) for table in tables]
+    parts = []
+    for table in tables:
+        parts.append(table_markdown(table, level=level))
+        if any(column.over for column in table.columns):
+            pairs = pair_table(table, results, [table.columns[0].measure])
+            parts += [f'{"#" * (level + 1)} Pair by pair\n', *_md_results(pairs), '']
     names = dict.fromkeys(column.measure for table in tables for column in table.columns)
     if names:
         parts.append(f'{"#" * level} What is measured\n')
@@ -69,21 +75,25 @@ def table_markdown(table: Table, *, level: int = 2) -> str:
             str(m.counts.queries), str(m.counts.with_place))]
          + [f'`{m.pair.hash}`', f'`{m.data}`'] for m in table.pairs], text_columns=4)
     lines += ['', ' '.join(how_to_read(table)), '']
+    lines += _md_results(table)
+    lines.append('')
+    lines += [f'- {_note_mark(k)} {_md(note)}' for k, note in enumerate(table.notes)]
+    lines += [f'- On {_md(m.pair.name)}: {_md(note)}' for m in table.pairs for note in m.notes]
+    if table.missing:
+        lines.append(f'- Not measured: {_md(", ".join(table.missing))}')
+    while lines[-1] == '':
+        lines.pop()
+    return '\n'.join(lines) + '\n'
+
+
+def _md_results(table: Table) -> list[str]:
     alike = not any(table.words(row.system) for row in table.rows)
-    lines += _md_table(
+    return _md_table(
         ['system', *([] if alike else ['conditions']), *(_md(_head(c)) for c in table.columns)],
         [[_md_label(row), *([] if alike else [_md(table.words(row.system))]),
           *(_md_cell(cell, column) for cell, column in zip(row.cells, table.columns,
                                                            strict=True))]
          for row in table.rows], text_columns=1 if alike else 2)
-    lines.append('')
-    lines += [f'{_note_mark(k)} {_md(note)}.  ' for k, note in enumerate(table.notes)]
-    lines += [f'On {_md(m.pair.name)}: {_md(note)}.  ' for m in table.pairs for note in m.notes]
-    if table.missing:
-        lines.append(f'Not measured: {_md(", ".join(table.missing))}.')
-    while lines[-1] == '':
-        lines.pop()
-    return '\n'.join(lines) + '\n'
 
 
 def _head(column: Column) -> str:
