@@ -232,6 +232,7 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
 .results tbody th { min-width: 14em; white-space: normal; }
 .results tr.unit th { padding-top: 18px; font-weight: 650; }
 .results tr.unit small { display: inline; margin-left: 10px; }
+.results tr.unit .who { font-weight: 400; }
 .results tbody:first-of-type tr.unit th { padding-top: 10px; }
 .results tr.printed th, .results tr.printed td { color: var(--soft); }
 .results b { border-bottom: 2px solid var(--accent); }

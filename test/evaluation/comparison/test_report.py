@@ -105,8 +105,17 @@ def test_the_page_says_what_was_measured_and_how(compare, make_result, protocol)
     assert '<td>50.0<small>40.0–60.0</small></td>' in table
     assert '<b>70.0</b>' in table
     speed = section(page, 'speed')
-    assert re.search(r'<td>190</td><td>3.25</td></tr>', speed)
-    assert '99' not in text_of(speed)
+    assert ('<th scope="row">match</th><td>3.25</td><td>–</td><td>–</td><td>99.0</td>'
+            '<td>190</td></tr>') in speed
+    # compact has no times.
+    assert 'compact' not in text_of(speed)
+
+
+def test_of_several_pairs_the_slowest_counts(compare, make_result):
+    page = render_comparison(compare(
+        make_result(pair='rain', numbers={'match_ms@50': Number(3.25, 190)}),
+        make_result(pair='snow', numbers={'match_ms@50': Number(4.5, 150)})))
+    assert '<td>4.50</td><td>–</td><td>–</td><td>–</td><td>150</td>' in section(page, 'speed')
 
 
 def test_the_page_is_whole_and_loads_nothing(compare, make_result):

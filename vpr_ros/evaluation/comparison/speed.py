@@ -17,42 +17,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from vpr_ros.evaluation.comparison.comparison import Comparison
 from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.result import Number
+from vpr_ros.evaluation.comparison.signs import SystemSigns
 from vpr_ros.evaluation.comparison.tables import System
 from vpr_ros.evaluation.comparison.tables import systems_of
+from vpr_ros.evaluation.markup import element
 from vpr_ros.evaluation.markup import join
 from vpr_ros.evaluation.markup import Markup
 from vpr_ros.evaluation.report_page import heading
-from vpr_ros.evaluation.report_page import scroll_table
 
 __all__ = ['speed_section']
+
+_COLUMNS = {'50': 'median', '95': '95 of 100 within', '99': '99 of 100 within', 'max': 'longest'}
+Times = Mapping[str, Mapping[str, Number]]
 
 
 def speed_section(comparison: Comparison) -> Markup | None:
     """Return the section: of every system the times of its slowest pair; None without times."""
-    slowest: dict[System, dict[str, Number]] = {}
+    slowest: dict[System, dict[str, dict[str, Number]]] = {}
     for result in comparison.results:
         system = System(result.label, result.method, result.statistics)
         for name, number in result.numbers.items():
-            # The longest time of all is that of a warm-up as often as not: see all numbers.
-            if measure_named(name).kind != 'ms' or name.endswith('@max'):
+            if measure_named(name).kind != 'ms':
                 continue
-            own = slowest.setdefault(system, {})
-            if name not in own or number.value > own[name].value:
-                own[name] = number
+            stage, which = name.split('_ms@')
+            own = slowest.setdefault(system, {}).setdefault(stage, {})
+            if which not in own or number.value > own[which].value:
+                own[which] = number
     if not slowest:
         return None
-    names = list(dict.fromkeys(name for numbers in slowest.values() for name in numbers))
-    rows = [[comparison.signs.name(system, system.conditions),
-             str(max(number.count for number in slowest[system].values())),
-             *(number_text(slowest[system][name].value, measure_named(name))
-               if name in slowest[system] else '–' for name in names)]
-            for system in systems_of(comparison.results) if system in slowest]
-    about = ('Milliseconds per image on the machine that ran the evaluation, of each system on '
-             'the pair where it was slowest. p95 means: 95 of 100 images took at most so long.')
-    return join([heading('speed', 'Speed', about), scroll_table(
-        'Speed table', 'Milliseconds per image',
-        ['system', 'images', *(measure_named(name).title for name in names)], rows)])
+    about = ('Milliseconds per image on the machine that described it. Where there are several '
+             'pairs, each number is that of the slowest one.')
+    name = 'Speed table'
+    table = element(
+        'table', element('caption', 'Milliseconds per image'),
+        element('thead', element('tr', *(element('th', title, scope='col') for title in (
+            'stage', *_COLUMNS.values(), 'images')))),
+        *(_block(system, slowest[system], comparison.signs)
+          for system in systems_of(comparison.results) if system in slowest), class_='results')
+    return join([heading('speed', 'Speed', about), element(
+        'div', table, class_='scroll', tabindex='0', role='region', aria_label=name)])
+
+
+def _block(system: System, times: Times, signs: SystemSigns) -> Markup:
+    rows = []
+    for stage, own in times.items():
+        cells = [number_text(own[which].value, measure_named(f'{stage}_ms@{which}'))
+                 if which in own else '–' for which in _COLUMNS]
+        images = max(number.count for number in own.values())
+        rows.append(element('tr', element('th', stage, scope='row'),
+                            *(element('td', cell) for cell in cells),
+                            element('td', str(images))))
+    return element('tbody', element('tr', element(
+        'th', signs.name(system, system.conditions), scope='rowgroup',
+        colspan=str(len(_COLUMNS) + 2)), class_='unit'), *rows)

@@ -111,20 +111,22 @@ def _notes(table: Table) -> Markup | None:
 
 
 def all_numbers(table: Table, results: Sequence[PairResult], signs: SystemSigns) -> Markup:
-    """Return a table for each pair with all that was measured, behind a fold."""
+    """Return a table for each pair with all measures, behind a fold."""
     tables = []
     for measured in table.pairs:
         own = {System(r.label, r.method, r.statistics): r for r in results
                if r.protocol == table.protocol.name and r.pair == measured.pair.name}
         systems = systems_of(list(own.values()))
-        names = list(dict.fromkeys(name for r in own.values() for name in r.numbers))
+        # Times have a section of their own.
+        names = [name for name in dict.fromkeys(name for r in own.values() for name in r.numbers)
+                 if measure_named(name).kind != 'ms']
         rows = [[_title(name), *(_full(own[s].numbers.get(name), name) for s in systems),
                  _counted([own[s].numbers.get(name) for s in systems])] for name in names]
         tables.append(scroll_table(
             f'All numbers of {table.protocol.name}, {measured.pair.name}',
             f'{measured.pair.name}: {counts_text(measured)}',
             ['', *(signs.name(s, table.words(s)) for s in systems), 'queries'], rows))
-    return element('details', element('summary', 'All that was measured, pair by pair'), *tables,
+    return element('details', element('summary', 'All measures, pair by pair'), *tables,
                    class_='numbers')
 
 
