@@ -115,7 +115,7 @@ def evaluate(
     from vpr_ros.cli.evaluate_inputs import list_system
     from vpr_ros.cli.evaluate_inputs import make_folder
     from vpr_ros.cli.evaluate_inputs import network_systems
-    from vpr_ros.cli.evaluate_inputs import open_comparisons
+    from vpr_ros.cli.evaluate_inputs import open_cases
     from vpr_ros.cli.evaluate_inputs import output_folder
     from vpr_ros.evaluation.comparison.description_cache import default_cache_folder
     from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
@@ -132,26 +132,29 @@ def evaluate(
     ways = Ways(asked_statistics(statistics), over_time=over_time, odometry=odometry)
     listed = list_system(matches or [], label, protocols)
     extraction = describing(config, param)
-    comparisons = open_comparisons(protocols, folders)
-    there = [p for p in protocols if any(c.protocol is p for c in comparisons)]
+    cases = open_cases(protocols, folders)
+    there = [p for p in protocols if any(c.protocol is p for c in cases)]
     systems = [] if listed and not networks else network_systems(
         networks, there, extraction, weights, allow_random=allow_random,
         taken=[listed.label] if listed else [])
     make_folder(written)
     watcher = _Watcher()
     # First, for what is wrong in a table is soon found.
-    of_list = [] if listed is None else evaluate_list(listed, comparisons, out=written,
+    of_list = [] if listed is None else evaluate_list(listed, cases, out=written,
                                                       watcher=watcher)
     results: list[PairResult] = []
-    with ExitStack() as stack:
-        kept = DescriptionCache(
-            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_ros-')))
-            if no_cache else cache or default_cache_folder())
-        for system, names in systems:
-            own = [c for c in comparisons if c.protocol.name in names]
-            if own:
+    try:
+        with ExitStack() as stack:
+            kept = DescriptionCache(
+                Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_ros-')))
+                if no_cache else cache or default_cache_folder())
+            for system, names in systems:
+                own = [c for c in cases if c.protocol.name in names]
                 results += evaluate_network(system, own, ways, out=written, cache=kept,
-                                            watcher=watcher)
+                                            watcher=watcher) if own else []
+    except KeyboardInterrupt:
+        say('stopped; the same command goes on with what is not there yet')
+        raise
     results += of_list
     if not results:
         raise VprError('nothing was measured: the data of the pair that --matches is of is not '

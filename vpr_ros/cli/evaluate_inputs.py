@@ -32,7 +32,7 @@ from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
-    from vpr_ros.evaluation.comparison.run import Comparison
+    from vpr_ros.evaluation.comparison.run import Case
     from vpr_ros.evaluation.comparison.systems import ListedSystem
     from vpr_ros.evaluation.comparison.systems import NetworkSystem
     from vpr_ros.evaluation.protocols.protocol import Pair
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vpr_ros.extraction.settings import ExtractionSettings
 
 __all__ = ['asked_protocols', 'asked_statistics', 'data_folders', 'DATA_VARIABLE', 'describing',
-           'list_system', 'make_folder', 'network_systems', 'open_comparisons', 'output_folder',
+           'list_system', 'make_folder', 'network_systems', 'open_cases', 'output_folder',
            'USUAL_NETWORKS']
 
 DATA_VARIABLE = 'VPR_ROS_DATA'
@@ -262,18 +262,18 @@ def _pair_of(name: str, pairs: Sequence[tuple[str, Pair]]) -> tuple[str, str]:
     return found[0]
 
 
-def open_comparisons(protocols: Sequence[Protocol], folders: Sequence[Path]) -> list[Comparison]:
+def open_cases(protocols: Sequence[Protocol], folders: Sequence[Path]) -> list[Case]:
     """Open the pairs whose data is there; those that are left out are told."""
-    from vpr_ros.evaluation.comparison.run import Comparison
+    from vpr_ros.evaluation.comparison.run import Case
     from vpr_ros.evaluation.protocols.opening import MissingData
     from vpr_ros.evaluation.protocols.opening import open_pair
 
-    found: list[Comparison] = []
+    found: list[Case] = []
     missing: dict[str, list[str]] = {}
     for protocol in protocols:
         for pair in protocol.pairs:
             try:
-                found.append(Comparison(protocol, open_pair(pair, folders, protocol=protocol)))
+                found.append(Case(protocol, open_pair(pair, folders, protocol=protocol)))
             except MissingData as error:
                 missing.setdefault(protocol.name, []).append(str(error))
     told = [problems[0] + _more(len(problems) - 1) for problems in missing.values()]

@@ -30,7 +30,7 @@ from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
 from vpr_ros.evaluation.comparison.examples import choose_examples
 from vpr_ros.evaluation.comparison.matches import Matches
 from vpr_ros.evaluation.comparison.result_folder import result_folder
-from vpr_ros.evaluation.comparison.run import Comparison
+from vpr_ros.evaluation.comparison.run import Case
 from vpr_ros.evaluation.comparison.run import evaluate_list
 from vpr_ros.evaluation.comparison.run import evaluate_network
 from vpr_ros.evaluation.comparison.run import Ways
@@ -98,15 +98,15 @@ class Seen:
         self.results.append((result.pair, result.method, before))
 
 
-def comparisons(root: Path) -> list[Comparison]:
+def cases(root: Path) -> list[Case]:
     protocol = read_protocol(root / 'twice.yaml')
-    return [Comparison(protocol, open_pair(pair, [root / 'data'], protocol=protocol))
+    return [Case(protocol, open_pair(pair, [root / 'data'], protocol=protocol))
             for pair in protocol.pairs]
 
 
 def run(root: Path, out: Path, *, system=THUMBNAIL, ways=None, cache=None):
     seen = Seen()
-    results = evaluate_network(system, comparisons(root), ways or Ways(), out=out, watcher=seen,
+    results = evaluate_network(system, cases(root), ways or Ways(), out=out, watcher=seen,
                                cache=DescriptionCache(cache or out / 'cache'))
     return results, seen
 
@@ -124,7 +124,7 @@ def test_single_images_are_measured_as_by_hand(originals, tmp_path):
     assert seen.done == [
         'thumbnail: data/morning', 'thumbnail: data/evening',
         'thumbnail: data/evening', 'thumbnail: data/morning']
-    opened = comparisons(originals)[0].opened
+    opened = cases(originals)[0].opened
     extractor = make_extractor(THUMBNAIL.settings)
     morning, evening = (np.stack([d.descriptor for _, d in extractor.describe_all(traverse)])
                         for traverse in (opened.reference, opened.query))
@@ -232,7 +232,7 @@ def test_our_own_matches_read_back_to_the_same_numbers(originals, tmp_path):
             tmp_path, protocol='twice', pair=result.pair, label='compact', method=result.method,
             statistics=result.statistics).matches_path
         listed, = evaluate_list(
-            ListedSystem('theirs', {('twice', result.pair): path}), comparisons(originals),
+            ListedSystem('theirs', {('twice', result.pair): path}), cases(originals),
             out=tmp_path / 'theirs', watcher=Seen())
         assert numbers([listed]) == numbers([result])
         assert listed.curves == result.curves
@@ -244,10 +244,10 @@ def test_queries_without_an_answer_are_told(originals, tmp_path):
     (tmp_path / 'theirs.csv').write_text('query,reference\n000.png,000.png\n3,\n')
     with pytest.raises(VprError, match="theirs.csv line 3: there is no query image '3'"):
         evaluate_list(ListedSystem('x', {('twice', 'dark'): tmp_path / 'theirs.csv'}),
-                      comparisons(originals), out=tmp_path, watcher=Seen())
+                      cases(originals), out=tmp_path, watcher=Seen())
     (tmp_path / 'theirs.csv').write_text('query,reference\n0,0\n1,1\n2,9\n3,\n')
     result, = evaluate_list(ListedSystem('x', {('twice', 'dark'): tmp_path / 'theirs.csv'}),
-                            comparisons(originals), out=tmp_path, watcher=Seen())
+                            cases(originals), out=tmp_path, watcher=Seen())
     assert '11 of 14 queries have no answer in the list' in result.notes
     assert result.numbers['recall@1'].value == 2 / 14
     assert set(result.numbers) == {'recall@1', 'map@1'}

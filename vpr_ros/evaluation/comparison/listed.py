@@ -284,8 +284,11 @@ def write_listed(path: Path, matches: Matches, queries: Sequence[str],
         row = matches.references[query]
         found = row[row != NOTHING]
         for rank, reference in enumerate(found):
+            # Names are for people, who look at the best; in all lines they would be most of it.
+            names = ['', ''] if rank else [queries[query], references[reference]]
             table.writerow([query, reference, rank + 1, repr(float(matches.scores[query, rank])),
-                            probability, known, queries[query], references[reference]])
+                            probability, known, *names])
         if found.size < row.size:
-            table.writerow([query, '', row.size, '', probability, known, queries[query], ''])
+            table.writerow([query, '', row.size, '', probability, known,
+                            '' if found.size else queries[query], ''])
     write_whole(path, text.getvalue().encode('utf-8', errors='surrogateescape'))

@@ -67,11 +67,11 @@ from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 
-__all__ = ['Comparison', 'evaluate_list', 'evaluate_network', 'Ways', 'Watcher']
+__all__ = ['Case', 'evaluate_list', 'evaluate_network', 'Ways', 'Watcher']
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Case:
     """A pair of a protocol, opened."""
 
     protocol: Protocol
@@ -114,7 +114,7 @@ class Watcher(Interface):
         ...
 
 
-def evaluate_network(system: NetworkSystem, comparisons: Sequence[Comparison], ways: Ways, *,
+def evaluate_network(system: NetworkSystem, cases: Sequence[Case], ways: Ways, *,
                      out: Path, cache: DescriptionCache, watcher: Watcher) -> list[PairResult]:
     """
     Measure a network on pairs, in their order; it is in memory until the last.
@@ -127,27 +127,27 @@ def evaluate_network(system: NetworkSystem, comparisons: Sequence[Comparison], w
         # What nobody asks for is not kept: it is far larger than the descriptors.
         settings = settings.model_copy(update={'local_features': 'none'})
     work = _Work(system, settings, make_extractor(settings), cache, watcher)
-    return [result for comparison in comparisons
-            for result in work.results(comparison, ways, out)]
+    return [result for case in cases
+            for result in work.results(case, ways, out)]
 
 
-def evaluate_list(system: ListedSystem, comparisons: Sequence[Comparison], *, out: Path,
+def evaluate_list(system: ListedSystem, cases: Sequence[Case], *, out: Path,
                   watcher: Watcher) -> list[PairResult]:
     """Measure what some program wrote down, on the pairs that it has a table of."""
     results = []
-    for comparison in comparisons:
-        path = system.files.get((comparison.protocol.name, comparison.opened.pair.name))
+    for case in cases:
+        path = system.files.get((case.protocol.name, case.opened.pair.name))
         if path is None:
             continue
-        opened = comparison.opened
+        opened = case.opened
         queries, references = _labels(opened)
         matches = read_listed(path, queries, references)
-        blank = _blank(comparison, system.label, 'listed', 'none')
+        blank = _blank(case, system.label, 'listed', 'none')
         result = _measured(replace(
             blank, notes=(*blank.notes, *_notes_on_list(matches)),
-            settings=json.dumps({'table': _file_digest(path)})), comparison, matches)
+            settings=json.dumps({'table': _file_digest(path)})), case, matches)
         folder = _folder(result, out)
-        _write(folder, result, comparison, matches)
+        _write(folder, result, case, matches)
         watcher.measured(result, before=False)
         results.append(result)
     return results
@@ -164,13 +164,13 @@ class _Work:
         self._cache = cache
         self._watcher = watcher
 
-    def results(self, comparison: Comparison, ways: Ways, out: Path) -> Iterator[PairResult]:
+    def results(self, case: Case, ways: Ways, out: Path) -> Iterator[PairResult]:
         """Yield the results on a pair; it is described when one of them is missing."""
-        opened = comparison.opened
+        opened = case.opened
         described: tuple[Described, Described] | None = None
         for method, statistics in ways.of(opened):
             wanted = replace(
-                _blank(comparison, self._system.label, method, statistics,
+                _blank(case, self._system.label, method, statistics,
                        self._system.notes), network=self._extractor.identity.to_json(),
                 settings=self._told_settings(opened, method))
             folder = _folder(wanted, out)
@@ -180,14 +180,14 @@ class _Work:
                 yield found
                 continue
             if described is None:
-                described = (self._described(comparison, 'reference'),
-                             self._described(comparison, 'query'))
-            result = self._measure(wanted, folder, comparison, *described)
+                described = (self._described(case, 'reference'),
+                             self._described(case, 'query'))
+            result = self._measure(wanted, folder, case, *described)
             self._watcher.measured(result, before=False)
             yield result
 
-    def _described(self, comparison: Comparison, which: str) -> Described:
-        traverse = getattr(comparison.opened, which)
+    def _described(self, case: Case, which: str) -> Described:
+        traverse = getattr(case.opened, which)
         with self._watcher.doing(f'{self._system.label}: {traverse.session}') as told:
             return self._cache.describe(self._extractor, self._settings, traverse, told)
 
@@ -201,7 +201,7 @@ class _Work:
             told['local'] = [kind, self._settings.local_count] if kind else []
         return json.dumps(told, sort_keys=True)
 
-    def _measure(self, wanted: PairResult, folder: ResultFolder, comparison: Comparison,
+    def _measure(self, wanted: PairResult, folder: ResultFolder, case: Case,
                  mapping: Described, asking: Described) -> PairResult:
         times: dict[str, ArrayLike] = {'describe': asking.seconds * 1e3}
         similar: Similarities | None = None
@@ -211,21 +211,21 @@ class _Work:
             matches = similar.matches
         else:
             # Its name says what it does, and what it is called in tables.
-            name = f'{self._system.label}: {comparison.opened.pair.name}, {wanted.method}'
+            name = f'{self._system.label}: {case.opened.pair.name}, {wanted.method}'
             with self._watcher.doing(name) as told:
                 over_time = localize_over_time(
                     self._extractor, mapping, asking, told=told,
                     odometry=wanted.method == 'over time with odometry')
             matches, times = over_time.matches, {**times, **over_time.times_ms}
-        result = _measured(wanted, comparison, matches, times)
-        _write(folder, result, comparison, matches, asking=asking, similar=similar)
+        result = _measured(wanted, case, matches, times)
+        _write(folder, result, case, matches, asking=asking, similar=similar)
         return result
 
 
-def _blank(comparison: Comparison, label: str, method: Method, statistics: str,
+def _blank(case: Case, label: str, method: Method, statistics: str,
            notes: tuple[str, ...] = ()) -> PairResult:
     """Return a result before anything was measured."""
-    protocol, opened = comparison.protocol, comparison.opened
+    protocol, opened = case.protocol, case.opened
     with_place = int(opened.truth.has_match().sum())
     return PairResult(
         protocol=protocol.name, protocol_hash=protocol.hash, pair=opened.pair.name,
@@ -254,18 +254,18 @@ def _found(folder: ResultFolder, wanted: PairResult) -> PairResult | None:
     return now
 
 
-def _measured(blank: PairResult, comparison: Comparison, matches: Matches,
+def _measured(blank: PairResult, case: Case, matches: Matches,
               times_ms: Mapping[str, ArrayLike] | None = None) -> PairResult:
-    opened = comparison.opened
+    opened = case.opened
     numbers = measure(matches, opened.truth, positions=opened.query.positions())
     return replace(
         blank, numbers={**numbers, **latency_numbers(times_ms or {})},
         curves=curves(matches, opened.truth), examples=choose_examples(matches, opened.truth))
 
 
-def _write(folder: ResultFolder, result: PairResult, comparison: Comparison, matches: Matches, *,
+def _write(folder: ResultFolder, result: PairResult, case: Case, matches: Matches, *,
            asking: Described | None = None, similar: Similarities | None = None) -> None:
-    opened = comparison.opened
+    opened = case.opened
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
         write_listed(folder.matches_path, matches, *_labels(opened))
