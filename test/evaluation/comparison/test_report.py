@@ -111,6 +111,19 @@ def test_the_page_says_what_was_measured_and_how(compare, make_result, protocol)
     assert 'compact' not in text_of(speed)
 
 
+def test_each_pair_of_a_group_has_a_panel_behind_a_fold(compare, make_result):
+    page = render_comparison(compare(make_result(0.9, label='a'), *(
+        make_result(recall, pair=pair, label=label) for pair, recall, label in (
+            ('rain', 0.75, 'a'), ('snow', 0.25, 'a'), ('rain', 0.5, 'b'), ('snow', 0.5, 'b')))))
+    fold, = re.findall(r'<details>.*?</details>', section(page, 'summary'), re.S)
+    panels = re.findall(r'<div class="panel">.*?</ol>', fold, re.S)
+    assert [re.search(r'<h4>(\w+)<', panel)[1] for panel in panels] == ['rain', 'snow']
+    assert 'class="dot best" style="left:75%"' in panels[0]
+    assert 'class="dot best" style="left:50%"' in panels[1]
+    alone = section(render_comparison(compare(make_result())), 'summary')
+    assert '<details' not in alone
+
+
 def test_of_several_pairs_the_slowest_counts(compare, make_result):
     page = render_comparison(compare(
         make_result(pair='rain', numbers={'match_ms@50': Number(3.25, 190)}),

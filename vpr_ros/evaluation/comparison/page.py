@@ -32,6 +32,7 @@ from vpr_ros.evaluation.comparison.speed import speed_section
 from vpr_ros.evaluation.comparison.table_markup import all_numbers
 from vpr_ros.evaluation.comparison.table_markup import results_table
 from vpr_ros.evaluation.comparison.table_words import how_to_read
+from vpr_ros.evaluation.comparison.tables import pair_table
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.comparison.verdict import first_measure
 from vpr_ros.evaluation.comparison.verdict import lead_text
@@ -83,8 +84,21 @@ def _summary(comparison: Comparison) -> Markup:
                   for unit in table.units]
         if any(panels):
             parts += [element('div', *panels, class_='panels'),
-                      element('div', *rank_keys(table, measure), class_='keys')]
+                      element('div', *rank_keys(table, measure), class_='keys'),
+                      _each_of_groups(table, measure, comparison)]
     return join(parts)
+
+
+def _each_of_groups(table: Table, measure: str, comparison: Comparison) -> Markup | None:
+    """Return the panels of the pairs of groups, behind a fold; None without groups."""
+    groups = {column.unit for column in table.columns if column.over}
+    pairs = [m.pair.name for m in table.pairs if m.pair.group in groups]
+    if not pairs:
+        return None
+    each = pair_table(table, comparison.results, [measure])
+    return element('details', element('summary', 'Each pair of the groups'), element(
+        'div', *(rank_panel(each, pair, measure, comparison.signs, level=4) for pair in pairs),
+        class_='panels'))
 
 
 def _tables(comparison: Comparison) -> Markup:

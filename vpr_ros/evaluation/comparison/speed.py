@@ -53,6 +53,8 @@ def speed_section(comparison: Comparison) -> Markup | None:
         return None
     about = ('Milliseconds per image on the machine that described it. Where there are several '
              'pairs, each number is that of the slowest one.')
+    if any(len(stages) > 2 and 'match' in stages for stages in slowest.values()):
+        about += ' The stage "match" is all of matching, the stages below it are its parts.'
     name = 'Speed table'
     table = element(
         'table', element('caption', 'Milliseconds per image'),
