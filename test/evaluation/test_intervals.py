@@ -25,6 +25,7 @@ from vpr_ros.evaluation.intervals import bootstrap_interval
 from vpr_ros.evaluation.intervals import Interval
 from vpr_ros.evaluation.intervals import percentile_interval
 from vpr_ros.evaluation.intervals import resampled_counts
+from vpr_ros.evaluation.intervals import usual_block
 from vpr_ros.evaluation.intervals import wilson_interval
 
 RIGHT = 0.7  # how many queries of a simulated traverse are right, in the long run
@@ -38,9 +39,9 @@ def traverse(rng, queries, lasting):
     return drawn[np.maximum.accumulate(np.where(anew, np.arange(queries), 0))]
 
 
-def coverage(block, lasting):
+def coverage(block, lasting, queries=600):
     rng = np.random.default_rng(5)
-    intervals = [block_bootstrap_interval(traverse(rng, 600, lasting), block, 400, seed)
+    intervals = [block_bootstrap_interval(traverse(rng, queries, lasting), block, 400, seed)
                  for seed in range(300)]
     return np.mean([interval.contains(RIGHT) for interval in intervals])
 
@@ -48,6 +49,15 @@ def coverage(block, lasting):
 def test_blocks_cover_the_truth_where_queries_depend_on_each_other_and_single_queries_do_not():
     assert coverage(20, lasting=4) > 0.89
     assert coverage(1, lasting=4) < 0.70
+
+
+def test_usual_blocks_are_longer_on_longer_drives_and_cover_what_lasts_as_long_as_on_nordland():
+    assert [usual_block(count) for count in (1, 4, 9, 20, 49, 50, 100, 200, 3576)] == [
+        1, 1, 1, 4, 9, 10, 10, 14, 60]
+    # Hits that last for 7 queries on average depend on each other over 13.
+    assert coverage(usual_block(3576), 7, 3576) > 0.88
+    assert coverage(10, 7, 3576) < 0.85
+    assert coverage(usual_block(20), 1, 20) > coverage(10, 1, 20) + 0.05
 
 
 def test_independent_queries_are_covered_with_and_without_blocks():

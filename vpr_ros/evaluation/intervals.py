@@ -37,12 +37,14 @@ from numpy.typing import NDArray
 
 __all__ = [
     'block_bootstrap_interval', 'block_resamples', 'bootstrap_interval', 'Interval',
-    'percentile_interval', 'resampled_counts', 'wilson_interval',
+    'percentile_interval', 'resampled_counts', 'usual_block', 'wilson_interval',
 ]
 
 Array = NDArray[Any]
 # Counts of some resamples are held at once: about 16 MB of them.
 _COUNTS_HELD = 2_000_000
+# Queries in a block at least, and blocks at least.
+_SHORTEST, _FEWEST = 10, 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,20 @@ class Interval:
     def contains(self, value: float) -> bool:
         """Return whether a value lies inside."""
         return self.low <= value <= self.high
+
+
+def usual_block(count: int) -> int:
+    """
+    Return how many consecutive queries are drawn together where nobody knows better.
+
+    The square root of how many there are, but at least 10 of them, and at least 5 blocks. Longer
+    drives afford longer blocks, which cover more of what depends on each other: where hits last
+    as long as those of Nordland do, for some 13 queries, intervals by blocks of 10 hold the truth
+    in about three of four drives of 3,576 queries, and those by these in nine of ten.
+
+    :param count: how many queries there are.
+    """
+    return max(1, min(max(_SHORTEST, round(math.sqrt(count))), count // _FEWEST))
 
 
 def block_bootstrap_interval(values: ArrayLike, block: int = 10, resamples: int = 2000,
