@@ -30,6 +30,7 @@ from vpr_ros.evaluation.comparison.measures import measure
 from vpr_ros.evaluation.comparison.measures import MEASURES
 from vpr_ros.evaluation.intervals import block_bootstrap_interval
 from vpr_ros.evaluation.intervals import block_resamples
+from vpr_ros.evaluation.intervals import usual_block
 from vpr_ros.evaluation.metrics import rank
 
 SCORES = [-1.0, -0.25, 0.0, 0.5, 0.75, 1.0]
@@ -79,6 +80,21 @@ def naive_area(judged):
     return area, steps, full, nearly, (first + full) / 2
 
 
+def naive_area_of_missed(judged):
+    """Return the area whose recall counts among the right and the rejected queries."""
+    area = last_recall = 0.0
+    last_precision = None
+    for threshold in sorted({s for s, _, _ in judged if s > -math.inf}, reverse=True):
+        accepted = [right for s, right, _ in judged if s >= threshold]
+        missed = sum(possible for s, _, possible in judged if s < threshold)
+        precision = sum(accepted) / len(accepted)
+        recall = sum(accepted) / (sum(accepted) + missed) if any(accepted) else 0.0
+        last_precision = precision if last_precision is None else last_precision
+        area += (recall - last_recall) * (precision + last_precision) / 2
+        last_recall, last_precision = recall, precision
+    return area
+
+
 def naive(matches, truth):
     """Return the numbers, written from their definitions."""
     found = {}
@@ -113,8 +129,9 @@ def naive(matches, truth):
             ratio = [-math.inf if best[q] == NOTHING else -1.0 if matches.runner_up[q] in (
                 -math.inf, score[q]) else -math.sqrt((1 - score[q]) / (1 - matches.runner_up[q]))
                      for q in queries]
-            found['auc_ratio'] = naive_area(
-                list(zip(ratio, right, possible, strict=True)))[0], len(queries)
+            judged = list(zip(ratio, right, possible, strict=True))
+            found['auc_ratio'] = naive_area(judged)[0], len(queries)
+            found['auc_ratio_missed'] = naive_area_of_missed(judged), len(queries)
         if len(places) < len(queries):
             pairs = [(score[a], score[b]) for a in places for b in queries if b not in places]
             found['no_match_auroc'] = sum(
@@ -249,6 +266,11 @@ def test_scikit_learn_has_the_same_numbers():
 
 def test_intervals_are_those_of_resampled_queries():
     matches, truth = drive(120)
+    silent = np.arange(120) % 7 == 3
+    references, scores = matches.references.copy(), matches.scores.copy()
+    references[silent], scores[silent] = NOTHING, -np.inf
+    matches = Matches(references, scores, np.where(silent, -np.inf, matches.runner_up),
+                      matches.known, matches.probabilities)
     numbers = measure(matches, truth, block=6, resamples=40, seed=5)
     lists = [truth.matches(q) for q in range(120)]
     drawn = []
@@ -260,8 +282,8 @@ def test_intervals_are_those_of_resampled_queries():
             [lists[q] for q in chosen], truth.n_references), resamples=1))
     varied = [name for name, number in numbers.items() if number.low is not None]
     assert {'recall@1', 'map@5', 'auc', 'average_precision', 'auc_of_right', 'auc_ratio',
-            'recall_at_100_precision', 'recall_at_99_precision', 'extended_precision',
-            'localization_rate', 'known_precision', 'no_match_rejected', 'brier'} <= set(varied)
+            'auc_ratio_missed', 'localization_rate', 'known_precision', 'no_match_rejected',
+            'brier'} <= set(varied)
     for name in varied:
         # The error of calibration takes off what chance adds to each resample.
         if name != 'calibration_error':
@@ -271,6 +293,21 @@ def test_intervals_are_those_of_resampled_queries():
             close = 0.01 if name == 'no_match_auroc' else 1e-9
             assert numbers[name].low == pytest.approx(min(low, value), abs=close), name
             assert numbers[name].high == pytest.approx(max(high, value), abs=close), name
+
+
+def test_what_hangs_on_a_few_queries_has_no_interval():
+    numbers = measure(*drive(), positions=np.arange(800.0).reshape(400, 2))
+    for name in ('recall_at_100_precision', 'recall_at_99_precision', 'extended_precision',
+                 'longest_unlocalized', 'longest_unlocalized_m'):
+        assert numbers[name].low is None and numbers[name].high is None, name
+    assert numbers['auc'].low is not None
+
+
+def test_blocks_are_the_usual_ones_unless_others_are_given():
+    matches, truth = drive()
+    assert usual_block(400) == 20
+    assert measure(matches, truth) == measure(matches, truth, block=20)
+    assert measure(matches, truth) != measure(matches, truth, block=10)
 
 
 def test_recall_has_the_interval_of_a_mean_where_all_queries_have_a_place():

@@ -71,7 +71,13 @@ MEASURES: Mapping[str, Measure] = MappingProxyType({
         'Zaffar et al., IJCV 2021).'),
     'auc_ratio': Measure(
         'AUC (ratio)', 'The area under the precision-recall curve over thresholds on the ratio '
-        'of the distances of the best match and of the next place (Seymour et al., BMVC 2019).'),
+        'of the distances of the best reference and of the second best, whatever that shows '
+        '(Seymour et al., BMVC 2019); recall counts among all queries with a place.'),
+    'auc_ratio_missed': Measure(
+        'AUC (ratio, missed)', 'The area under the curve by the same ratio where recall counts '
+        'among the right and the rejected queries, so that an accepted wrong answer is not '
+        'missed and lowers precision alone (Sünderhauf et al., IROS 2015); it can be twice as '
+        'large as AUC (ratio).'),
     'recall_at_100_precision': Measure(
         'R@100P', 'The share of queries with a place that are answered rightly at the lowest '
         'threshold above which no answer is wrong.'),

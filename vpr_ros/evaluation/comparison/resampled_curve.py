@@ -17,7 +17,7 @@ The precision-recall curves of many resamples of queries at once.
 
 A thousand resamples would sort a thousand times. Queries are sorted once here, and each resample
 counts them as often as it drew them. The numbers are those of
-:mod:`vpr_ros.evaluation.metrics` and :mod:`vpr_ros.evaluation.operating_points`.
+:mod:`vpr_ros.evaluation.metrics`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class ScoredAnswers:
         drawn = counts[:, self._order]
         accepted = np.cumsum(drawn, axis=1)[:, self._ends]
         correct = np.cumsum(drawn * self._right, axis=1)[:, self._ends]
-        return CurveOfResamples(accepted, correct, counts @ self._possible)
+        positives = counts @ self._possible
+        tried = np.cumsum(drawn * self._possible[self._order], axis=1)[:, self._ends]
+        return CurveOfResamples(accepted, correct, positives, positives[:, None] - tried)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,35 +78,39 @@ class CurveOfResamples:
         those that were drawn is.
     :param correct: (r, T) those whose match is right.
     :param positives: (r,) queries that have a right match at all.
+    :param missed: (r, T) those of them that are rejected.
     """
 
     accepted: Array
     correct: Array
     positives: Array
+    missed: Array
 
     def of_right(self) -> CurveOfResamples:
         """Return the curves in which recall counts among the right matches only."""
-        return CurveOfResamples(self.accepted, self.correct, self.correct[:, -1])
+        right = self.correct[:, -1]
+        return CurveOfResamples(self.accepted, self.correct, right, right[:, None] - self.correct)
 
     def auc(self, at_zero: float | None = None) -> Array:
         """Return (r,) the areas by trapezoids; nan where no query has a right match."""
-        precision = self._precision(at_zero)
-        first = precision[:, :1] if at_zero is None else np.full((len(precision), 1), at_zero)
-        before = np.concatenate([first, precision[:, :-1]], axis=1)
-        return self._share((self._gained() * (precision + before) / 2.0).sum(axis=1))
+        return self._share(_area(self.correct, self._precision(at_zero), at_zero))
+
+    def auc_of_missed(self) -> Array:
+        """
+        Return (r,) the areas where recall counts among the right and the rejected queries.
+
+        An accepted wrong answer lowers precision alone; recall is 1 once all are accepted, if
+        one of them is right. nan where no query has a right match.
+        """
+        recall = np.divide(self.correct, self.correct + self.missed,
+                           out=np.zeros_like(self.correct), where=self.correct > 0)
+        areas = _area(recall, self._precision(None), None)
+        return np.asarray(np.where(self.positives > 0, areas, np.nan))
 
     def average_precision(self) -> Array:
         """Return (r,) the areas as steps; nan where no query has a right match."""
-        return self._share((self._gained() * self._precision(None)).sum(axis=1))
-
-    def recall_at_precision(self, precision: float) -> Array:
-        """Return (r,) the best recall at a precision of at least so much."""
-        enough = self._precision(None) >= precision
-        return self._share(np.where(enough, self.correct, 0.0).max(axis=1))
-
-    def extended_precision(self) -> Array:
-        """Return (r,) the mean of the first precision and of recall at full precision."""
-        return np.asarray((self._precision(None)[:, 0] + self.recall_at_precision(1.0)) / 2.0)
+        return self._share(
+            (np.diff(self.correct, axis=1, prepend=0.0) * self._precision(None)).sum(axis=1))
 
     def _precision(self, at_zero: float | None) -> Array:
         """Return (r, T); where nothing is accepted yet that of the first answers, or as given."""
@@ -114,10 +120,15 @@ class CurveOfResamples:
             np.full(len(rows), at_zero)
         return np.asarray(np.where(self.accepted > 0, precision, first[:, None]))
 
-    def _gained(self) -> Array:
-        return np.asarray(np.diff(self.correct, axis=1, prepend=0.0))
-
     def _share(self, of_positives: Array) -> Array:
         shares = np.full(len(of_positives), np.nan)
         np.divide(of_positives, self.positives, out=shares, where=self.positives > 0)
         return shares
+
+
+def _area(recall: Array, precision: Array, at_zero: float | None) -> Array:
+    """Return (r,) areas by trapezoids, from recall zero at the first precision or as given."""
+    first = precision[:, :1] if at_zero is None else np.full((len(precision), 1), at_zero)
+    before = np.concatenate([first, precision[:, :-1]], axis=1)
+    gained = np.diff(recall, axis=1, prepend=0.0)
+    return np.asarray((gained * (precision + before) / 2.0).sum(axis=1))

@@ -39,7 +39,7 @@ QUERY_STATISTICS = ('none', 'past', 'whole traverse')
 METHODS = ('single image', 'over time', 'over time with odometry', 'listed')
 Method = Literal['single image', 'over time', 'over time with odometry', 'listed']
 # Raised when numbers of the same name would come out otherwise: older files are measured again.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
