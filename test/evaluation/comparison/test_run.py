@@ -169,6 +169,17 @@ def test_a_second_call_finds_all_and_describes_nothing(originals, tmp_path):
         ('over time', 'none')]
 
 
+def test_a_damaged_result_is_measured_again_and_told(originals, tmp_path, caplog):
+    first, _ = run(originals, tmp_path)
+    path = tmp_path / 'runs' / 'twice' / 'dark' / 'thumbnail.single-image' / 'result.json'
+    path.write_text(path.read_text()[:100])
+    again, seen = run(originals, tmp_path)
+    assert again == first
+    assert [known for _, _, known in seen.results] == [False, True]
+    assert 'is no result of an evaluation' in caplog.text
+    assert 'measured again' in caplog.text
+
+
 def test_what_is_asked_for_later_is_added(originals, tmp_path):
     run(originals, tmp_path)
     results, seen = run(originals, tmp_path, ways=Ways(('none', 'whole traverse')))
@@ -293,5 +304,5 @@ def test_odometry_is_told_where_there_is_some(tmp_path):
 def test_a_folder_that_cannot_be_written_says_what_to_do(originals, tmp_path):
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out' / 'runs').write_text('a file in the way')
-    with pytest.raises(VprError, match=r'out/runs/twice/dark/thumbnail.single-image'):
+    with pytest.raises(VprError, match=r'cannot be written \(.*another folder with --out'):
         run(originals, tmp_path / 'out', cache=tmp_path / 'cache')

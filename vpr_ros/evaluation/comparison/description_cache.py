@@ -169,6 +169,8 @@ class DescriptionCache:
                       for start in range(0, len(traverse), self._frames))
         dimension = extractor.identity.dimension
         kind = f'{extractor.local_kind}, {settings.local_count}' if extractor.local_kind else ''
+        if told is not None:
+            told(0, len(traverse))
         extractor.restart()
         fed = 0  # the extractor has seen all frames before this one
         for number, path in enumerate(files):

@@ -161,7 +161,7 @@ def read_result(path: Path) -> PairResult | None:
     except FileNotFoundError:
         return None
     except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        raise VprError(f'{path} is no result of an evaluation ({error}): remove it') from error
+        raise VprError(f'{path} is no result of an evaluation ({error})') from error
 
 
 def _without_nan(value: Any) -> Any:

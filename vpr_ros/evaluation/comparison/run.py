@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
@@ -68,6 +69,8 @@ from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 
 __all__ = ['Case', 'evaluate_list', 'evaluate_network', 'Ways', 'Watcher']
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +245,11 @@ def _folder(result: PairResult, out: Path) -> ResultFolder:
 
 def _found(folder: ResultFolder, wanted: PairResult) -> PairResult | None:
     """Return the result that is there, if it was made of the same."""
-    found = folder.read()
+    try:
+        found = folder.read()
+    except VprError as error:
+        _LOG.warning('%s; it is measured again', error)
+        return None
     if found is None or any(getattr(found, name) != getattr(wanted, name) for name in (
             'rule', 'data', 'truth', 'network', 'method', 'statistics', 'settings', 'counts')):
         return None
