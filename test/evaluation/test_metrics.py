@@ -232,6 +232,7 @@ def test_the_precision_at_recall_zero_counts_where_the_surest_answer_is_wrong():
     curve = precision_recall([0.9, 0.9], [True, False], [True, True])
     assert auc_pr(curve) == pytest.approx(0.5 * 0.5)
     assert auc_pr(curve, at_zero=1.0) == pytest.approx(0.5 * 0.75)
+    assert auc_pr(curve, at_zero=0.0) == pytest.approx(0.5 * 0.25)
 
 
 def test_known_values():

@@ -340,10 +340,33 @@ def test_the_digest_is_of_frames_and_truth_alone(tmp_path, write_images, campus)
 def test_the_digest_knows_a_place_that_moved(tmp_path, write_images):
     pair = make_pair(data='folder', reference='a', query='b', truth={'metres': 5.0})
 
-    def digest(name, first):
-        drives = write_drives(tmp_path / name, write_images, a=[first, 10], b=[0, 10])
+    def digest(name, reference, query):
+        drives = write_drives(tmp_path / name, write_images, a=[reference, 10], b=[query, 10])
         return open_pair(pair, [drives]).digest
 
     # What differs in the last bits between two machines is the same.
-    assert digest('one', 0.0) == digest('two', 1e-9)
-    assert digest('one', 0.0) != digest('three', 0.5)
+    assert digest('one', 0.0, 0.0) == digest('two', 1e-9, -1e-9)
+    assert len({digest('one', 0.0, 0.0), digest('three', 0.5, 0.0), digest('four', 0.0, 0.5),
+                digest('five', 0.5, 0.5)}) == 4
+
+
+@pytest.mark.parametrize('drive', ['a', 'b'])
+@pytest.mark.parametrize(('other', 'is_same'), [
+    ('file,stamp_s,x,y,z\n0.png,1,0,0,0\n1.png,2,9,0,7\n', True),
+    ('file,stamp_s,x,y,z\n0.png,1,0,0,0\n1.png,3,9,0,7\n', False)])
+def test_the_digest_knows_when_frames_were_taken(tmp_path, write_images, drive, other, is_same):
+    pair = make_pair(data='folder', reference='a', query='b', truth={'metres': 5.0})
+    drives = write_drives(tmp_path / 'data', write_images, a=[0, 9], b=[0, 9])
+    before = open_pair(pair, [drives]).digest
+    (drives / drive / 'poses.csv').write_text(other)
+    assert (open_pair(pair, [drives]).digest == before) == is_same
+
+
+@pytest.mark.parametrize('drive', ['a', 'b'])
+def test_the_digest_knows_which_frames_were_taken(tmp_path, write_images, drive):
+    pair = make_pair(data='folder', reference='a', query='b', truth={'frames': 1})
+    for name in 'a', 'b':
+        write_images(tmp_path / 'data' / name, ['0.png', '1.png'])
+    before = open_pair(pair, [tmp_path / 'data']).digest
+    (tmp_path / 'data' / drive / '1.png').rename(tmp_path / 'data' / drive / '2.png')
+    assert open_pair(pair, [tmp_path / 'data']).digest != before
