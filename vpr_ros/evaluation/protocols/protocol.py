@@ -33,6 +33,7 @@ import pydantic
 from vpr_ros.datasets import crop
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
+from vpr_ros.evaluation.comparison.meanings import measure_named
 import yaml
 
 __all__ = ['Crop', 'NetworkRow', 'Pair', 'Protocol', 'protocol_file', 'protocol_names',
@@ -40,6 +41,7 @@ __all__ = ['Crop', 'NetworkRow', 'Pair', 'Protocol', 'protocol_file', 'protocol_
 
 _FOLDER = Path(__file__).parent
 _HASH_DIGITS = 12
+_NEAREST_METRES = 25.0
 
 
 class _Part(pydantic.BaseModel):
@@ -89,7 +91,7 @@ class TruthRule(_Part):
     frames: int | None = pydantic.Field(default=None, ge=0)
     metres: float | None = pydantic.Field(default=None, gt=0.0)
     nearest_frames: int | None = pydantic.Field(default=None, ge=0)
-    nearest_metres: float = pydantic.Field(default=25.0, gt=0.0)
+    nearest_metres: float = pydantic.Field(default=_NEAREST_METRES, gt=0.0)
     lists: str = ''
     published: bool = False
 
@@ -102,6 +104,8 @@ class TruthRule(_Part):
         if len(given) != 1:
             raise ValueError('expected just one of frames, metres, nearest_frames, lists and '
                              f'published, got {" and ".join(given) or "none"}')
+        if self.nearest_frames is None and self.nearest_metres != _NEAREST_METRES:
+            raise ValueError('nearest_metres says nothing without nearest_frames: leave it out')
         return self
 
 
@@ -183,15 +187,17 @@ class Protocol(_Part):
     :param measures: those that the table prints, the most important first; see
         :mod:`vpr_ros.evaluation.comparison.meanings`.
     :param networks: those that the paper compares, for who has their weights.
-    :param published: label of a row -> pair or group -> measure -> the number that was printed. Of
-        a group the number is its mean; ``MEASURE worst`` is that of its worst pair.
+    :param published: label of a row -> pair or group -> measure -> the number that was printed,
+        percent as a share. Of a group the number is its mean; ``MEASURE worst`` is that of its
+        worst pair.
     :param folder: where its file lies, and the lists that it names.
     """
 
     name: str
     title: str
     pairs: tuple[Pair, ...] = pydantic.Field(min_length=1)
-    measures: tuple[str, ...] = ('recall@1', 'recall@5', 'recall@10', 'auc')
+    measures: tuple[str, ...] = pydantic.Field(
+        default=('recall@1', 'recall@5', 'recall@10', 'auc'), min_length=1)
     about: str = ''
     source: str = ''
     networks: tuple[NetworkRow, ...] = ()
@@ -218,6 +224,22 @@ class Protocol(_Part):
                 if of not in pairs and of not in groups:
                     raise ValueError(f'numbers are published of {label} on {of!r}, which is '
                                      f'neither a pair nor a group ({", ".join(pairs)})')
+        return self
+
+    @pydantic.model_validator(mode='after')
+    def _measures_exist(self) -> Protocol:
+        try:
+            for name in self.measures:
+                measure_named(name)
+            for label, of in self.published.items():
+                for what, numbers in of.items():
+                    for name, value in numbers.items():
+                        known = measure_named(name.removesuffix(' worst'))
+                        if known.kind == 'share' and not 0.0 <= value <= 1.0:
+                            raise ValueError(f'{name} of {label} on {what!r} is a share, from 0 '
+                                             f'to 1, got {value}: is it in percent?')
+        except VprError as error:
+            raise ValueError(str(error)) from error
         return self
 
     def groups(self) -> dict[str, list[Pair]]:
