@@ -29,6 +29,8 @@ from vpr_ros.evaluation.comparison.table_csv import results_csv
 from vpr_ros.evaluation.comparison.table_latex import results_latex
 from vpr_ros.evaluation.comparison.table_markdown import results_markdown
 from vpr_ros.evaluation.comparison.table_words import how_to_read
+from vpr_ros.evaluation.comparison.table_words import pair_notes
+from vpr_ros.evaluation.comparison.table_words import unit_text
 from vpr_ros.evaluation.comparison.tables import build_tables
 
 
@@ -139,6 +141,20 @@ def test_groups_are_listed_pair_by_pair_too(results, protocol, make_result):
     assert rows[0] == ['system', 'conditions', 'left R@1', 'rain R@1', 'snow R@1']
     assert rows[2][2:] == ['50.0 (40.0–60.0)', '40.0 (30.0–50.0)', '40.0 (30.0–50.0)']
     assert 'Pair by pair' not in results_markdown([make_result()], [protocol])
+
+
+def test_what_is_said_of_pairs_is_said_once(make_result, protocol):
+    def notes(**changes):
+        results = [make_result(pair=pair, label=label, notes=('wet',) + changes.get(pair, ()))
+                   for pair in ('rain', 'snow') for label in ('a', 'b')]
+        return pair_notes(build_tables(results, [protocol])[0]), results_latex(results, [protocol])
+
+    assert notes()[0] == ['On all pairs: wet']
+    said, latex = notes(snow=('cold_',))
+    assert said == ['On all pairs: wet', 'On snow: cold_']
+    assert r'\footnotesize On all pairs: wet. On snow: cold\_.' in latex
+    table, = build_tables([make_result(pair='rain')], [protocol])
+    assert unit_text(table, 'weather') == '1 of 2 pairs, 200 queries (190 with a place)'
 
 
 def test_how_to_read_says_what_is_there(make_result, protocol):

@@ -95,4 +95,6 @@ def test_title_and_lead_say_what_was_compared(make_result, protocol):
     assert 'Some rows use statistics of the whole query traverse' in lead_text(two)
     many = Comparison(Path(), tuple(make_result(label=f'n{k}') for k in range(8)), (protocol,))
     assert lead_text(many).startswith('n0, n1, n2, n3, n4 and 3 more were compared')
+    alone = Comparison(Path(), (make_result(label='a'),), (protocol,))
+    assert lead_text(alone).startswith('a was measured on 1 pair')
     assert lead_text(Comparison(Path(), (), ())) == 'Nothing was measured.'

@@ -25,6 +25,7 @@ from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.table_words import how_to_read
+from vpr_ros.evaluation.comparison.table_words import pair_notes
 from vpr_ros.evaluation.comparison.table_words import pair_words
 from vpr_ros.evaluation.comparison.tables import build_tables
 from vpr_ros.evaluation.comparison.tables import Cell
@@ -62,8 +63,9 @@ def table_latex(table: Table) -> str:
         lines.append(f'{" & ".join([_tex_label(row, table), *cells])} \\\\')
     lines += [r'\bottomrule', r'\end{tabular}']
     notes = [rf'\textsuperscript{{{k + 1}}}~{_tex(note)}' for k, note in enumerate(table.notes)]
+    notes += [_tex(note) for note in pair_notes(table)]
     if notes:
-        lines.append(rf'\par\smallskip\footnotesize {" ".join(notes)}')
+        lines.append(rf'\par\smallskip\footnotesize {". ".join(notes)}.')
     return '\n'.join([*lines, r'\end{table}', ''])
 
 

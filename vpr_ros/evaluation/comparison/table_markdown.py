@@ -25,6 +25,7 @@ from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.table_words import how_to_read
+from vpr_ros.evaluation.comparison.table_words import pair_notes
 from vpr_ros.evaluation.comparison.tables import build_tables
 from vpr_ros.evaluation.comparison.tables import Cell
 from vpr_ros.evaluation.comparison.tables import Column
@@ -78,7 +79,7 @@ def table_markdown(table: Table, *, level: int = 2) -> str:
     lines += _md_results(table)
     lines.append('')
     lines += [f'- {_note_mark(k)} {_md(note)}' for k, note in enumerate(table.notes)]
-    lines += [f'- On {_md(m.pair.name)}: {_md(note)}' for m in table.pairs for note in m.notes]
+    lines += [f'- {_md(note)}' for note in pair_notes(table)]
     if table.missing:
         lines.append(f'- Not measured: {_md(", ".join(table.missing))}')
     while lines[-1] == '':

@@ -26,6 +26,7 @@ from vpr_ros.evaluation.comparison.result import Number
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.signs import SystemSigns
 from vpr_ros.evaluation.comparison.table_words import counts_text
+from vpr_ros.evaluation.comparison.table_words import pair_notes
 from vpr_ros.evaluation.comparison.table_words import unit_text
 from vpr_ros.evaluation.comparison.tables import Cell
 from vpr_ros.evaluation.comparison.tables import Over
@@ -103,10 +104,9 @@ def _cell(cell: Cell | None, name: str) -> Markup:
 def _notes(table: Table) -> Markup | None:
     said = [join([element('sup', str(k + 1)), f' {note}'])
             for k, note in enumerate(table.notes)]
-    said += [Markup(join([f'On {m.pair.name}: {note}']))
-             for m in table.pairs for note in m.notes]
+    said += [join([note]) for note in pair_notes(table)]
     if table.missing:
-        said.append(Markup(join([f'Not measured: {", ".join(table.missing)}'])))
+        said.append(join([f'Not measured: {", ".join(table.missing)}']))
     return element('ul', *(element('li', note) for note in said), class_='notes') if said else None
 
 

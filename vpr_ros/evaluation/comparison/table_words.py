@@ -22,7 +22,7 @@ from vpr_ros.evaluation.comparison.tables import MeasuredPair
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.comparison.tables import WHOLE
 
-__all__ = ['counts_text', 'how_to_read', 'pair_words', 'unit_text']
+__all__ = ['counts_text', 'how_to_read', 'pair_notes', 'pair_words', 'unit_text']
 
 
 def how_to_read(table: Table) -> list[str]:
@@ -71,4 +71,16 @@ def unit_text(table: Table, unit: str) -> str:
     queries = sum(m.counts.queries for m in pairs)
     placed = sum(m.counts.with_place for m in pairs)
     beside = f' ({placed} with a place)' if placed < queries else ''
-    return f'{len(pairs)} pair{"" if len(pairs) == 1 else "s"}, {queries} queries{beside}'
+    whole = sum(pair.group == unit for pair in table.protocol.pairs)
+    measured = f'{whole} pairs' if len(pairs) == whole else f'{len(pairs)} of {whole} pairs'
+    return f'{measured}, {queries} queries{beside}'
+
+
+def pair_notes(table: Table) -> list[str]:
+    """Return what is said of pairs, each thing once."""
+    said: dict[str, list[str]] = {}
+    for measured in table.pairs:
+        for note in measured.notes:
+            said.setdefault(note, []).append(measured.pair.name)
+    return [f'On {"all pairs" if len(names) == len(table.pairs) > 1 else ", ".join(names)}: {note}'
+            for note, names in said.items()]

@@ -28,6 +28,7 @@ from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.number_words import unit_of
 from vpr_ros.evaluation.comparison.tables import Cell
 from vpr_ros.evaluation.comparison.tables import System
+from vpr_ros.evaluation.comparison.tables import systems_of
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.comparison.tables import WHOLE
 from vpr_ros.evaluation.report_words import count_of
@@ -56,7 +57,8 @@ def lead_text(comparison: Comparison) -> str:
         return 'Nothing was measured.'
     queries = sum(m.counts.queries for m in measured)
     alone = sum(m.counts.without_place for m in measured)
-    text = (f'{_listed(labels)} {were(len(labels))} compared on '
+    done = 'compared' if len(systems_of(comparison.results)) > 1 else 'measured'
+    text = (f'{_listed(labels)} {were(len(labels))} {done} on '
             f'{count_of(len(measured), "pair")} of traverses: '
             f'{queries} {"query" if queries == 1 else "queries"}')
     if alone:
