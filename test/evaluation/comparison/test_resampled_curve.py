@@ -61,14 +61,16 @@ def test_each_resample_has_the_numbers_of_the_queries_that_it_drew(data, more):
     curves = ScoredAnswers(scores, correct, possible).curve(counts)
     found = np.stack([
         curves.auc(), curves.auc(at_zero=1.0), curves.average_precision(),
-        curves.auc_of_missed(), curves.of_right().auc(at_zero=1.0)], axis=1)
+        curves.auc_of_missed(), curves.of_right().auc(at_zero=1.0),
+        curves.of_right().auc_of_missed()], axis=1)
     for row, numbers in zip(drawn, found.tolist(), strict=True):
         curve = precision_recall(scores[row], correct[row], possible[row])
         right = precision_recall_of_right(scores[row], correct[row])
         assert numbers == pytest.approx([
             auc_pr(curve), auc_pr(curve, at_zero=1.0), average_precision(curve),
             naive_area_of_missed(scores[row], correct[row], possible[row]),
-            auc_pr(right, at_zero=1.0)], nan_ok=True)
+            auc_pr(right, at_zero=1.0),
+            naive_area_of_missed(scores[row], correct[row], correct[row])], nan_ok=True)
 
 
 def test_a_query_without_an_answer_is_never_accepted_but_counts_in_recall():
