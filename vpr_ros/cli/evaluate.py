@@ -198,6 +198,7 @@ def _show(protocol: Protocol, results: Sequence[PairResult]) -> None:
     from rich.markup import escape
     from vpr_ros.evaluation.comparison.meanings import measure_named
     from vpr_ros.evaluation.comparison.number_words import number_text
+    from vpr_ros.evaluation.comparison.number_words import unit_of
 
     named = {name for result in results for name in result.numbers}
     names = [name for name in protocol.measures if name in named][:_MEASURES_SHOWN]
@@ -213,7 +214,7 @@ def _show(protocol: Protocol, results: Sequence[PairResult]) -> None:
                                     *(f'{key}: {value}' for key, value in same.items())]))
         + '[/]')
     columns(
-        [*(key for key in rows[0] if key not in same), *(m.title for m in measures)],
+        [*(key for key in rows[0] if key not in same), *(f'{m.title} {unit_of(m)}'.strip() for m in measures)],
         [[*(value for key, value in row.items() if key not in same),
           *(number_text(r.numbers[name].value, measure) if name in r.numbers else '-'
             for name, measure in zip(names, measures, strict=True))]

@@ -134,7 +134,7 @@ def test_single_images_are_measured_as_by_hand(originals, tmp_path):
     assert first.counts.queries == first.counts.references == first.counts.with_place == PLACES
     assert first.truth == 'within 1 frame'
     assert json.loads(first.network)['name'] == 'thumbnail'
-    assert first.numbers['describe_ms@50'].count == PLACES
+    assert first.numbers['describe_ms@mean'].count == PLACES
 
 
 def test_each_result_lies_in_its_folder_with_matches_matrix_and_pictures(originals, tmp_path):
@@ -200,7 +200,7 @@ def test_over_time_says_what_it_knows_and_how_long_it_took(originals, tmp_path):
     results, seen = run(originals, tmp_path, ways=Ways((), over_time=True), system=COMPACT,
                         cache=originals / 'kept')
     found = results[0].numbers
-    assert {'localization_rate', 'known_precision', 'brier', 'match_ms@95', 'describe_ms@50',
+    assert {'localization_rate', 'known_precision', 'brier', 'match_ms@95', 'describe_ms@mean',
             'geometry_ms@50', 'search_ms@99'} <= set(found)
     assert 'compact: dark, over time' in seen.done
     assert (PLACES, PLACES) in seen.frames

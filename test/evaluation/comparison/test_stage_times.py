@@ -21,6 +21,7 @@ import pytest
 from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.result import Number
 from vpr_ros.evaluation.comparison.stage_times import latency_numbers
+from vpr_ros.evaluation.comparison.stage_times import mean_number
 
 
 def naive_percentile(times, percent):
@@ -54,3 +55,12 @@ def test_each_stage_has_its_own_images_and_every_name_is_that_of_a_measure():
 def test_what_are_no_times_is_refused(times):
     with pytest.raises(ValueError, match="times of 'match' must be finite"):
         latency_numbers({'match': times})
+
+
+def test_a_stage_of_batches_has_a_mean_alone() -> None:
+    numbers = mean_number('describe', [2.0, 2.0, 5.0])
+    assert numbers == {'describe_ms@mean': Number(3.0, 3)}
+    assert measure_named('describe_ms@mean').kind == 'ms'
+    assert mean_number('describe', []) == {}
+    with pytest.raises(ValueError, match="times of 'describe'"):
+        mean_number('describe', [[1.0]])

@@ -208,3 +208,16 @@ def test_hostile_labels_are_only_text(make_result, protocol):
     assert r'\textbackslash{}input\{x\}\textbar{}\$1\%\&\textasciitilde{}' in latex
     rows = list(csv.DictReader(io.StringIO(results_csv(results, [protocol]))))
     assert rows[0]['label'] == hostile
+
+
+def test_what_is_found_over_time_reaches_further_than_its_number_says(make_result, protocol):
+    deeper = protocol.model_copy(update={'measures': ('recall@1', 'recall@5')})
+    numbers = {'recall@1': Number(0.5, 190), 'recall@5': Number(0.7, 190)}
+    both = [make_result(numbers=numbers), make_result(numbers=numbers, method='over time')]
+
+    def said(results, of):
+        return ' '.join(how_to_read(build_tables(results, [of])[0]))
+
+    assert 'one answer' in said(both, deeper)
+    assert 'one answer' not in said(both[:1], deeper)
+    assert 'one answer' not in said(both, protocol)

@@ -28,7 +28,7 @@ __all__ = ['Measure', 'measure_named', 'MEASURES', 'NS']
 
 #: How many of the best references count, for recall and mAP.
 NS = (1, 5, 10, 20)
-_TIME = re.compile(r'([^@]+)_ms@(50|95|99|max)')
+_TIME = re.compile(r'([^@]+)_ms@(mean|50|95|99|max)')
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,11 @@ def measure_named(name: str) -> Measure:
     time = _TIME.fullmatch(name)
     if time is None:
         raise unknown_name('measure', name, [*MEASURES, 'match_ms@50', 'match_ms@95',
-                                             'match_ms@99', 'match_ms@max'])
+                                             'match_ms@99', 'match_ms@max', 'describe_ms@mean'])
     stage, which = time.groups()
+    if which == 'mean':
+        return Measure(f'{stage} mean', f'The mean time of the stage "{stage}" for one image, '
+                       'which takes images in batches.', 'lower', 'ms')
     if which == 'max':
         return Measure(f'{stage} max', f'The longest time of the stage "{stage}" for one image.',
                        'lower', 'ms')

@@ -35,7 +35,6 @@ from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
 
-from numpy.typing import ArrayLike
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.comparison.description_cache import Described
 from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
@@ -53,6 +52,7 @@ from vpr_ros.evaluation.comparison.over_time import localize_over_time
 from vpr_ros.evaluation.comparison.query_statistics import standardise
 from vpr_ros.evaluation.comparison.result import Counts
 from vpr_ros.evaluation.comparison.result import Method
+from vpr_ros.evaluation.comparison.result import Number
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.result_folder import result_folder
 from vpr_ros.evaluation.comparison.result_folder import ResultFolder
@@ -60,6 +60,7 @@ from vpr_ros.evaluation.comparison.result_folder import StoredMatrix
 from vpr_ros.evaluation.comparison.similarity import find_similar
 from vpr_ros.evaluation.comparison.similarity import Similarities
 from vpr_ros.evaluation.comparison.stage_times import latency_numbers
+from vpr_ros.evaluation.comparison.stage_times import mean_number
 from vpr_ros.evaluation.comparison.systems import ListedSystem
 from vpr_ros.evaluation.comparison.systems import NetworkSystem
 from vpr_ros.evaluation.protocols.opening import OpenPair
@@ -206,7 +207,7 @@ class _Work:
 
     def _measure(self, wanted: PairResult, folder: ResultFolder, case: Case,
                  mapping: Described, asking: Described) -> PairResult:
-        times: dict[str, ArrayLike] = {'describe': asking.seconds * 1e3}
+        times = mean_number('describe', asking.seconds * 1e3)
         similar: Similarities | None = None
         if wanted.method == 'single image':
             similar = find_similar(
@@ -219,7 +220,8 @@ class _Work:
                 over_time = localize_over_time(
                     self._extractor, mapping, asking, told=told,
                     odometry=wanted.method == 'over time with odometry')
-            matches, times = over_time.matches, {**times, **over_time.times_ms}
+            matches, times = over_time.matches, {
+                    **times, **latency_numbers(over_time.times_ms)}
         result = _measured(wanted, case, matches, times)
         _write(folder, result, case, matches, asking=asking, similar=similar)
         return result
@@ -262,11 +264,11 @@ def _found(folder: ResultFolder, wanted: PairResult) -> PairResult | None:
 
 
 def _measured(blank: PairResult, case: Case, matches: Matches,
-              times_ms: Mapping[str, ArrayLike] | None = None) -> PairResult:
+              times: Mapping[str, Number] | None = None) -> PairResult:
     opened = case.opened
     numbers = measure(matches, opened.truth, positions=opened.query.positions())
     return replace(
-        blank, numbers={**numbers, **latency_numbers(times_ms or {})},
+        blank, numbers={**numbers, **(times or {})},
         curves=curves(matches, opened.truth), examples=choose_examples(matches, opened.truth))
 
 

@@ -33,7 +33,8 @@ from vpr_ros.evaluation.report_page import heading
 
 __all__ = ['speed_section']
 
-_COLUMNS = {'50': 'median', '95': '95 of 100 within', '99': '99 of 100 within', 'max': 'longest'}
+_COLUMNS = {'mean': 'mean', '50': 'median', '95': '95 of 100 within', '99': '99 of 100 within',
+            'max': 'longest'}
 Times = Mapping[str, Mapping[str, Number]]
 
 

@@ -20,11 +20,26 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from vpr_ros.evaluation.comparison.result import Number
 
-__all__ = ['latency_numbers']
+__all__ = ['latency_numbers', 'mean_number']
 
 _PERCENTILES = (50, 95, 99)
+
+
+def mean_number(stage: str, times_ms: ArrayLike) -> dict[str, Number]:
+    """
+    Return the mean time of a stage that takes images in batches.
+
+    The time of a batch says nothing of how the times of its images vary, so there are no
+    percentiles.
+
+    :param times_ms: for each image, its share of the time of its batch.
+    :returns: ``STAGE_ms@mean``; none without times.
+    """
+    values = _checked(stage, times_ms)
+    return {f'{stage}_ms@mean': Number(float(values.mean()), len(values))} if values.size else {}
 
 
 def latency_numbers(times_ms: Mapping[str, ArrayLike]) -> dict[str, Number]:
@@ -36,10 +51,7 @@ def latency_numbers(times_ms: Mapping[str, ArrayLike]) -> dict[str, Number]:
     """
     numbers = {}
     for stage, times in times_ms.items():
-        values = np.asarray(times, dtype=np.float64)
-        if values.ndim != 1 or not np.isfinite(values).all():
-            raise ValueError(f'times of {stage!r} must be finite numbers of shape (images), got '
-                             f'{values.shape}')
+        values = _checked(stage, times)
         if not values.size:
             continue
         for percent in _PERCENTILES:
@@ -47,3 +59,11 @@ def latency_numbers(times_ms: Mapping[str, ArrayLike]) -> dict[str, Number]:
                 float(np.percentile(values, percent)), len(values))
         numbers[f'{stage}_ms@max'] = Number(float(values.max()), len(values))
     return numbers
+
+
+def _checked(stage: str, times_ms: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(times_ms, dtype=np.float64)
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise ValueError(f'times of {stage!r} must be finite numbers of shape (images), got '
+                         f'{values.shape}')
+    return values

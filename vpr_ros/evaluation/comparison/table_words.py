@@ -18,11 +18,15 @@
 from __future__ import annotations
 
 from vpr_ros.evaluation.comparison.meanings import measure_named
+from vpr_ros.evaluation.comparison.meanings import NS
 from vpr_ros.evaluation.comparison.tables import MeasuredPair
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.comparison.tables import WHOLE
 
 __all__ = ['counts_text', 'how_to_read', 'pair_notes', 'pair_words', 'unit_text']
+
+# Of one best reference alone, both methods say the same.
+_DEEPER = {f'{kind}@{n}' for kind in ('recall', 'map') for n in NS if n > 1}
 
 
 def how_to_read(table: Table) -> list[str]:
@@ -43,6 +47,11 @@ def how_to_read(table: Table) -> list[str]:
         aside = ' and are not in the running for the best' if len(statistics) > 1 else ''
         sentences.append('Rows with the statistics of the whole query traverse knew images that a '
                          f'robot has not seen yet{aside}.')
+    methods = {row.system.method for row in table.rows if not row.system.published}
+    if 'single image' in methods and len(methods) > 1 and any(
+            column.measure in _DEEPER for column in table.columns):
+        sentences.append('Over time, references beside each other are one answer: what is found '
+                         'among the best 5 or more then reaches further than for single images.')
     if any(column.over == 'worst' for column in table.columns):
         sentences.append('Groups of pairs have their mean, every pair counting alike, and their '
                          'worst pair.')
