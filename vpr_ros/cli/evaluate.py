@@ -214,7 +214,8 @@ def _show(protocol: Protocol, results: Sequence[PairResult]) -> None:
                                     *(f'{key}: {value}' for key, value in same.items())]))
         + '[/]')
     columns(
-        [*(key for key in rows[0] if key not in same), *(f'{m.title} {unit_of(m)}'.strip() for m in measures)],
+        [*(key for key in rows[0] if key not in same),
+         *(f'{m.title} {unit_of(m)}'.strip() for m in measures)],
         [[*(value for key, value in row.items() if key not in same),
           *(number_text(r.numbers[name].value, measure) if name in r.numbers else '-'
             for name, measure in zip(names, measures, strict=True))]
