@@ -198,7 +198,7 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
 .sign { display: inline-flex; align-items: center; gap: 5px; font-weight: 650; flex: none; }
 .sign .stroke { width: 30px; }
 .who { display: inline-flex; align-items: flex-start; gap: 8px; }
-.system-name { overflow-wrap: anywhere; }
+.system-name { min-width: 0; overflow-wrap: anywhere; }
 .system-name small, .got small, .results small, .panel small, .numbers small {
   display: block; font-size: 12.5px; line-height: 1.35; font-weight: 400; color: var(--soft); }
 .verdicts { max-width: 52em; margin: 8px 0 0; padding-left: 1.1em; }
@@ -208,9 +208,10 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
 .panel :is(h3, h4) { display: flex; flex-wrap: wrap; gap: 0 10px; align-items: baseline;
   margin: 0 0 4px; font-size: 15px; font-weight: 650; overflow-wrap: anywhere; }
 .ranks, .curve-keys, .notes { margin: 0; padding: 0; list-style: none; }
-.ranks li { display: grid; grid-template-columns: minmax(0, 12.5em) minmax(70px, 1fr) 6.2em;
+.ranks li { display: grid; grid-template-columns: minmax(0, 14em) minmax(70px, 1fr) 6.2em;
   gap: 10px; align-items: center; padding: 5px 0; border-top: 1px solid var(--line);
   font-size: 14px; line-height: 1.35; }
+.panel:only-child .ranks li { grid-template-columns: minmax(0, 24em) minmax(70px, 1fr) 6.2em; }
 .got { text-align: right; }
 .got b, .results b { font-weight: 700; }
 .track { position: relative; display: block; height: 16px; background: var(--plot);
@@ -226,6 +227,24 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
 .keys { display: flex; flex-wrap: wrap; gap: 4px 24px; font-size: 14px; color: var(--soft); }
 .key .track { width: 34px; border: 0; }
 .key .track i { left: 50%; } .key .track .range { left: 4px; width: 26px; }
+.dense-ranks { font-size: 14px; table-layout: auto; }
+.dense-ranks caption { font-size: 13px; padding-bottom: 2px; }
+.dense-ranks :is(th, td) { padding: 3px 0 3px 12px; line-height: 1.3; }
+.dense-ranks th:first-child { padding-left: 0; min-width: 9.5em; max-width: 17em;
+  white-space: normal; overflow-wrap: anywhere; }
+.dense-ranks :is(th, td):nth-child(2) { width: 60%; min-width: 70px; }
+.dense-ranks thead th { font-size: 12.5px; }
+.dense-ranks thead th > span { display: block; }
+.dense-ranks thead .ends { display: flex; justify-content: space-between; }
+.dense-ranks .track { background: repeating-linear-gradient(to right, transparent 0
+  calc(25% - 1px), var(--line) calc(25% - 1px) 25%), var(--plot); }
+.dense-ranks .range { height: 2px; margin-top: -1px; opacity: 0.6; }
+.way { width: 12px; height: 12px; flex: none; overflow: visible; fill: var(--card);
+  stroke: var(--accent); stroke-width: 1.7; stroke-linejoin: round; }
+.way.best { fill: var(--accent); }
+.way.aside { stroke: var(--soft); }
+.way.printed { stroke: var(--soft); stroke-dasharray: 1.5 1.5; }
+.track .way { position: absolute; margin: -6px 0 0 -6px; }
 .results { width: auto; min-width: min(100%, 640px); }
 .results th, .results td { padding-right: 24px; vertical-align: top; line-height: 1.4; }
 .results td { min-width: 6.6em; }
@@ -271,6 +290,15 @@ footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--line);
   nav { position: static; }
   .ranks li { grid-template-columns: minmax(0, 1fr) auto; gap: 4px 10px; align-items: start; }
   .ranks .got { grid-area: 1 / 2; } .ranks .track { grid-column: 1 / -1; }
+  .panel:only-child .ranks li { grid-template-columns: minmax(0, 1fr) auto; }
+  .dense-ranks, .dense-ranks :is(thead, tbody) { display: block; }
+  .dense-ranks caption { display: block; }
+  .dense-ranks tr { display: grid; grid-template-columns: repeat(var(--ways), minmax(0, 1fr));
+    border-bottom: 1px solid var(--line); padding: 5px 0; }
+  .dense-ranks :is(th, td) { border: 0; padding: 1px 0; text-align: left; }
+  .dense-ranks th:first-child, .dense-ranks :is(th, td):nth-child(2) {
+    grid-column: 1 / -1; width: auto; min-width: 0; max-width: none; }
+  .dense-ranks :is(th, td):nth-child(2) { grid-row: 3; }
   .fold .strip { grid-auto-flow: row; grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .results tbody th { min-width: 11em; } .results th, .results td { padding-right: 14px; }
   .results td { min-width: 5.4em; }

@@ -33,6 +33,7 @@ from vpr_ros.evaluation.calibration_report import write_calibration_report
 from vpr_ros.evaluation.comparison.report import write_comparison_report
 from vpr_ros.evaluation.comparison.result import Example
 from vpr_ros.evaluation.comparison.result import PairResult
+from vpr_ros.evaluation.comparison.result import QUERY_STATISTICS
 from vpr_ros.evaluation.comparison.result_folder import PICTURES
 from vpr_ros.evaluation.comparison.result_folder import result_folder
 from vpr_ros.evaluation.comparison.result_folder import StoredMatrix
@@ -45,7 +46,7 @@ from vpr_ros.evaluation.run import Provenance
 
 webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
 
-PAGES = ('comparison', 'run', 'loops', 'calibration')
+PAGES = ('comparison', 'many', 'run', 'loops', 'calibration')
 WIDE, NARROW = 1280, 360
 HEIGHT = 800
 # WCAG 2.2, 1.4.3: contrast of text.
@@ -94,12 +95,12 @@ def show(driver: Any, pages: Callable[[str], Path]) -> Callable[..., Any]:
 
 @pytest.fixture
 def pages(tmp_path: Path, make_report: Callable, make_loops: Callable,
-          comparison: Callable[[Path], Path]) -> Callable[[str], Path]:
+          comparison: Callable[..., Path]) -> Callable[[str], Path]:
     """Return what writes the page of a name."""
     def write(name: str) -> Path:
         path = tmp_path / f'{name}.html'
-        if name == 'comparison':
-            return comparison(tmp_path)
+        if name in ('comparison', 'many'):
+            return comparison(tmp_path, many=name == 'many')
         if name == 'run':
             drive = np.arange(16.0).reshape(8, 2)
             return write_report(make_report(plan=Plan(drive, drive[:6])), path)
@@ -123,14 +124,16 @@ def _calibration() -> CalibrationReport:
 
 
 @pytest.fixture
-def comparison(make_result: Callable[..., PairResult], protocol: Any) -> Callable[[Path], Path]:
+def comparison(make_result: Callable[..., PairResult], protocol: Any) -> Callable[..., Path]:
     """Return what writes a comparison of many systems into a folder."""
     picture = encode_jpeg(np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8))
 
-    def write(out: Path) -> Path:
+    def write(out: Path, *, many: bool = False) -> Path:
+        more = [(label, 'single image', kind) for label in ('another_network', 'x' * 60)
+                for kind in QUERY_STATISTICS] if many else []
         examples = (Example('best', 3, 4, True, 0.9, 4), Example('worst', 9, 70, False, 0.8, 10))
         results = [
-            make_result(0.9 - k / 12, 0.8 - k / 10, pair=pair, label=label, method=method,
+            make_result(0.9 - k / 16, 0.8 - k / 20, pair=pair, label=label, method=method,
                         statistics=statistics, examples=examples,
                         notes=('random weights',) if label == 'long' * 20 else ())
             for pair in ('left', 'rain', 'snow')
@@ -138,7 +141,7 @@ def comparison(make_result: Callable[..., PairResult], protocol: Any) -> Callabl
                 ('compact', 'single image', 'none'), ('compact', 'single image', 'past'),
                 ('compact', 'single image', 'whole traverse'), ('compact', 'over time', 'none'),
                 ('gem{weights: imagenet}', 'single image', 'none'),
-                ('long' * 20, 'single image', 'none'), ('Theirs', 'listed', 'none')])]
+                ('long' * 20, 'single image', 'none'), ('Theirs', 'listed', 'none'), *more])]
         for result in results:
             folder = result_folder(
                 out, protocol='campus', pair=result.pair, label=result.label,
@@ -341,6 +344,21 @@ def test_who_hears_the_page_finds_the_way(show, name):
     names = driver.execute_script("""
         return [...document.querySelectorAll("[role=region]")].map(e => e.ariaLabel);""")
     assert len(names) == len(set(names))
+
+
+def test_names_of_many_systems_break_between_words_and_no_mark_leaves_its_row(show):
+    driver = show('many')
+    heights = driver.execute_script("""
+        return [...document.querySelectorAll(".dense-ranks tbody th")].filter(
+            e => e.textContent === "another_network").map(e => {
+                const all = document.createRange(); all.selectNodeContents(e);
+                return all.getClientRects().length; });""")
+    assert heights == [1] * 4
+    outside = driver.execute_script("""
+        return [...document.querySelectorAll(".dense-ranks .track > *")].filter(e => {
+            const at = e.getBoundingClientRect(), row = e.closest("tr").getBoundingClientRect();
+            return at.top < row.top || at.bottom > row.bottom || !at.width; }).length;""")
+    assert outside == 0
 
 
 def test_the_letters_of_the_comparison_are_never_smaller_than_a_telephone_shows(show):

@@ -19,6 +19,9 @@ from __future__ import annotations
 
 from vpr_ros.evaluation.comparison.comparison import Comparison
 from vpr_ros.evaluation.comparison.curves_chart import curves_chart
+from vpr_ros.evaluation.comparison.dense_panels import dense_keys
+from vpr_ros.evaluation.comparison.dense_panels import dense_panel
+from vpr_ros.evaluation.comparison.dense_panels import is_dense
 from vpr_ros.evaluation.comparison.gallery import gallery_section
 from vpr_ros.evaluation.comparison.gallery import MOST_EXAMPLES
 from vpr_ros.evaluation.comparison.matrices import matrices_section
@@ -80,11 +83,12 @@ def _summary(comparison: Comparison) -> Markup:
             parts.append(element('h3', table.protocol.title))
         parts.append(element('ul', *(element('li', text) for text in verdicts(table)),
                              class_='verdicts'))
-        panels = [rank_panel(table, unit, measure, comparison.signs, level=4 if several else 3)
+        panels = [_panel(table, unit, measure, comparison, level=4 if several else 3)
                   for unit in table.units]
+        keys = dense_keys if is_dense(table) else rank_keys
         if any(panels):
             parts += [element('div', *panels, class_='panels'),
-                      element('div', *rank_keys(table, measure), class_='keys'),
+                      element('div', *keys(table, measure), class_='keys'),
                       _each_of_groups(table, measure, comparison)]
     return join(parts)
 
@@ -97,8 +101,16 @@ def _each_of_groups(table: Table, measure: str, comparison: Comparison) -> Marku
         return None
     each = pair_table(table, comparison.results, [measure])
     return element('details', element('summary', 'Each pair of the groups'), element(
-        'div', *(rank_panel(each, pair, measure, comparison.signs, level=4) for pair in pairs),
+        'div', *(_panel(each, pair, measure, comparison, level=4) for pair in pairs),
         class_='panels'))
+
+
+def _panel(table: Table, unit: str, measure: str, comparison: Comparison, *,
+           level: int) -> Markup | None:
+    """Return what each system got: a row for each, or for each label where that is too many."""
+    if is_dense(table):
+        return dense_panel(table, unit, measure, level=level)
+    return rank_panel(table, unit, measure, comparison.signs, level=level)
 
 
 def _tables(comparison: Comparison) -> Markup:
