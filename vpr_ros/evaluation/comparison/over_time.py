@@ -42,11 +42,9 @@ from vpr_ros.runtime.pose_track import PoseTrack
 from vpr_ros.types import Localization
 from vpr_ros.types import View
 
-__all__ = ['CANDIDATES', 'localize_over_time', 'OverTime']
+__all__ = ['localize_over_time', 'OverTime']
 
 Array = NDArray[Any]
-#: How many answers of each query are ranked.
-CANDIDATES = 20
 _SESSION = 'reference'
 # Places that are written to the map at once.
 _PLACES = 256
@@ -79,10 +77,11 @@ def localize_over_time(extractor: Extractor, mapping: Described, asking: Describ
     :param extractor: what described both; it describes nothing any more.
     :param places: which references become places of the map; all by default.
     :param odometry: tell the odometry of the query traverse, where it has some.
-    :param settings: of the localizer; by default its own, with so many candidates as are ranked.
+    :param settings: of the localizer, its own by default. More candidates than those share the
+        probability among more: such answers are not those of a robot.
     """
     chosen = np.arange(len(mapping)) if places is None else np.asarray(places, np.int64)
-    settings = settings or MatchingSettings(candidates=CANDIDATES)
+    settings = settings or MatchingSettings()
     with tempfile.TemporaryDirectory(prefix='vpr_ros-') as folder:
         path = Path(folder) / 'map.vprmap'
         snapshot = _make_map(path, extractor, mapping, chosen)
