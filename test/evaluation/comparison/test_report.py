@@ -105,8 +105,8 @@ def test_the_page_says_what_was_measured_and_how(compare, make_result, protocol)
     assert '<td>50.0<small>40.0–60.0</small></td>' in table
     assert '<b>70.0</b>' in table
     speed = section(page, 'speed')
-    assert ('<th scope="row">match</th><td>3.25</td><td>–</td><td>–</td><td>99.0</td>'
-            '<td>190</td></tr>') in speed
+    assert ('<th scope="row">match</th><td>–</td><td>3.25</td><td>–</td><td>–</td>'
+            '<td>99.0</td><td>190</td></tr>') in speed
     # compact has no times.
     assert 'compact' not in text_of(speed)
 
