@@ -245,6 +245,7 @@ code { font: 13.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberati
 .way.aside { stroke: var(--soft); }
 .way.printed { stroke: var(--soft); stroke-dasharray: 1.5 1.5; }
 .track .way { position: absolute; margin: -6px 0 0 -6px; }
+.below { margin-left: 4px; font-size: 11px; color: var(--soft); }
 .results { width: auto; min-width: min(100%, 640px); }
 .results th, .results td { padding-right: 24px; vertical-align: top; line-height: 1.4; }
 .results td { min-width: 6.6em; }

@@ -19,6 +19,9 @@ import cv2
 import numpy as np
 import pytest
 from vpr_ros.errors import VprError
+from vpr_ros.evaluation.comparison.listed import write_listed
+from vpr_ros.evaluation.comparison.matches import Matches
+from vpr_ros.evaluation.comparison.matches import NOTHING
 from vpr_ros.evaluation.comparison.result import Counts
 from vpr_ros.evaluation.comparison.result import Number
 from vpr_ros.evaluation.comparison.result import PairResult
@@ -69,8 +72,8 @@ def test_what_was_written_is_read(tmp_path):
     folder.write_matrix(StoredMatrix(levels, -0.25, 0.75, 400, 500))
     folder.write(RESULT)
     assert folder.read() == RESULT
-    assert [folder.read_picture(7, kind) for kind in PICTURES] == [b'query', b'attention',
-                                                                  b'match', b'right']
+    assert [folder.read_picture(7, kind) for kind in PICTURES] == [
+        b'query', b'attention', b'match', b'right']
     assert folder.read_picture(8, 'query') is None
     found = folder.read_matrix()
     np.testing.assert_array_equal(found.levels, levels)
@@ -119,3 +122,26 @@ def test_matrices_that_are_none_are_refused(fields, words):
 def test_pictures_have_names_that_are_known(tmp_path):
     with pytest.raises(ValueError, match='expected one of'):
         ResultFolder(tmp_path).read_picture(1, '../query')
+
+
+def test_the_first_references_are_read_as_matches_were_written(tmp_path):
+    folder = ResultFolder(tmp_path)
+    assert folder.read_best(4) is None
+    matches = Matches(np.array([[7, 2], [NOTHING, NOTHING], [0, NOTHING], [3, 7]]),
+                      np.array([[0.9, 0.5], [0, 0], [0.25, 0], [0.7, 0.7]]))
+    write_listed(folder.matches_path, matches, ['a', 'b,\n', 'c\udcff', 'd'], ['x'] * 8)
+    assert folder.read_best(4).tolist() == matches.best.tolist() == [7, NOTHING, 0, 3]
+    # One candidate each: that nothing was found has rank 1 too.
+    alone = Matches(np.array([[NOTHING], [5]]), np.array([[0.0], [0.5]]))
+    write_listed(folder.matches_path, alone, ['a', 'b'], ['x'] * 8)
+    assert folder.read_best(2).tolist() == [NOTHING, 5]
+
+
+@pytest.mark.parametrize('text', [
+    '', 'query,reference\n', 'query,reference,rank\n0,1\n', 'query,reference,rank\n9,1,1\n',
+    'query,reference,rank\nzero,1,1\n'])
+def test_damaged_matches_are_told(tmp_path, text):
+    folder = ResultFolder(tmp_path)
+    folder.matches_path.write_text(text)
+    with pytest.raises(VprError, match='matches.csv cannot be read.*measured again'):
+        folder.read_best(3)

@@ -17,9 +17,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
+from vpr_ros.datasets.ground_truth import GroundTruth
 from vpr_ros.evaluation.comparison.comparison import Comparison
 from vpr_ros.evaluation.comparison.page import render_comparison
 from vpr_ros.evaluation.comparison.result import PairResult
@@ -34,7 +36,8 @@ __all__ = ['write_comparison_report']
 
 
 def write_comparison_report(out: Path, results: Sequence[PairResult],
-                            protocols: Sequence[Protocol], provenance: Provenance) -> Path:
+                            protocols: Sequence[Protocol], provenance: Provenance, *,
+                            truths: Mapping[str, GroundTruth] | None = None) -> Path:
     """
     Write ``index.html``, ``results.csv``, ``results.md`` and ``results.tex``.
 
@@ -42,12 +45,15 @@ def write_comparison_report(out: Path, results: Sequence[PairResult],
 
     :param out: the folder of the evaluation; its ``runs/`` has what was made of each result.
     :param protocols: those of the results, at least.
+    :param truths: digest of the data of a result -> which references are right: with them
+        systems are compared on the same queries.
     :returns: the path of the page.
     :raises ValueError: for results that cannot stand side by side.
-    :raises VprError: for pictures and matrices that are damaged.
+    :raises VprError: for pictures, matrices and matches that are damaged.
     """
-    comparison = Comparison(out, tuple(results), tuple(protocols), provenance)
+    comparison = Comparison(out, tuple(results), tuple(protocols), provenance, truths or {})
+    paired = comparison.paired
     write_page(results_csv(results, protocols), out / 'results.csv')
-    write_page(results_markdown(results, protocols), out / 'results.md')
-    write_page(results_latex(results, protocols), out / 'results.tex')
+    write_page(results_markdown(results, protocols, paired=paired), out / 'results.md')
+    write_page(results_latex(results, protocols, paired=paired), out / 'results.tex')
     return write_page(render_comparison(comparison), out / 'index.html')

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import csv
 from dataclasses import dataclass
 import hashlib
 import json
@@ -31,6 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 from vpr_ros.errors import VprError
+from vpr_ros.evaluation.comparison.matches import NOTHING
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.result import read_result
 from vpr_ros.evaluation.comparison.result import write_result
@@ -96,6 +98,29 @@ class ResultFolder:
     def matches_path(self) -> Path:
         """Return where the matches are, as ``vpr_ros evaluate --matches`` reads them."""
         return self.path / 'matches.csv'
+
+    def read_best(self, queries: int) -> Array | None:
+        """
+        Return (queries,) int64 the first reference of each query; None where there are no matches.
+
+        :raises VprError: for a file that is damaged, or is of other queries.
+        """
+        best = np.full(queries, NOTHING, np.int64)
+        try:
+            with self.matches_path.open(encoding='utf-8', errors='surrogateescape',
+                                        newline='') as file:
+                lines = csv.reader(file)
+                head = next(lines)
+                query, reference, rank = map(head.index, ('query', 'reference', 'rank'))
+                for line in lines:
+                    if line[rank] == '1' and line[reference]:
+                        best[int(line[query])] = int(line[reference])
+        except FileNotFoundError:
+            return None
+        except (csv.Error, IndexError, OSError, StopIteration, ValueError) as error:
+            raise VprError(f'{self.matches_path} cannot be read ({error}): remove the folder, and '
+                           'it is measured again') from error
+        return best
 
     def write(self, result: PairResult) -> None:
         """Write the numbers."""

@@ -17,13 +17,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import re
 
 from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
+from vpr_ros.evaluation.comparison.paired import PairedRecalls
 from vpr_ros.evaluation.comparison.result import PairResult
+from vpr_ros.evaluation.comparison.table_words import BELOW
 from vpr_ros.evaluation.comparison.table_words import how_to_read
 from vpr_ros.evaluation.comparison.table_words import pair_notes
 from vpr_ros.evaluation.comparison.table_words import pair_words
@@ -31,6 +34,7 @@ from vpr_ros.evaluation.comparison.tables import build_tables
 from vpr_ros.evaluation.comparison.tables import Cell
 from vpr_ros.evaluation.comparison.tables import Column
 from vpr_ros.evaluation.comparison.tables import Row
+from vpr_ros.evaluation.comparison.tables import System
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.protocols.protocol import Protocol
 
@@ -41,12 +45,18 @@ _LATEX = {
     '_': r'\_', '%': r'\%', '^': r'\textasciicircum{}', '~': r'\textasciitilde{}',
     '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': "''",
     '–': '--', '→': r'$\rightarrow$', '≤': r'$\leq$', '≥': r'$\geq$', '±': r'$\pm$',
-    '°': r'$^\circ$', '·': r'$\cdot$'}
+    '°': r'$^\circ$', '·': r'$\cdot$', BELOW: r'{\scriptsize$\bigtriangledown$}'}
 
 
-def results_latex(results: Sequence[PairResult], protocols: Sequence[Protocol]) -> str:
-    r"""Return all tables in LaTeX, for \input; they need the package booktabs."""
-    tables = build_tables(results, protocols)
+def results_latex(
+        results: Sequence[PairResult], protocols: Sequence[Protocol], *,
+        paired: Mapping[tuple[str, str], PairedRecalls[System]] | None = None) -> str:
+    r"""
+    Return all tables in LaTeX, for \input; they need the package booktabs.
+
+    :param paired: as :func:`~.tables.build_tables` takes it.
+    """
+    tables = build_tables(results, protocols, paired)
     return '\n'.join(['% Needs \\usepackage{booktabs}.',
                       *(table_latex(table) for table in tables)])
 
@@ -110,7 +120,8 @@ def _tex_cell(cell: Cell | None, column: Column) -> str:
     if cell.best:
         text = rf'\textbf{{{text}}}'
     beside = interval_text(cell.number, measure)
-    return f'{text} {{\\scriptsize {_tex(beside)}}}' if beside else text
+    below = f' {_tex(BELOW)}' if cell.below else ''
+    return (f'{text} {{\\scriptsize {_tex(beside)}}}' if beside else text) + below
 
 
 def _tex(text: str) -> str:

@@ -17,13 +17,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import re
 
 from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
+from vpr_ros.evaluation.comparison.paired import PairedRecalls
 from vpr_ros.evaluation.comparison.result import PairResult
+from vpr_ros.evaluation.comparison.table_words import BELOW
 from vpr_ros.evaluation.comparison.table_words import how_to_read
 from vpr_ros.evaluation.comparison.table_words import pair_notes
 from vpr_ros.evaluation.comparison.tables import build_tables
@@ -31,6 +34,7 @@ from vpr_ros.evaluation.comparison.tables import Cell
 from vpr_ros.evaluation.comparison.tables import Column
 from vpr_ros.evaluation.comparison.tables import pair_table
 from vpr_ros.evaluation.comparison.tables import Row
+from vpr_ros.evaluation.comparison.tables import System
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.protocols.protocol import Protocol
 
@@ -38,13 +42,15 @@ __all__ = ['results_markdown', 'table_markdown']
 
 
 def results_markdown(results: Sequence[PairResult], protocols: Sequence[Protocol], *,
-                     level: int = 2) -> str:
+                     level: int = 2,
+                     paired: Mapping[tuple[str, str], PairedRecalls[System]] | None = None) -> str:
     """
     Return all tables in Markdown, with their protocols and what the measures mean.
 
     :param level: of the headings.
+    :param paired: as :func:`~.tables.build_tables` takes it.
     """
-    tables = build_tables(results, protocols)
+    tables = build_tables(results, protocols, paired)
     parts = []
     for table in tables:
         parts.append(table_markdown(table, level=level))
@@ -123,7 +129,8 @@ def _md_cell(cell: Cell | None, column: Column) -> str:
     text = number_text(cell.number.value, measure)
     beside = ', '.join(part for part in (_md(cell.pair), interval_text(cell.number, measure))
                        if part)
-    return (f'**{text}**' if cell.best else text) + (f' ({beside})' if beside else '')
+    return ((f'**{text}**' if cell.best else text) + (f' ({beside})' if beside else '')
+            + (f' {BELOW}' if cell.below else ''))
 
 
 def _md(text: str) -> str:

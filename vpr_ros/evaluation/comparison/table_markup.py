@@ -25,6 +25,7 @@ from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.result import Number
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.signs import SystemSigns
+from vpr_ros.evaluation.comparison.table_words import BELOW
 from vpr_ros.evaluation.comparison.table_words import counts_text
 from vpr_ros.evaluation.comparison.table_words import pair_notes
 from vpr_ros.evaluation.comparison.table_words import unit_text
@@ -97,7 +98,8 @@ def _cell(cell: Cell | None, name: str) -> Markup:
     measure = measure_named(name)
     text = number_text(cell.number.value, measure)
     below = [part for part in (interval_text(cell.number, measure), cell.pair) if part]
-    return element('td', element('b', text) if cell.best else text,
+    sign = element('span', BELOW, class_='below', role='img', aria_label='below the best')
+    return element('td', element('b', text) if cell.best else text, sign if cell.below else None,
                    *(element('small', part) for part in below))
 
 

@@ -23,10 +23,13 @@ from vpr_ros.evaluation.comparison.tables import MeasuredPair
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.comparison.tables import WHOLE
 
-__all__ = ['counts_text', 'how_to_read', 'pair_notes', 'pair_words', 'unit_text']
+__all__ = ['BELOW', 'counts_text', 'how_to_read', 'pair_notes', 'pair_words', 'unit_text']
 
 # Of one best reference alone, both methods say the same.
 _DEEPER = {f'{kind}@{n}' for kind in ('recall', 'map') for n in NS if n > 1}
+
+#: Beside a number that is below the best one.
+BELOW = '▼'
 
 
 def how_to_read(table: Table) -> list[str]:
@@ -42,6 +45,11 @@ def how_to_read(table: Table) -> list[str]:
         sentences.append(f'All rows: {table.conditions}.')
     if any(cell.best for cell in cells):
         sentences.append('The best of each column is bold.')
+    if any(cell.below for cell in cells):
+        sentences.append(
+            f'{BELOW}: R@1 is below the best of its column by a difference on the same queries '
+            'whose interval of 95 % leaves out zero; without it no difference was shown. The '
+            'signs are not corrected for how many there are.')
     statistics = {row.system.statistics for row in table.rows if not row.system.published}
     if WHOLE in statistics:
         aside = ' and are not in the running for the best' if len(statistics) > 1 else ''

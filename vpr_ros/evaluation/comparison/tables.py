@@ -25,12 +25,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 import math
 from typing import Literal
 
 from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import number_text
+from vpr_ros.evaluation.comparison.paired import PairedRecalls
 from vpr_ros.evaluation.comparison.result import Counts
 from vpr_ros.evaluation.comparison.result import METHODS
 from vpr_ros.evaluation.comparison.result import Number
@@ -39,11 +41,13 @@ from vpr_ros.evaluation.comparison.result import QUERY_STATISTICS
 from vpr_ros.evaluation.protocols.protocol import Pair
 from vpr_ros.evaluation.protocols.protocol import Protocol
 
-__all__ = ['build_tables', 'Cell', 'Column', 'MeasuredPair', 'Over', 'pair_table', 'Row', 'System',
-           'systems_of', 'Table', 'WHOLE']
+__all__ = ['build_tables', 'Cell', 'Column', 'MeasuredPair', 'Over', 'pair_table', 'RECALL', 'Row',
+           'System', 'systems_of', 'Table', 'WHOLE']
 
 #: Query statistics that no robot has while it drives.
 WHOLE = 'whole traverse'
+#: The measure of which systems are compared query by query.
+RECALL = 'recall@1'
 Over = Literal['', 'mean', 'worst']
 
 
@@ -96,11 +100,13 @@ class Cell:
 
     :param best: of its column, to the digits that are printed.
     :param pair: which one it is when it is the worst of a group.
+    :param below: the best, by a difference on the same queries whose interval leaves out zero.
     """
 
     number: Number
     best: bool = False
     pair: str = ''
+    below: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,7 @@ class Table:
 
     :param pairs: those that were measured; ``missing`` names the others.
     :param notes: what a reader should know of single systems.
+    :param paired: of a pair, the systems whose answers are there query by query.
     """
 
     protocol: Protocol
@@ -149,6 +156,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    paired: Mapping[str, PairedRecalls[System]] = field(default_factory=dict)
 
     @property
     def conditions(self) -> str:
@@ -182,12 +190,15 @@ def systems_of(results: Sequence[PairResult]) -> list[System]:
                                         QUERY_STATISTICS.index(s.statistics)))
 
 
-def build_tables(results: Sequence[PairResult], protocols: Sequence[Protocol]) -> list[Table]:
+def build_tables(
+        results: Sequence[PairResult], protocols: Sequence[Protocol],
+        paired: Mapping[tuple[str, str], PairedRecalls[System]] | None = None) -> list[Table]:
     """
     Return the table of each protocol: its own measures, groups by their mean and their worst.
 
     Protocols that nothing was measured for are left out.
 
+    :param paired: (protocol, pair) -> the systems whose answers are there query by query.
     :raises ValueError: for results that cannot stand side by side.
     """
     known = {protocol.name: protocol for protocol in protocols}
@@ -199,7 +210,9 @@ def build_tables(results: Sequence[PairResult], protocols: Sequence[Protocol]) -
     for protocol in protocols:
         own = [result for result in results if result.protocol == protocol.name]
         if own:
-            tables.append(_table(protocol, own))
+            tables.append(_table(protocol, own, {
+                pair: of for (name, pair), of in (paired or {}).items()
+                if name == protocol.name}))
     return tables
 
 
@@ -211,11 +224,13 @@ def pair_table(table: Table, results: Sequence[PairResult], measures: Sequence[s
     return _filled(table, own, columns)
 
 
-def _table(protocol: Protocol, results: Sequence[PairResult]) -> Table:
+def _table(protocol: Protocol, results: Sequence[PairResult],
+           paired: Mapping[str, PairedRecalls[System]]) -> Table:
     pairs = _measured_pairs(protocol, results)
     there = {measured.pair.name for measured in pairs}
     bare = Table(protocol, pairs,
-                 tuple(pair.name for pair in protocol.pairs if pair.name not in there), (), ())
+                 tuple(pair.name for pair in protocol.pairs if pair.name not in there), (), (),
+                 paired=paired)
     return _filled(bare, results, _columns(protocol, pairs, results))
 
 
@@ -288,7 +303,7 @@ def _filled(table: Table, results: Sequence[PairResult], columns: Sequence[Colum
                              if note not in said_of_pairs[pair])
         notes += [note for note in said if note not in notes]
         rows.append(Row(system, tuple(numbers), tuple(notes.index(note) for note in said)))
-    rows = _with_best(rows, columns)
+    rows = _with_below(_with_best(rows, columns), columns, table.paired)
     return replace(table, columns=tuple(columns), notes=tuple(notes),
                    rows=tuple(_with_published(rows, table.protocol, columns)))
 
@@ -335,6 +350,25 @@ def _with_best(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
         best |= {(k, j) for k in same if len(same) < len(values)}
     return [replace(row, cells=tuple(
         cell if cell is None else replace(cell, best=(k, j) in best)
+        for j, cell in enumerate(row.cells))) for k, row in enumerate(rows)]
+
+
+def _with_below(rows: Sequence[Row], columns: Sequence[Column],
+                paired: Mapping[str, PairedRecalls[System]]) -> list[Row]:
+    """Mark what is below the best of its column by more than chance tells."""
+    below: set[tuple[int, int]] = set()
+    for j, column in enumerate(columns):
+        same = paired.get(column.unit)
+        if same is None or column.over or column.measure != RECALL:
+            continue
+        best = next((row.system for row in rows if row.system in same
+                     and (cell := row.cells[j]) is not None and cell.best), None)
+        if best is not None:
+            below |= {(k, j) for k, row in enumerate(rows) if row.system in same
+                      and row.cells[j] is not None
+                      and same.difference(row.system, best).high < 0.0}
+    return [replace(row, cells=tuple(
+        cell if cell is None else replace(cell, below=(k, j) in below)
         for j, cell in enumerate(row.cells))) for k, row in enumerate(rows)]
 
 

@@ -26,7 +26,9 @@ from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.number_words import unit_of
+from vpr_ros.evaluation.comparison.paired import Difference
 from vpr_ros.evaluation.comparison.tables import Cell
+from vpr_ros.evaluation.comparison.tables import RECALL
 from vpr_ros.evaluation.comparison.tables import System
 from vpr_ros.evaluation.comparison.tables import systems_of
 from vpr_ros.evaluation.comparison.tables import Table
@@ -114,9 +116,20 @@ def _verdict(table: Table, column: int) -> str:
                          running[1])
     text = (f'{name} is best with {measure.title} {got}, before {_called(second, table)} with '
             f'{_got(other, measure)}.')
+    paired = table.paired.get(table.columns[column].unit)
+    if (paired is not None and best[0][0] in paired and second in paired
+            and table.columns[column].measure == RECALL and not table.columns[column].over):
+        return f'{text[:-1]}, {_apart(paired.difference(best[0][0], second))}.'
     if _meet(running[0][1], other):
         text += ' Their intervals overlap: another drive could turn the order round.'
     return text
+
+
+def _apart(difference: Difference) -> str:
+    value, low, high = (f'{round(100 * share, 1) + 0.0:.1f}' for share in (
+        difference.value, difference.low, difference.high))
+    shown = 'a difference was shown' if difference.shown else 'no difference was shown'
+    return f'by {value} points ({low} to {high}) on the same queries: {shown}'
 
 
 def _called(system: System, table: Table) -> str:
