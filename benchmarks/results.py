@@ -40,13 +40,14 @@ import time
 
 from pages import MarkedPart
 from vpr_ros import __version__
+from vpr_ros.evaluation.comparison.comparison import Comparison
 from vpr_ros.evaluation.comparison.description_cache import default_cache_folder
 from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
 from vpr_ros.evaluation.comparison.description_cache import Told
 from vpr_ros.evaluation.comparison.report import write_comparison_report
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.result import QUERY_STATISTICS
-from vpr_ros.evaluation.comparison.run import Comparison
+from vpr_ros.evaluation.comparison.run import Case
 from vpr_ros.evaluation.comparison.run import evaluate_network
 from vpr_ros.evaluation.comparison.run import Ways
 from vpr_ros.evaluation.comparison.systems import NetworkSystem
@@ -93,18 +94,21 @@ def main() -> None:
     page = None if given.out is None else MarkedPart(given.out, 'results')
     protocols = [read_protocol(name).model_copy(update={'measures': MEASURES})
                  for name in given.protocols.split(',')]
-    comparisons = [Comparison(protocol, open_pair(pair, [given.data], protocol=protocol))
-                   for protocol in protocols for pair in protocol.pairs]
+    cases = [Case(protocol, open_pair(pair, [given.data], protocol=protocol))
+             for protocol in protocols for pair in protocol.pairs]
     cache = DescriptionCache(given.cache or default_cache_folder())
     results: list[PairResult] = []
     for system in systems(given.data / 'weights', given.work):
         results += evaluate_network(
-            system, comparisons, Ways(statistics=QUERY_STATISTICS, over_time=True),
+            system, cases, Ways(statistics=QUERY_STATISTICS, over_time=True),
             out=given.report, cache=cache, watcher=_Log())
+    truths = {case.opened.digest: case.opened.truth for case in cases}
     write_comparison_report(given.report, results, protocols, Provenance(
         command=shlex.join(['python', *sys.argv]), version=__version__, seed=0,
-        created=time.strftime('%Y-%m-%d'), query_statistics=', '.join(QUERY_STATISTICS)))
-    text = results_markdown(results, protocols, level=3)
+        created=time.strftime('%Y-%m-%d'), query_statistics=', '.join(QUERY_STATISTICS)),
+        truths=truths)
+    paired = Comparison(given.report, tuple(results), tuple(protocols), truths=truths).paired
+    text = results_markdown(results, protocols, level=3, paired=paired)
     if page is None:
         print(text)
     else:
