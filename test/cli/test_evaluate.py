@@ -98,6 +98,11 @@ def test_matches_of_another_program_are_judged_beside_networks(vpr_ros, twice, t
     assert not (tmp_path / 'home').exists()
     found = results(tmp_path / 'report')
     assert found['runs/twice/dark/Theirs.listed']['recall@1'] == pytest.approx(9 / 12)
+    # What was measured into one folder stands in one table.
+    beside = vpr_ros(*twice, '--matches', 'dark=theirs.csv', '--label', 'Again', '--out', 'report')
+    assert '1 result, and 3 that were there; tables' in beside.stdout
+    table = (tmp_path / 'report' / 'results.md').read_text()
+    assert all(label in table for label in ('Again', 'Theirs', 'thumbnail'))
     alone = vpr_ros(*twice, '--matches', 'twice/dark=theirs.csv', '--out', 'alone')
     assert '1 result; tables' in alone.stdout
     assert results(tmp_path / 'alone') == {
@@ -157,6 +162,8 @@ def test_weights_in_a_folder_are_those_of_the_row(vpr_ros, twice, tmp_path):
     ([..., '--out', 'o', '--cache', 'c', '--no-cache'], 'leave one out'),
     ([..., '--out', 'o', '--networks', 'thumbnail', '--cache', 'twice.yaml'],
      'descriptions cannot be kept in twice.yaml'),
+    ([..., '--out', 'o', '--matches', 'dark=twice.yaml', '--over-time'],
+     'only --matches is given'),
     ([..., '--out', 'o', '-p', 'extraction.network:=gem'], 'extraction.network is of one'),
 ])
 def test_what_is_mistyped_is_said(twice, tmp_path, monkeypatch, options, words):

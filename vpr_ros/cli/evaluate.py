@@ -34,6 +34,7 @@ from vpr_ros import __version__
 from vpr_ros.cli.console import columns
 from vpr_ros.cli.console import plural
 from vpr_ros.cli.console import progress
+from vpr_ros.cli.console import remark
 from vpr_ros.cli.console import say
 from vpr_ros.cli.evaluate_inputs import DATA_VARIABLE
 from vpr_ros.cli.evaluate_inputs import USUAL_NETWORKS
@@ -43,6 +44,7 @@ from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from vpr_ros.evaluation.comparison.description_cache import Told
+    from vpr_ros.evaluation.comparison.result import Counts
     from vpr_ros.evaluation.comparison.result import PairResult
     from vpr_ros.evaluation.comparison.run import Ways
     from vpr_ros.evaluation.protocols.protocol import Protocol
@@ -60,7 +62,8 @@ def evaluate(
         'protocols", or YAML files.', show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(
         '--out', '-o', metavar='FOLDER', help='Where tables, the page index.html and all results '
-        'are written. What is there already is not measured again.')] = None,
+        'are written. What is there already is not measured again, and stands in the tables, '
+        'too.')] = None,
     data: Annotated[list[Path] | None, typer.Option(
         '--data', metavar='FOLDER', help='Where data sets lie: the folder of one or of several; '
         f'may be repeated. Else what ${DATA_VARIABLE} names. The town needs none.',
@@ -83,8 +86,8 @@ def evaluate(
     label: Annotated[str, typer.Option(
         '--label', rich_help_panel=_SYSTEMS, help='What tables call that program.')] = 'listed',
     statistics: Annotated[str, typer.Option(
-        '--statistics', metavar='none,past,whole', help='What descriptors may know of the query '
-        'traverse: nothing, the past, or the whole of it.')] = 'none',
+        '--statistics', metavar='none,past,whole', help='What descriptors of single images may '
+        'know of the query traverse: nothing, the past, or the whole of it.')] = 'none',
     over_time: Annotated[bool, typer.Option(
         '--over-time/--no-over-time', help='Also measure the localizer, which has seen the '
         'earlier images of the traverse.')] = False,
@@ -122,6 +125,7 @@ def evaluate(
     from vpr_ros.evaluation.comparison.report import write_comparison_report
     from vpr_ros.evaluation.comparison.run import evaluate_list
     from vpr_ros.evaluation.comparison.run import evaluate_network
+    from vpr_ros.evaluation.comparison.run import measured_before
     from vpr_ros.evaluation.comparison.run import Ways
 
     protocols = asked_protocols(protocol or [])
@@ -131,6 +135,9 @@ def evaluate(
         raise VprError('--cache and --no-cache are both given: leave one out')
     ways = Ways(asked_statistics(statistics), over_time=over_time, odometry=odometry)
     listed = list_system(matches or [], label, protocols)
+    if listed and not networks and (ways != Ways() or weights):
+        raise VprError('--statistics, --over-time, --odometry and --weights are of networks, and '
+                       'only --matches is given: leave them out, or name networks')
     extraction = describing(config, param)
     cases = open_cases(protocols, folders)
     there = [p for p in protocols if any(c.protocol is p for c in cases)]
@@ -159,13 +166,18 @@ def evaluate(
     if not results:
         raise VprError('nothing was measured: the data of the pair that --matches is of is not '
                        'there')
+    others = measured_before(cases, results, written)
     shown = [p for p in there if any(r.protocol == p.name for r in results)]
-    write_comparison_report(written, results, shown, _provenance(ways))
+    write_comparison_report(written, [*results, *others], shown, _provenance(ways))
+    for each in there:
+        if each not in shown:
+            remark(f'{each.name}: nothing was measured, for no table of matches is of it')
     for each in shown:
-        _show(each, [r for r in results if r.protocol == each.name])
+        _show(each, [r for r in (*results, *others) if r.protocol == each.name])
     before = '' if not watcher.before else ', all measured before' if (
         watcher.before == len(results)) else f', {watcher.before} of them measured before'
-    say(f'{len(results)} {plural(len(results), "result")}{before}; tables and pictures: '
+    beside = f', and {len(others)} that were there' if others else ''
+    say(f'{len(results)} {plural(len(results), "result")}{before}{beside}; tables and pictures: '
         f'{written / "index.html"}')
 
 
@@ -204,7 +216,7 @@ def _show(protocol: Protocol, results: Sequence[PairResult]) -> None:
     names = [name for name in protocol.measures if name in named][:_MEASURES_SHOWN]
     measures = [measure_named(name) for name in names]
     rows = [{'network': r.label, 'method': r.method, 'query statistics': r.statistics,
-             'pair': r.pair, 'truth': r.truth, 'queries': str(r.counts.queries),
+             'pair': r.pair, 'truth': r.truth, 'queries': _queries(r.counts),
              'references': str(r.counts.references)} for r in results]
     # What is the same in all of them is said once.
     same = {key: value for key, value in rows[0].items()
@@ -220,3 +232,11 @@ def _show(protocol: Protocol, results: Sequence[PairResult]) -> None:
           *(number_text(r.numbers[name].value, measure) if name in r.numbers else '-'
             for name, measure in zip(names, measures, strict=True))]
          for row, r in zip(rows, results, strict=True)], numbers=len(names))
+    for note in dict.fromkeys(f'{r.label}, {r.pair}: {note}' for r in results
+                              if r.method == 'listed' for note in r.notes):
+        remark(note)
+
+
+def _queries(counts: Counts) -> str:
+    placed = f' ({counts.with_place} with a place)' if counts.without_place else ''
+    return f'{counts.queries}{placed}'

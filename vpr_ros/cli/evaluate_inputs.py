@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 import os
@@ -269,14 +270,15 @@ def open_cases(protocols: Sequence[Protocol], folders: Sequence[Path]) -> list[C
     from vpr_ros.evaluation.protocols.opening import open_pair
 
     found: list[Case] = []
-    missing: dict[str, list[str]] = {}
+    missing: dict[str, dict[str, list[str]]] = {}
     for protocol in protocols:
         for pair in protocol.pairs:
             try:
                 found.append(Case(protocol, open_pair(pair, folders, protocol=protocol)))
             except MissingData as error:
-                missing.setdefault(protocol.name, []).append(str(error))
-    told = [problems[0] + _more(len(problems) - 1) for problems in missing.values()]
+                missing.setdefault(protocol.name, {}).setdefault(pair.data, []).append(
+                    str(error))
+    told = [text for problems in missing.values() for text in _told(problems)]
     if not found:
         raise VprError(told[0] + ''.join(f'; {text}' for text in told[1:]))
     for text in told:
@@ -284,5 +286,10 @@ def open_cases(protocols: Sequence[Protocol], folders: Sequence[Path]) -> list[C
     return found
 
 
+def _told(problems: Mapping[str, list[str]]) -> list[str]:
+    """Return what is missing of each data set, by the first pair that needs it."""
+    return [texts[0] + _more(len(texts) - 1) for texts in problems.values()]
+
+
 def _more(count: int) -> str:
-    return f' (and {count} more {plural(count, "pair")} of it)' if count else ''
+    return f' (and {count} more {plural(count, "pair")} of this set)' if count else ''

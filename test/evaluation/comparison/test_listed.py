@@ -163,3 +163,13 @@ def test_what_a_localizer_said_is_read_as_it_was(tmp_path):
                    probabilities=np.array([1 / 3, 0.0, 0.25]), score_kind='probability')
     write_listed(tmp_path / 'matches.csv', said, QUERIES, REFERENCES)
     assert_the_same(read_listed(tmp_path / 'matches.csv', QUERIES, REFERENCES), said)
+
+
+def test_scores_that_are_distances_are_noticed(read):
+    text = 'query,reference,score\n' + ''.join(
+        f'{q},{r},{s}\n' for q in (0, 1) for r, s in ((0, 0.1), (1, 0.2), (2, 0.7)))
+    with pytest.raises(VprError, match='scores rise .* call the column "distance"'):
+        read(text)
+    # One query may be written the other way round, and so may those that have ranks.
+    read(text.replace('1,2,0.7', '1,2,0.15'))
+    read(text.replace('score', 'distance'))

@@ -370,3 +370,9 @@ def test_the_digest_knows_which_frames_were_taken(tmp_path, write_images, drive)
     before = open_pair(pair, [tmp_path / 'data']).digest
     (tmp_path / 'data' / drive / '1.png').rename(tmp_path / 'data' / drive / '2.png')
     assert open_pair(pair, [tmp_path / 'data']).digest != before
+
+
+def test_a_traverse_against_itself_is_told(campus):
+    itself = open_pair(make_pair(query='day_left'), [campus])
+    assert any('each finds itself' in note for note in itself.notes)
+    assert not any('itself' in note for note in open_pair(make_pair(), [campus]).notes)

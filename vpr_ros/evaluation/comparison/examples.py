@@ -64,9 +64,10 @@ def choose_examples(matches: Matches, truth: GroundTruth,
 def _example(kind: Any, query: int, matches: Matches, truth: GroundTruth) -> Example:
     reference = int(matches.best[query])
     of_place = truth.matches(query)
-    nearest = int(of_place[np.abs(of_place - reference).argmin()]) if of_place.size else None
+    # At the edge of a tolerance a right place looks least like the query.
+    middle = int(of_place[len(of_place) // 2]) if of_place.size else None
     return Example(kind, query, None if reference == NOTHING else reference,
-                   truth.is_match(query, reference), float(matches.best_scores[query]), nearest)
+                   truth.is_match(query, reference), float(matches.best_scores[query]), middle)
 
 
 def write_pictures(folder: ResultFolder, examples: tuple[Example, ...], opened: OpenPair,

@@ -124,6 +124,7 @@ def read_listed(path: Path, queries: Sequence[str], references: Sequence[str]) -
         answers[at].lines.append(_Line(
             number, reference, _score(path, number, score, cell),
             _number(path, number, 'rank', cell['rank'])))
+    _refuse_upside_down(path, answers, score)
     return _matches(path, answers, score)
 
 
@@ -212,6 +213,21 @@ def _number(path: Path, line: int, what: str, cell: str) -> float | None:
     if not math.isfinite(value):
         raise VprError(f'{path} line {line}: expected a finite number for {what}, got {cell!r}')
     return value
+
+
+def _refuse_upside_down(path: Path, answers: Sequence[_Answer], column: str) -> None:
+    """Refuse scores that rise down the lines of every query: they are distances."""
+    several = [answer.lines for answer in answers if len(answer.lines) > 1]
+    if column != 'score' or len(several) < 2:
+        return
+    for lines in several:
+        if any(line.rank is not None for line in lines) or any(
+                (line.score or 0.0) <= (before.score or 0.0)
+                for before, line in zip(lines, lines[1:], strict=False)):
+            return
+    raise VprError(f'{path}: scores rise from line to line of every query, as distances do, and '
+                   'larger scores are surer: call the column "distance", or give the column '
+                   '"rank"')
 
 
 def _matches(path: Path, answers: Sequence[_Answer], score: str) -> Matches:

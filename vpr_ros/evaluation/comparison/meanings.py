@@ -64,7 +64,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType({
         'AUC', 'The area under the precision-recall curve by trapezoids, over thresholds on the '
         'score of the best match; recall counts among all queries with a place.'),
     'average_precision': Measure(
-        'AP', 'The area under the same curve as steps, which never flatters.'),
+        'AP', 'The area under the same curve as steps: at each threshold its precision times the '
+        'recall that it gains.'),
     'auc_of_right': Measure(
         'AUC (right)', 'The area under the curve whose recall counts among the right matches '
         'only: how well scores tell right from wrong, and not how many are right (VPR-Bench: '

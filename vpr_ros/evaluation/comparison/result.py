@@ -39,7 +39,7 @@ QUERY_STATISTICS = ('none', 'past', 'whole traverse')
 METHODS = ('single image', 'over time', 'over time with odometry', 'listed')
 Method = Literal['single image', 'over time', 'over time with odometry', 'listed']
 # Raised when numbers of the same name would come out otherwise: older files are measured again.
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Example:
 
     :param kind: why it is shown: ``best`` or ``worst``.
     :param reference: what the system said, None for nothing.
-    :param right: nearest in number of the right references, None where there is none.
+    :param right: the middle one of the right references, None where there is none.
     """
 
     kind: Literal['best', 'worst']

@@ -69,7 +69,7 @@ from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 
-__all__ = ['Case', 'evaluate_list', 'evaluate_network', 'Ways', 'Watcher']
+__all__ = ['Case', 'evaluate_list', 'evaluate_network', 'measured_before', 'Ways', 'Watcher']
 
 _LOG = logging.getLogger(__name__)
 
@@ -155,6 +155,25 @@ def evaluate_list(system: ListedSystem, cases: Sequence[Case], *, out: Path,
         watcher.measured(result, before=False)
         results.append(result)
     return results
+
+
+def measured_before(cases: Sequence[Case], results: Sequence[PairResult],
+                    out: Path) -> list[PairResult]:
+    """
+    Return what lies in a folder of the same pairs beside some results: of other systems.
+
+    Only what was measured by the same rule on the same frames; in the order of the names.
+    """
+    there = {_folder(result, out).path for result in results}
+    found = []
+    for case in cases:
+        blank = _blank(case, '', 'listed', 'none')
+        for file in sorted(_folder(blank, out).path.parent.glob('*/result.json')):
+            result = None if file.parent in there else ResultFolder(file.parent).read()
+            if result is not None and (result.rule, result.data) == (blank.rule, blank.data):
+                found.append(replace(result, protocol_hash=blank.protocol_hash,
+                                     pair=blank.pair, group=blank.group))
+    return found
 
 
 class _Work:

@@ -113,7 +113,7 @@ def open_pair(pair: Pair, folders: Sequence[Path], *,
                        f'of {pair.query} ({truth.protocol}): do they belong together?')
     return OpenPair(pair, _cropped(reference, pair.reference_crop),
                     _cropped(query, pair.query_crop), truth, _digest(reference, query, truth),
-                    _notes(reference, query))
+                    (*_notes(reference, query), *_itself(reference, query)))
 
 
 def _part(traverse: Traverse, pair: Pair) -> Traverse:
@@ -224,6 +224,14 @@ def _notes(reference: Traverse, query: Traverse) -> tuple[str, ...]:
     both = [note for note in dict.fromkeys(reference.notes) if note in query.notes]
     return (*both, *(f'{traverse.name}: {note}' for traverse in (reference, query)
                      for note in dict.fromkeys(traverse.notes) if note not in both))
+
+
+def _itself(reference: Traverse, query: Traverse) -> tuple[str, ...]:
+    if reference.session != query.session or not np.intersect1d(
+            reference.source_indices, query.source_indices).size:
+        return ()
+    return ('reference and query are the same images, so each finds itself: this measures '
+            'nothing',)
 
 
 def _digest(reference: Traverse, query: Traverse, truth: GroundTruth) -> str:
