@@ -168,7 +168,8 @@ def evaluate(
                        'there')
     others = measured_before(cases, results, written)
     shown = [p for p in there if any(r.protocol == p.name for r in results)]
-    write_comparison_report(written, [*results, *others], shown, _provenance(ways))
+    write_comparison_report(written, [*results, *others], shown, _provenance(ways),
+                            truths={c.opened.digest: c.opened.truth for c in cases})
     for each in there:
         if each not in shown:
             remark(f'{each.name}: nothing was measured, for no table of matches is of it')

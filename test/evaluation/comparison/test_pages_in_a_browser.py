@@ -141,7 +141,7 @@ def comparison(make_result: Callable[..., PairResult], protocol: Any) -> Callabl
                 ('compact', 'single image', 'none'), ('compact', 'single image', 'past'),
                 ('compact', 'single image', 'whole traverse'), ('compact', 'over time', 'none'),
                 ('gem{weights: imagenet}', 'single image', 'none'),
-                ('long' * 20, 'single image', 'none'), ('Theirs', 'listed', 'none'), *more])]
+                ('long' * 20, 'single image', 'none'), ('Theirs', 'listed', 'not known'), *more])]
         for result in results:
             folder = result_folder(
                 out, protocol='campus', pair=result.pair, label=result.label,

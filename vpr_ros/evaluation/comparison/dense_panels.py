@@ -24,6 +24,7 @@ from vpr_ros.evaluation.comparison.meanings import measure_named
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.number_words import unit_of
 from vpr_ros.evaluation.comparison.result import METHODS
+from vpr_ros.evaluation.comparison.result import NOT_KNOWN
 from vpr_ros.evaluation.comparison.result import QUERY_STATISTICS
 from vpr_ros.evaluation.comparison.table_words import unit_text
 from vpr_ros.evaluation.comparison.tables import Cell
@@ -49,7 +50,7 @@ _MARKS: dict[_Way, tuple[str, str]] = {
     ('single image', WHOLE): ('M2.2 2.2H9.8V9.8H2.2Z', 'whole'),
     ('over time', 'none'): ('M4.3 1.2h3.4v3.1h3.1v3.4H7.7v3.1H4.3V7.7H1.2V4.3h3.1Z', 'over time'),
     ('over time with odometry', 'none'): ('M2 1.8H10L7 6L10 10.2H2L5 6Z', 'odometry'),
-    ('listed', 'none'): ('M1.3 2H10.7L6 10.5Z', 'listed'),
+    ('listed', NOT_KNOWN): ('M1.3 2H10.7L6 10.5Z', 'listed'),
     _PUBLISHED: ('M6 2a4 4 0 1 0 .01 0Z', 'printed')}
 _OTHER = ('M6 1L11 6L6 11L1 6Z', 'other')
 
@@ -146,7 +147,7 @@ def dense_keys(table: Table, measure: str) -> list[Markup]:
 def _ways(table: Table) -> list[_Way]:
     """Return the ways of all rows, the plainest first and what was printed last."""
     found = {_way(row.system) for row in table.rows}
-    ordered = [(method, kind) for method in METHODS for kind in QUERY_STATISTICS]
+    ordered = [(method, kind) for method in METHODS for kind in (*QUERY_STATISTICS, NOT_KNOWN)]
     return [way for way in [*ordered, _PUBLISHED] if way in found]
 
 

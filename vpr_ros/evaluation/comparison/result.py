@@ -29,11 +29,14 @@ from typing import Literal
 from vpr_ros.errors import VprError
 from vpr_ros.runtime.whole_file import write_whole
 
-__all__ = ['Counts', 'Example', 'Method', 'METHODS', 'Number', 'PairResult', 'QUERY_STATISTICS',
+__all__ = ['Counts', 'Example', 'Method', 'METHODS', 'NOT_KNOWN', 'Number', 'PairResult',
+           'QUERY_STATISTICS',
            'read_result', 'write_result']
 
 #: What descriptors knew of the query traverse; see ``query_statistics``.
 QUERY_STATISTICS = ('none', 'past', 'whole traverse')
+#: What a list from elsewhere knew.
+NOT_KNOWN = 'not known'
 #: One image by its descriptor; the localizer with evidence over time, without and with odometry;
 #: a list from elsewhere.
 METHODS = ('single image', 'over time', 'over time with odometry', 'listed')
@@ -102,7 +105,7 @@ class PairResult:
     :param data: digest of the frames and of which are right: what was there to be compared.
     :param truth: the rule in words.
     :param network: its identity in JSON, empty for lists from elsewhere.
-    :param statistics: what descriptors knew of the query traverse.
+    :param statistics: what descriptors knew of the query traverse; :data:`NOT_KNOWN` of a list.
     :param numbers: measure -> number; see :mod:`.measures`.
     :param curves: name of a curve -> (recall, precision) points, at most some hundred.
     :param notes: what a person should know of the data or the system.
@@ -129,9 +132,10 @@ class PairResult:
     settings: str = ''
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS or self.statistics not in QUERY_STATISTICS:
-            raise ValueError(f'expected a method of {METHODS} and statistics of '
-                             f'{QUERY_STATISTICS}, got {self.method!r} and {self.statistics!r}')
+        kinds = (*QUERY_STATISTICS, NOT_KNOWN)
+        if self.method not in METHODS or self.statistics not in kinds:
+            raise ValueError(f'expected a method of {METHODS} and statistics of {kinds}, got '
+                             f'{self.method!r} and {self.statistics!r}')
 
 
 def write_result(result: PairResult, path: Path) -> None:

@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.comparison.matches import NOTHING
+from vpr_ros.evaluation.comparison.result import NOT_KNOWN
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.result import read_result
 from vpr_ros.evaluation.comparison.result import write_result
@@ -196,7 +197,7 @@ def result_folder(out: Path, *, protocol: str, pair: str, label: str, method: st
     that cannot be folders are changed so that two of them never meet.
     """
     words = [_name(label), method.replace(' ', '-')]
-    if statistics != 'none':
+    if statistics not in ('none', NOT_KNOWN):
         words.append(statistics.replace(' ', '-'))
     return ResultFolder(out / RUNS / _name(protocol) / _name(pair) / '.'.join(words))
 

@@ -52,6 +52,7 @@ from vpr_ros.evaluation.comparison.over_time import localize_over_time
 from vpr_ros.evaluation.comparison.query_statistics import standardise
 from vpr_ros.evaluation.comparison.result import Counts
 from vpr_ros.evaluation.comparison.result import Method
+from vpr_ros.evaluation.comparison.result import NOT_KNOWN
 from vpr_ros.evaluation.comparison.result import Number
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.result_folder import result_folder
@@ -146,7 +147,7 @@ def evaluate_list(system: ListedSystem, cases: Sequence[Case], *, out: Path,
         opened = case.opened
         queries, references = _labels(opened)
         matches = read_listed(path, queries, references)
-        blank = _blank(case, system.label, 'listed', 'none')
+        blank = _blank(case, system.label, 'listed', NOT_KNOWN)
         result = _measured(replace(
             blank, notes=(*blank.notes, *_notes_on_list(matches)),
             settings=json.dumps({'table': _file_digest(path)})), case, matches)
@@ -167,7 +168,7 @@ def measured_before(cases: Sequence[Case], results: Sequence[PairResult],
     there = {_folder(result, out).path for result in results}
     found = []
     for case in cases:
-        blank = _blank(case, '', 'listed', 'none')
+        blank = _blank(case, '', 'listed', NOT_KNOWN)
         for file in sorted(_folder(blank, out).path.parent.glob('*/result.json')):
             result = None if file.parent in there else ResultFolder(file.parent).read()
             if result is not None and (result.rule, result.data) == (blank.rule, blank.data):
@@ -317,8 +318,7 @@ def _labels(opened: OpenPair) -> tuple[list[str], list[str]]:
 
 def _notes_on_list(matches: Matches) -> tuple[str, ...]:
     silent = int((matches.best == NOTHING).sum())
-    return (*([f'{silent} of {len(matches)} queries have no answer in the list'] if silent
-              else []), 'what the list knew of the query traverse is not known')
+    return (f'{silent} of {len(matches)} queries have no answer in the list',) if silent else ()
 
 
 def _file_digest(path: Path) -> str:

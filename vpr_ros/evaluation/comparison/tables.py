@@ -35,6 +35,7 @@ from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.paired import PairedRecalls
 from vpr_ros.evaluation.comparison.result import Counts
 from vpr_ros.evaluation.comparison.result import METHODS
+from vpr_ros.evaluation.comparison.result import NOT_KNOWN
 from vpr_ros.evaluation.comparison.result import Number
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.result import QUERY_STATISTICS
@@ -187,7 +188,7 @@ def systems_of(results: Sequence[PairResult]) -> list[System]:
     found = {System(r.label, r.method, r.statistics) for r in results}
     labels = list(dict.fromkeys(r.label for r in results))
     return sorted(found, key=lambda s: (labels.index(s.label), METHODS.index(s.method),
-                                        QUERY_STATISTICS.index(s.statistics)))
+                                        (*QUERY_STATISTICS, NOT_KNOWN).index(s.statistics)))
 
 
 def build_tables(
