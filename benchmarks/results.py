@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 import json
 import os
@@ -39,12 +40,14 @@ import sys
 import time
 
 from pages import MarkedPart
+from pages import table
 from vpr_ros import __version__
 from vpr_ros.evaluation.comparison.comparison import Comparison
 from vpr_ros.evaluation.comparison.description_cache import default_cache_folder
 from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
 from vpr_ros.evaluation.comparison.description_cache import Told
 from vpr_ros.evaluation.comparison.report import write_comparison_report
+from vpr_ros.evaluation.comparison.result import METHODS
 from vpr_ros.evaluation.comparison.result import PairResult
 from vpr_ros.evaluation.comparison.result import QUERY_STATISTICS
 from vpr_ros.evaluation.comparison.run import Case
@@ -108,11 +111,32 @@ def main() -> None:
         created=time.strftime('%Y-%m-%d'), query_statistics=', '.join(QUERY_STATISTICS)),
         truths=truths)
     paired = Comparison(given.report, tuple(results), tuple(protocols), truths=truths).paired
-    text = results_markdown(results, protocols, level=3, paired=paired)
+    text = '\n\n'.join([_overview(results), results_markdown(results, protocols, level=3,
+                                                           paired=paired)])
     if page is None:
         print(text)
     else:
         page.write(text)
+
+
+def _overview(results: Sequence[PairResult]) -> str:
+    """Return R@1 of all networks on all pairs in one table."""
+    pairs = list(dict.fromkeys((result.protocol, result.pair) for result in results))
+    found = {(r.label, r.protocol, r.pair, r.method): r.numbers['recall@1'].value
+             for r in results if r.statistics == 'none'}
+
+    def cell(label: str, protocol: str, pair: str) -> str:
+        values = [found.get((label, protocol, pair, method)) for method in METHODS[:2]]
+        return ' → '.join('–' if value is None else f'{value:.3f}' for value in values)
+
+    labels = dict.fromkeys(result.label for result in results)
+    return '\n\n'.join([
+        '### In short', table([
+            ['network', *(f'`{protocol}`' for protocol, _ in pairs)],
+            ['---', *['---'] * len(pairs)],
+            *([label, *(cell(label, *pair) for pair in pairs)] for label in labels)]),
+        'R@1 of one image alone → of the localizer over time. Query statistics: none. Protocols, '
+        'hashes, counts and intervals stand below.'])
 
 
 def systems(weights: Path, learnt: Path | None) -> Iterator[NetworkSystem]:

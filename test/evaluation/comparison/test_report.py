@@ -79,7 +79,8 @@ def test_all_files_are_written_and_hold_the_same_tables(compare, make_result, pr
     assert path == tmp_path / 'index.html'
     assert path.read_text() == render_comparison(comparison)
     assert (tmp_path / 'results.csv').read_text() == results_csv(results, [protocol])
-    assert (tmp_path / 'results.md').read_text() == results_markdown(results, [protocol])
+    assert (tmp_path / 'results.md').read_text() == results_markdown(
+        results, [protocol], provenance=PROVENANCE)
     assert (tmp_path / 'results.tex').read_text() == results_latex(results, [protocol])
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         'index.html', 'results.csv', 'results.md', 'results.tex', 'runs']

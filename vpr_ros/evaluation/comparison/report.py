@@ -54,6 +54,7 @@ def write_comparison_report(out: Path, results: Sequence[PairResult],
     comparison = Comparison(out, tuple(results), tuple(protocols), provenance, truths or {})
     paired = comparison.paired
     write_page(results_csv(results, protocols), out / 'results.csv')
-    write_page(results_markdown(results, protocols, paired=paired), out / 'results.md')
+    write_page(results_markdown(results, protocols, paired=paired,
+                                provenance=provenance), out / 'results.md')
     write_page(results_latex(results, protocols, paired=paired), out / 'results.tex')
     return write_page(render_comparison(comparison), out / 'index.html')

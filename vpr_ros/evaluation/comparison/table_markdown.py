@@ -26,6 +26,7 @@ from vpr_ros.evaluation.comparison.number_words import interval_text
 from vpr_ros.evaluation.comparison.number_words import number_text
 from vpr_ros.evaluation.comparison.paired import PairedRecalls
 from vpr_ros.evaluation.comparison.result import PairResult
+from vpr_ros.evaluation.comparison.system_words import system_words
 from vpr_ros.evaluation.comparison.table_words import BELOW
 from vpr_ros.evaluation.comparison.table_words import how_to_read
 from vpr_ros.evaluation.comparison.table_words import pair_notes
@@ -37,18 +38,21 @@ from vpr_ros.evaluation.comparison.tables import Row
 from vpr_ros.evaluation.comparison.tables import System
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.protocols.protocol import Protocol
+from vpr_ros.evaluation.run import Provenance
 
 __all__ = ['results_markdown', 'table_markdown']
 
 
 def results_markdown(results: Sequence[PairResult], protocols: Sequence[Protocol], *,
                      level: int = 2,
-                     paired: Mapping[tuple[str, str], PairedRecalls[System]] | None = None) -> str:
+                     paired: Mapping[tuple[str, str], PairedRecalls[System]] | None = None,
+                     provenance: Provenance | None = None) -> str:
     """
     Return all tables in Markdown, with their protocols and what the measures mean.
 
     :param level: of the headings.
     :param paired: as :func:`~.tables.build_tables` takes it.
+    :param provenance: says at the end how they were made; None for nothing.
     """
     tables = build_tables(results, protocols, paired)
     parts = []
@@ -63,6 +67,14 @@ def results_markdown(results: Sequence[PairResult], protocols: Sequence[Protocol
         parts += [f'- **{_md(measure_named(name).title)}**: {_md(measure_named(name).meaning)}'
                   for name in names]
         parts.append('')
+    if results:
+        parts.append(f'{"#" * level} Systems\n')
+        parts += [f'- **{_md(label)}**: {_md("; ".join(texts))}'
+                  for label, texts in system_words(results).items()]
+        parts.append('')
+    if provenance is not None:
+        made = [f'vpr_ros {provenance.version}', provenance.created]
+        parts.append(f'Made by `{provenance.command}` ({", ".join(filter(None, made))}).\n')
     return '\n'.join(parts)
 
 
