@@ -111,8 +111,8 @@ def main() -> None:
         created=time.strftime('%Y-%m-%d'), query_statistics=', '.join(QUERY_STATISTICS)),
         truths=truths)
     paired = Comparison(given.report, tuple(results), tuple(protocols), truths=truths).paired
-    text = '\n\n'.join([_overview(results), results_markdown(results, protocols, level=3,
-                                                           paired=paired)])
+    tables = results_markdown(results, protocols, level=3, paired=paired)
+    text = f'{_overview(results)}\n\n{tables}'
     if page is None:
         print(text)
     else:
@@ -122,7 +122,7 @@ def main() -> None:
 def _overview(results: Sequence[PairResult]) -> str:
     """Return R@1 of all networks on all pairs in one table."""
     pairs = list(dict.fromkeys((result.protocol, result.pair) for result in results))
-    found = {(r.label, r.protocol, r.pair, r.method): r.numbers['recall@1'].value
+    found = {(r.label, r.protocol, r.pair, str(r.method)): r.numbers['recall@1'].value
              for r in results if r.statistics == 'none'}
 
     def cell(label: str, protocol: str, pair: str) -> str:
