@@ -37,7 +37,8 @@ def said(protocol):
 def test_the_best_is_named_before_the_next_network(make_result, said):
     assert said(make_result(0.9, label='a'), make_result(0.85, label='a', method='over time'),
                 make_result(0.5, label='b')) == [
-        'left: a (single image) is best with R@1 90.0 % (80.0–100), before b (single image) with '
+        'left: a (single image) is best with R@1 90.0 % (80.0–100), before the best of the other '
+        'networks, b (single image) with '
         '50.0 % (40.0–60.0).']
     assert said(make_result(0.9), make_result(0.3, method='over time')) == [
         'left: compact (single image) is best with R@1 90.0 % (80.0–100), before compact (over '

@@ -114,8 +114,9 @@ def _verdict(table: Table, column: int) -> str:
     # Of another network if there is one: that is what people ask.
     second, other = next((pair for pair in running if pair[0].label != best[0][0].label),
                          running[1])
-    text = (f'{name} is best with {measure.title} {got}, before {_called(second, table)} with '
-            f'{_got(other, measure)}.')
+    others = '' if second is running[1][0] else 'the best of the other networks, '
+    text = (f'{name} is best with {measure.title} {got}, before {others}{_called(second, table)} '
+            f'with {_got(other, measure)}.')
     paired = table.paired.get(table.columns[column].unit)
     if (paired is not None and best[0][0] in paired and second in paired
             and table.columns[column].measure == RECALL and not table.columns[column].over):
