@@ -181,6 +181,34 @@ def test_a_damaged_result_is_measured_again_and_told(originals, tmp_path, caplog
     assert 'measured again' in caplog.text
 
 
+def test_a_result_that_could_not_be_replaced_is_not_believed(originals, tmp_path):
+    run(originals, tmp_path, system=COMPACT)
+    folder = result_folder(tmp_path, protocol='twice', pair='dark', label='compact',
+                           method='single image', statistics='none')
+    matches = folder.matches_path.read_bytes()
+    # As where a run is killed while it writes what another network answered.
+    (folder.path / 'matrix.png').unlink()
+    (folder.path / 'matrix.png').mkdir()
+    with pytest.raises(VprError, match='cannot be written'):
+        run(originals, tmp_path, system=NetworkSystem('compact', THUMBNAIL.settings))
+    assert folder.read() is None
+    (folder.path / 'matrix.png').rmdir()
+    again, seen = run(originals, tmp_path, system=COMPACT)
+    assert [known for _, _, known in seen.results] == [False, True]
+    assert folder.matches_path.read_bytes() == matches
+
+
+def test_nothing_of_an_older_result_stays_beside_a_newer_one(originals, tmp_path):
+    thumbnail = NetworkSystem('mine', THUMBNAIL.settings)
+    run(originals, tmp_path / 'new', system=thumbnail)
+    run(originals, tmp_path / 'again', system=NetworkSystem('mine', COMPACT.settings))
+    assert list((tmp_path / 'again' / 'runs').glob('**/*.attention.jpg'))
+    run(originals, tmp_path / 'again', system=thumbnail)
+    there = [sorted(path.relative_to(runs) for path in runs.glob('**/*')) for runs in (
+        tmp_path / 'new' / 'runs', tmp_path / 'again' / 'runs')]
+    assert there[0] == there[1]
+
+
 def test_what_is_asked_for_later_is_added(originals, tmp_path):
     run(originals, tmp_path)
     results, seen = run(originals, tmp_path, ways=Ways(('none', 'whole traverse')))
@@ -326,3 +354,20 @@ def test_other_systems_of_the_same_pairs_stand_in_the_tables_too(originals, tmp_
     changed = (root / 'twice.yaml').read_text().replace('frames: 1', 'frames: 2')
     (root / 'twice.yaml').write_text(changed)
     assert measured_before(cases(root), [], tmp_path / 'out') == []
+
+
+def test_what_is_damaged_copied_or_of_other_images_stands_in_no_table(originals, tmp_path, caplog):
+    root = tmp_path / 'root'
+    shutil.copytree(originals, root)
+    first, _ = run(root, tmp_path / 'out')
+    pairs = tmp_path / 'out' / 'runs' / 'twice'
+    shutil.copytree(pairs / 'dark' / 'thumbnail.single-image', pairs / 'dark' / 'a copy')
+    assert measured_before(cases(root), [], tmp_path / 'out') == first
+    damaged = pairs / 'dark' / 'thumbnail.single-image' / 'result.json'
+    damaged.write_text(damaged.read_text()[:100])
+    assert measured_before(cases(root), [], tmp_path / 'out') == first[1:]
+    assert 'is no result of an evaluation' in caplog.text
+    image = cv2.imread(str(root / 'data' / 'morning' / '003.png'))
+    cv2.imwrite(str(root / 'data' / 'morning' / '003.png'), 255 - image)
+    assert measured_before(cases(root), [], tmp_path / 'out') == []
+    assert 'bright/thumbnail.single-image was measured on other images' in caplog.text

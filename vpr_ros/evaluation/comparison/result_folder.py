@@ -123,6 +123,13 @@ class ResultFolder:
                            'it is measured again') from error
         return best
 
+    def clear(self) -> None:
+        """Remove an older result, its numbers first: what is left has none to be believed."""
+        for name in ('result.json', 'matches.csv', 'matrix.json', 'matrix.png'):
+            (self.path / name).unlink(missing_ok=True)
+        for picture in (self.path / 'pictures').glob('*.jpg'):
+            picture.unlink()
+
     def write(self, result: PairResult) -> None:
         """Write the numbers."""
         self.path.mkdir(parents=True, exist_ok=True)

@@ -39,6 +39,7 @@ from vpr_ros.errors import VprError
 from vpr_ros.evaluation.comparison.description_cache import Described
 from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
 from vpr_ros.evaluation.comparison.description_cache import Told
+from vpr_ros.evaluation.comparison.description_cache import traverse_digest
 from vpr_ros.evaluation.comparison.examples import choose_examples
 from vpr_ros.evaluation.comparison.examples import write_pictures
 from vpr_ros.evaluation.comparison.listed import read_listed
@@ -163,17 +164,30 @@ def measured_before(cases: Sequence[Case], results: Sequence[PairResult],
     """
     Return what lies in a folder of the same pairs beside some results: of other systems.
 
-    Only what was measured by the same rule on the same frames; in the order of the names.
+    Only what was measured by the same rule on the same frames, by networks on the same images;
+    in the order of the names.
     """
     there = {_folder(result, out).path for result in results}
     found = []
     for case in cases:
         blank = _blank(case, '', 'listed', NOT_KNOWN)
+        images: list[str] = []
         for file in sorted(_folder(blank, out).path.parent.glob('*/result.json')):
-            result = None if file.parent in there else ResultFolder(file.parent).read()
-            if result is not None and (result.rule, result.data) == (blank.rule, blank.data):
-                found.append(replace(result, protocol_hash=blank.protocol_hash,
-                                     pair=blank.pair, group=blank.group))
+            result = None if file.parent in there else _kept(
+                ResultFolder(file.parent), 'it is left out of the tables')
+            # A folder that somebody copied is of no system.
+            if result is None or _folder(result, out).path != file.parent or (
+                    result.rule, result.data) != (blank.rule, blank.data):
+                continue
+            if result.network:
+                images = images or [traverse_digest(case.opened.reference),
+                                    traverse_digest(case.opened.query)]
+                if json.loads(result.settings or '{}').get('images') != images:
+                    _LOG.warning('%s was measured on other images: it is left out of the tables',
+                                 file.parent)
+                    continue
+            found.append(replace(result, protocol_hash=blank.protocol_hash,
+                                 pair=blank.pair, group=blank.group))
     return found
 
 
@@ -267,11 +281,7 @@ def _folder(result: PairResult, out: Path) -> ResultFolder:
 
 def _found(folder: ResultFolder, wanted: PairResult) -> PairResult | None:
     """Return the result that is there, if it was made of the same."""
-    try:
-        found = folder.read()
-    except VprError as error:
-        _LOG.warning('%s; it is measured again', error)
-        return None
+    found = _kept(folder, 'it is measured again')
     if found is None or any(getattr(found, name) != getattr(wanted, name) for name in (
             'rule', 'data', 'truth', 'network', 'method', 'statistics', 'settings', 'counts')):
         return None
@@ -279,8 +289,20 @@ def _found(folder: ResultFolder, wanted: PairResult) -> PairResult | None:
     now = replace(found, **{name: getattr(wanted, name) for name in (
         'protocol', 'protocol_hash', 'pair', 'group', 'label', 'notes')})
     if now != found:
-        folder.write(now)
+        try:
+            folder.write(now)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
     return now
+
+
+def _kept(folder: ResultFolder, otherwise: str) -> PairResult | None:
+    """Return the result of a folder; None where there is none, or one that is damaged."""
+    try:
+        return folder.read()
+    except VprError as error:
+        _LOG.warning('%s; %s', error, otherwise)
+        return None
 
 
 def _measured(blank: PairResult, case: Case, matches: Matches,
@@ -297,6 +319,8 @@ def _write(folder: ResultFolder, result: PairResult, case: Case, matches: Matche
     opened = case.opened
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
+        # Whoever is stopped here must not leave older numbers beside newer matches.
+        folder.clear()
         write_listed(folder.matches_path, matches, *_labels(opened))
         if similar is not None:
             folder.write_matrix(StoredMatrix.from_similarity(
@@ -306,8 +330,12 @@ def _write(folder: ResultFolder, result: PairResult, case: Case, matches: Matche
         # Last: who finds it finds all of it.
         folder.write(result)
     except OSError as error:
-        raise VprError(f'{folder.path} cannot be written ({error.strerror or error}): free some '
-                       'space, or choose another folder with --out') from error
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: ResultFolder, error: OSError) -> VprError:
+    return VprError(f'{folder.path} cannot be written ({error.strerror or error}): free some '
+                    'space, or choose another folder with --out')
 
 
 def _labels(opened: OpenPair) -> tuple[list[str], list[str]]:
