@@ -32,6 +32,7 @@ from vpr_ros.evaluation.comparison.table_words import how_to_read
 from vpr_ros.evaluation.comparison.table_words import pair_notes
 from vpr_ros.evaluation.comparison.table_words import unit_text
 from vpr_ros.evaluation.comparison.tables import build_tables
+from vpr_ros.evaluation.run import Provenance
 
 
 @pytest.fixture
@@ -208,6 +209,19 @@ def test_hostile_labels_are_only_text(make_result, protocol):
     assert r'\textbackslash{}input\{x\}\textbar{}\$1\%\&\textasciitilde{}' in latex
     rows = list(csv.DictReader(io.StringIO(results_csv(results, [protocol]))))
     assert rows[0]['label'] == hostile
+
+
+@pytest.mark.parametrize('label', ['[2cm] mine', '*mine'])
+def test_a_label_is_no_option_of_the_row_before_it(make_result, protocol, label):
+    latex = results_latex([make_result(), make_result(label=label)], [protocol])
+    assert not re.search(r'(\\\\|\\midrule|\\cmidrule\S*)\s*[*\[]', latex)
+    assert ('{[}2cm{]} mine' if label[0] == '[' else '{*}mine') in latex
+
+
+def test_a_command_stays_code_whatever_it_has(make_result, protocol):
+    text = results_markdown([make_result()], [protocol], provenance=Provenance(
+        command="vpr_ros evaluate '``<b>`'\n# A heading", version='1', created='now'))
+    assert "\nMade by ``` vpr_ros evaluate '``<b>`' # A heading ``` (vpr_ros 1, now)." in text
 
 
 def test_what_is_found_over_time_reaches_further_than_its_number_says(make_result, protocol):

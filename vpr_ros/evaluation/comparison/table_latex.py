@@ -43,6 +43,8 @@ __all__ = ['results_latex', 'table_latex']
 _LATEX = {
     '\\': r'\textbackslash{}', '{': r'\{', '}': r'\}', '$': r'\$', '&': r'\&', '#': r'\#',
     '_': r'\_', '%': r'\%', '^': r'\textasciicircum{}', '~': r'\textasciitilde{}',
+    # After the end of a row these would be taken for its options.
+    '[': '{[}', ']': '{]}', '*': '{*}',
     '<': r'\textless{}', '>': r'\textgreater{}', '|': r'\textbar{}', '"': "''",
     '–': '--', '→': r'$\rightarrow$', '≤': r'$\leq$', '≥': r'$\geq$', '±': r'$\pm$',
     '°': r'$^\circ$', '·': r'$\cdot$', BELOW: r'{\scriptsize$\bigtriangledown$}'}

@@ -74,7 +74,7 @@ def results_markdown(results: Sequence[PairResult], protocols: Sequence[Protocol
         parts.append('')
     if provenance is not None:
         made = [f'vpr_ros {provenance.version}', provenance.created]
-        parts.append(f'Made by `{provenance.command}` ({", ".join(filter(None, made))}).\n')
+        parts.append(f'Made by {_code(provenance.command)} ({", ".join(filter(None, made))}).\n')
     return '\n'.join(parts)
 
 
@@ -84,7 +84,7 @@ def table_markdown(table: Table, *, level: int = 2) -> str:
     lines = [f'{"#" * level} {_md(protocol.title)}', '']
     if protocol.about:
         lines += [_md(protocol.about), '']
-    lines += [f'Protocol `{protocol.name}`, hash `{protocol.hash}`.'
+    lines += [f'Protocol {_code(protocol.name)}, hash `{protocol.hash}`.'
               + (f' Published as: {_md(protocol.source)}.' if protocol.source else ''), '']
     lines += _md_table(
         ['pair', 'reference', 'query', 'right means', 'references', 'queries', 'with a place',
@@ -149,3 +149,11 @@ def _md(text: str) -> str:
     """Return a text that Markdown shows as it is."""
     text = ' '.join(text.split())
     return re.sub(r'([\\`*_{}\[\]<>#|~])', r'\\\1', text)
+
+
+def _code(text: str) -> str:
+    """Return a text as code, fenced by more backticks than it has in a row."""
+    text = ' '.join(text.splitlines())
+    fence = '`' * (1 + max((len(run) for run in re.findall('`+', text)), default=0))
+    pad = ' ' if '`' in text else ''
+    return f'{fence}{pad}{text}{pad}{fence}'
