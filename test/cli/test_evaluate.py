@@ -185,6 +185,16 @@ def test_a_mistake_is_one_line_and_comes_before_the_work(vpr_ros, twice, tmp_pat
     assert not list((tmp_path / 'home').rglob('*.npz'))
 
 
+def test_a_page_that_cannot_be_written_is_said_and_the_results_are_kept(
+        vpr_ros, twice, tmp_path):
+    (tmp_path / 'report' / 'index.html').mkdir(parents=True)
+    arguments = [*twice, '--networks', 'thumbnail', '--out', 'report']
+    done = vpr_ros(*arguments, ok=False)
+    assert 'error: tables and pictures cannot be written into report (' in done.stderr
+    (tmp_path / 'report' / 'index.html').rmdir()
+    assert '2 results, all measured before' in vpr_ros(*arguments).stdout
+
+
 def test_the_environment_names_the_data(vpr_ros, twice, traverses, tmp_path, monkeypatch):
     monkeypatch.setenv('VPR_ROS_DATA', f'{tmp_path}{os.pathsep}{traverses}')
     vpr_ros('evaluate', '--protocol', 'twice.yaml', '--networks', 'thumbnail', '--out', 'report')

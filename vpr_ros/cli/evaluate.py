@@ -168,8 +168,13 @@ def evaluate(
                        'there')
     others = measured_before(cases, results, written)
     shown = [p for p in there if any(r.protocol == p.name for r in results)]
-    write_comparison_report(written, [*results, *others], shown, _provenance(ways),
-                            truths={c.opened.digest: c.opened.truth for c in cases})
+    try:
+        write_comparison_report(written, [*results, *others], shown, _provenance(ways),
+                                truths={c.opened.digest: c.opened.truth for c in cases})
+    except OSError as error:
+        raise VprError(f'tables and pictures cannot be written into {written} '
+                       f'({error.strerror or error}); the results are kept: free some space, and '
+                       'give the same command again') from error
     for each in there:
         if each not in shown:
             remark(f'{each.name}: nothing was measured, for no table of matches is of it')
