@@ -124,7 +124,8 @@ def unpack(data: bytes, *, count: int, dimension: int, kind: str = '') -> Shard:
                 _shaped(arrays, 'descriptors', (count, dimension), np.float32),
                 _shaped(arrays, 'seconds', (count,), np.float32),
                 arrays.get('attention'), _rows(arrays, count) if kind else None, kind)
-    except (EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    # One changed bit may make an archive encrypted, or packed in a way that nobody knows.
+    except (EOFError, KeyError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f'{type(error).__name__}: {error}') from error
     if not np.isfinite(shard.descriptors).all():
         raise ValueError('descriptors are not finite')
