@@ -193,6 +193,14 @@ def test_an_example_shows_what_was_said_and_what_was_right(compare, make_result)
     assert gallery.index('Wrong, the surest first') < gallery.index('Right, across the drive')
 
 
+def test_a_list_without_scores_is_sure_of_nothing(compare, make_result):
+    gallery = gallery_section(compare(make_result(examples=EXAMPLES, curves={})))
+    assert '>score<' not in gallery
+    assert 'the surest first' not in gallery
+    assert '>Wrong<' in gallery
+    assert '>score<' in gallery_section(compare(make_result(examples=EXAMPLES)))
+
+
 def test_examples_across_the_drive_stay_spread_when_there_is_room_for_few(compare, make_result):
     best = tuple(example for example in EXAMPLES if example.kind == 'best')
     gallery = gallery_section(compare(make_result(examples=best)), most=2)

@@ -92,17 +92,21 @@ def _spread(examples: list[Example], count: int) -> list[Example]:
 
 def _of_system(folder: ResultFolder, result: PairResult, examples: Sequence[Example]) -> Markup:
     parts: list[Markup] = []
+    # Where nothing is known of how sure the answers are, there is no curve.
+    scored = bool(result.curves)
     for kind, title in _TITLES.items():
         own = [example for example in examples if example.kind == kind]
         if own:
-            parts += [element('h4', title), element('ol', *(
-                element('li', _example(example, folder)) for example in own), class_='gallery')]
+            parts += [
+                element('h4', title if scored or kind == 'best' else 'Wrong'),
+                element('ol', *(element('li', _example(example, folder, scored=scored))
+                                for example in own), class_='gallery')]
     if all(example.kind == 'best' for example in result.examples):
         parts.insert(0, element('p', 'No answer was wrong.', class_='about'))
     return join(parts)
 
 
-def _example(example: Example, folder: ResultFolder) -> Markup:
+def _example(example: Example, folder: ResultFolder, *, scored: bool) -> Markup:
     said = 'nothing' if example.reference is None else f'reference {example.reference}'
     right = 'none' if example.right is None else f'reference {example.right}'
     if example.right is not None and example.reference is not None:
@@ -116,9 +120,11 @@ def _example(example: Example, folder: ResultFolder) -> Markup:
             pictures.append(inline_picture(data, _CAPTIONS[kind],
                                            _alt(kind, example, said, right)))
     outcome = Outcome.RIGHT if example.correct else Outcome.WRONG
-    facts = [('said', said), ('score', f'{example.score:.3f}')]
+    facts = [('said', said)]
     if not example.correct:
-        facts.insert(1, ('right', right))
+        facts.append(('right', right))
+    if scored:
+        facts.append(('score', f'{example.score:.3f}'))
     return element(
         'article',
         element('h5', outcome_mark(outcome), f'Query {example.query}',
