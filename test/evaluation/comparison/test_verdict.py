@@ -72,6 +72,10 @@ def test_who_knew_the_whole_traverse_is_not_named(make_result, said):
 def test_groups_are_judged_by_their_mean(make_result, said):
     assert said(make_result(0.7, pair='rain'), make_result(0.3, pair='snow')) == [
         'weather, mean of its pairs: compact has R@1 50.0 %.']
+    two, = said(*(make_result(recall, pair=pair, label=label) for pair in ('rain', 'snow')
+                  for label, recall in (('a', 0.7), ('b', 0.69))))
+    assert two == ('weather, mean of its pairs: a is best with R@1 70.0 %, before b with 69.0 %. '
+                   'A mean over pairs has no interval: the order may be chance.')
 
 
 def test_the_lowest_is_best_where_low_is_better(make_result, protocol):

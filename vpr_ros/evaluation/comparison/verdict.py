@@ -121,6 +121,8 @@ def _verdict(table: Table, column: int) -> str:
     if (paired is not None and best[0][0] in paired and second in paired
             and table.columns[column].measure == RECALL and not table.columns[column].over):
         return f'{text[:-1]}, {_apart(paired.difference(best[0][0], second))}.'
+    if table.columns[column].over:
+        return text + ' A mean over pairs has no interval: the order may be chance.'
     if _meet(running[0][1], other):
         text += ' Their intervals overlap: another drive could turn the order round.'
     return text
