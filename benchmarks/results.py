@@ -100,8 +100,10 @@ def main() -> None:
     cases = [Case(protocol, open_pair(pair, [given.data], protocol=protocol))
              for protocol in protocols for pair in protocol.pairs]
     cache = DescriptionCache(given.cache or default_cache_folder())
+    # All of them before the hours of work: what is not there is told at once.
+    compared = list(systems(given.data / 'weights', given.work))
     results: list[PairResult] = []
-    for system in systems(given.data / 'weights', given.work):
+    for system in compared:
         results += evaluate_network(
             system, cases, Ways(statistics=QUERY_STATISTICS, over_time=True),
             out=given.report, cache=cache, watcher=_Log())
