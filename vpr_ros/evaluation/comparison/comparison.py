@@ -79,8 +79,7 @@ class Comparison:
             if truth is not None and right is not None:
                 at = (result.protocol, result.pair)
                 truth_of[at] = truth
-                found.setdefault(at, {})[
-                    System(result.label, result.method, result.statistics)] = right
+                found.setdefault(at, {})[System.of(result)] = right
         return {at: PairedRecalls(of, truth_of[at].has_match()) for at, of in found.items()
                 if len(of) > 1}
 
@@ -101,7 +100,7 @@ class Comparison:
 
     def of_pair(self, table: Table, pair: str) -> list[tuple[System, PairResult]]:
         """Return the results on a pair of a table, in the order of its rows."""
-        own = {System(r.label, r.method, r.statistics): r for r in self.results
+        own = {System.of(r): r for r in self.results
                if r.protocol == table.protocol.name and r.pair == pair}
         return [(row.system, own[row.system]) for row in table.rows if row.system in own]
 

@@ -42,7 +42,7 @@ def speed_section(comparison: Comparison) -> Markup | None:
     """Return the section: of every system the times of its slowest pair; None without times."""
     slowest: dict[System, dict[str, dict[str, Number]]] = {}
     for result in comparison.results:
-        system = System(result.label, result.method, result.statistics)
+        system = System.of(result)
         for name, number in result.numbers.items():
             if measure_named(name).kind != 'ms':
                 continue

@@ -116,7 +116,7 @@ def all_numbers(table: Table, results: Sequence[PairResult], signs: SystemSigns)
     """Return a table for each pair with all measures, behind a fold."""
     tables = []
     for measured in table.pairs:
-        own = {System(r.label, r.method, r.statistics): r for r in results
+        own = {System.of(r): r for r in results
                if r.protocol == table.protocol.name and r.pair == measured.pair.name}
         systems = systems_of(list(own.values()))
         # Times have a section of their own.

@@ -65,6 +65,11 @@ class System:
     statistics: str = ''
     published: bool = False
 
+    @classmethod
+    def of(cls, result: PairResult) -> System:
+        """Return the system that a result is of."""
+        return cls(result.label, result.method, result.statistics)
+
     @property
     def conditions(self) -> str:
         """Return in words what the label does not say."""
@@ -185,7 +190,7 @@ class Table:
 
 def systems_of(results: Sequence[PairResult]) -> list[System]:
     """Return what was measured: networks as they came, the plainest use of each first."""
-    found = {System(r.label, r.method, r.statistics) for r in results}
+    found = {System.of(r) for r in results}
     labels = list(dict.fromkeys(r.label for r in results))
     return sorted(found, key=lambda s: (labels.index(s.label), METHODS.index(s.method),
                                         (*QUERY_STATISTICS, NOT_KNOWN).index(s.statistics)))
@@ -293,7 +298,7 @@ def _published_name(measure: str, over: Over) -> str:
 
 def _filled(table: Table, results: Sequence[PairResult], columns: Sequence[Column]) -> Table:
     """Return the table with these columns and the rows of all systems."""
-    by_pair = {(System(r.label, r.method, r.statistics), r.pair): r for r in results}
+    by_pair = {(System.of(r), r.pair): r for r in results}
     said_of_pairs = {m.pair.name: m.notes for m in table.pairs}
     notes: list[str] = []
     rows = []
