@@ -159,6 +159,22 @@ def test_a_network_of_sequences_goes_on_where_it_was_killed(images, tmp_path, sp
         assert min(before) >= 4 * lost - (2 if spacing_s == 0 else 4)
 
 
+def test_what_is_resumed_keeps_the_spacing_that_reaches_over_several_shards(images, tmp_path):
+    settings = SEQUENCES.model_copy(update={'sequence_spacing_s': 3.0})
+    traverse = traverse_of(images)
+    whole, _ = described(DescriptionCache(tmp_path / 'whole', frames=1), settings, traverse)
+    expected = [d.descriptor for _, d in make_extractor(settings).describe_all(traverse)]
+    np.testing.assert_allclose(whole.descriptors, expected, atol=1e-5)
+    cache = DescriptionCache(tmp_path / 'killed', frames=1)
+    described(cache, settings, traverse)
+    # The frame at 3 s is in no sequence before that of 6 s, which another shard has.
+    for path in shards(tmp_path / 'killed')[4:]:
+        path.unlink()
+    found, seen = described(cache, settings, traverse)
+    np.testing.assert_allclose(found.descriptors, expected, atol=1e-5)
+    assert seen == [0, 3, *range(4, FRAMES)]
+
+
 def test_sequences_that_reach_over_shards_are_those_of_one_run(images, tmp_path):
     traverse = traverse_of(images)
     found, _ = described(DescriptionCache(tmp_path, frames=4), SEQUENCES, traverse)

@@ -244,13 +244,18 @@ class DescriptionCache:
 
 def _frames_before(traverse: Traverse, rows: range, length: int,
                    spacing_ns: int) -> Iterator[Frame]:
-    """Yield the frames before some rows that are in the sequences of those, in order."""
+    """Yield the frames before some rows that are in sequences of those or of later ones."""
     window: Any = FrameWindow(length, spacing_ns)
     wanted: set[int] = set()
-    for index in range(rows.stop):
-        sequence = window.push(int(traverse.stamps_ns[index]), index)
+    stamps = [int(stamp) for stamp in traverse.stamps_ns]
+    for index, stamp in enumerate(stamps):
+        sequence = window.push(stamp, index)
         if index >= rows.start:
             wanted.update(sequence)
+        # Of the frames that are kept, the last is in a sequence once the spacing has passed: until
+        # then it decides which of the rows are kept for those behind them.
+        if index >= rows.stop - 1 and stamp - stamps[rows.start - 1] >= spacing_ns:
+            break
     for index in sorted(i for i in wanted if i < rows.start):
         yield traverse.frame(index)
 
