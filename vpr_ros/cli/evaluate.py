@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from vpr_ros.evaluation.comparison.description_cache import Told
     from vpr_ros.evaluation.comparison.result import Counts
     from vpr_ros.evaluation.comparison.result import PairResult
+    from vpr_ros.evaluation.comparison.run import Case
     from vpr_ros.evaluation.comparison.run import Ways
+    from vpr_ros.evaluation.comparison.systems import NetworkSystem
     from vpr_ros.evaluation.protocols.protocol import Protocol
     from vpr_ros.evaluation.run import Provenance
 
@@ -121,10 +123,8 @@ def evaluate(
     from vpr_ros.cli.evaluate_inputs import open_cases
     from vpr_ros.cli.evaluate_inputs import output_folder
     from vpr_ros.evaluation.comparison.description_cache import default_cache_folder
-    from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
     from vpr_ros.evaluation.comparison.report import write_comparison_report
     from vpr_ros.evaluation.comparison.run import evaluate_list
-    from vpr_ros.evaluation.comparison.run import evaluate_network
     from vpr_ros.evaluation.comparison.run import measured_before
     from vpr_ros.evaluation.comparison.run import Ways
 
@@ -149,19 +149,8 @@ def evaluate(
     # First, for what is wrong in a table is soon found.
     of_list = [] if listed is None else evaluate_list(listed, cases, out=written,
                                                       watcher=watcher)
-    results: list[PairResult] = []
-    try:
-        with ExitStack() as stack:
-            kept = DescriptionCache(
-                Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_ros-')))
-                if no_cache else cache or default_cache_folder())
-            for system, names in systems:
-                own = [c for c in cases if c.protocol.name in names]
-                results += evaluate_network(system, own, ways, out=written, cache=kept,
-                                            watcher=watcher) if own else []
-    except KeyboardInterrupt:
-        say('stopped; the same command goes on with what is not there yet')
-        raise
+    results = _of_networks(systems, cases, ways, written, watcher,
+                           None if no_cache else cache or default_cache_folder())
     results += of_list
     if not results:
         raise VprError('nothing was measured: the data of the pair that --matches is of is not '
@@ -185,6 +174,28 @@ def evaluate(
     beside = f', and {len(others)} that were there' if others else ''
     say(f'{len(results)} {plural(len(results), "result")}{before}{beside}; tables and pictures: '
         f'{written / "index.html"}')
+
+
+def _of_networks(systems: Sequence[tuple[NetworkSystem, set[str]]], cases: Sequence[Case],
+                 ways: Ways, out: Path, watcher: _Watcher,
+                 cache: Path | None) -> list[PairResult]:
+    """Measure networks one after the other; without a cache descriptions last as long as this."""
+    from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
+    from vpr_ros.evaluation.comparison.run import evaluate_network
+
+    results: list[PairResult] = []
+    try:
+        with ExitStack() as stack:
+            kept = DescriptionCache(cache or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix='vpr_ros-'))))
+            for system, names in systems:
+                own = [c for c in cases if c.protocol.name in names]
+                results += evaluate_network(system, own, ways, out=out, cache=kept,
+                                            watcher=watcher) if own else []
+    except KeyboardInterrupt:
+        say('stopped; the same command goes on with what is not there yet')
+        raise
+    return results
 
 
 class _Watcher:
