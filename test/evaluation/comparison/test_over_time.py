@@ -14,6 +14,7 @@
 
 """The localizer on traverses that were described before."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ from vpr_ros.datasets.images import ImageFiles
 from vpr_ros.datasets.traverse import Traverse
 from vpr_ros.evaluation.comparison.description_cache import DescriptionCache
 from vpr_ros.evaluation.comparison.over_time import localize_over_time
+from vpr_ros.evaluation.comparison.over_time import over_time_digest
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
 from vpr_ros.maps.builder import build_session
@@ -111,3 +113,18 @@ def test_odometry_is_told_only_when_it_is_asked_for(described):
     without, told = (localize_over_time(extractor, mapping, asking, odometry=odometry).matches
                      for odometry in (False, True))
     assert not np.array_equal(without.probabilities, told.probabilities)
+
+
+def test_what_answers_over_time_depend_on_is_in_the_digest(drives, described, monkeypatch):
+    day, dusk = drives
+    extractor, _, _ = described
+    digest = over_time_digest(extractor, day, dusk)
+    assert over_time_digest(extractor, day, dusk) == digest
+    camera = replace(CAMERA, matrix=np.array([[210.0, 0, 160], [0, 210, 80], [0, 0, 1]]))
+    others = [over_time_digest(extractor, day, replace(dusk, odometry=dusk.odometry[1:])),
+              over_time_digest(extractor, day, replace(dusk, calibration=camera)),
+              over_time_digest(extractor, replace(day, poses=None), dusk),
+              over_time_digest(extractor, dusk, day)]
+    monkeypatch.setattr('vpr_ros.evaluation.comparison.over_time.__version__', 'another')
+    others.append(over_time_digest(extractor, day, dusk))
+    assert len({digest, *others}) == 6

@@ -20,12 +20,17 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+import hashlib
+import json
 from pathlib import Path
 import tempfile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from vpr_ros import __version__
+from vpr_ros.bags.fingerprint import fingerprints
+from vpr_ros.datasets.traverse import Traverse
 from vpr_ros.evaluation.comparison.description_cache import Described
 from vpr_ros.evaluation.comparison.description_cache import Told
 from vpr_ros.evaluation.comparison.matches import Matches
@@ -42,12 +47,13 @@ from vpr_ros.runtime.pose_track import PoseTrack
 from vpr_ros.types import Localization
 from vpr_ros.types import View
 
-__all__ = ['localize_over_time', 'OverTime']
+__all__ = ['localize_over_time', 'over_time_digest', 'OverTime']
 
 Array = NDArray[Any]
 _SESSION = 'reference'
 # Places that are written to the map at once.
 _PLACES = 256
+_DIGEST_DIGITS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +102,19 @@ def localize_over_time(extractor: Extractor, mapping: Described, asking: Describ
                     told(len(answers), len(asking))
     k = min(settings.candidates, len(chosen))
     return OverTime(_matches(answers, snapshot, chosen, k), _times(answers))
+
+
+def over_time_digest(extractor: Extractor, reference: Traverse, query: Traverse) -> str:
+    """
+    Return a digest of what answers over time depend on beside descriptions.
+
+    The settings and the calibration of the localizer, its version, and what is known of the drives
+    beside their images: stamps, poses, odometry, mountings.
+    """
+    calibration = shipped_calibration(extractor.identity, extractor.local_kind)
+    told = [__version__, MatchingSettings().model_dump_json(), calibration.to_json(),
+            fingerprints([reference]), fingerprints([query])]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
 def _make_map(path: Path, extractor: Extractor, mapping: Described, chosen: Array) -> Snapshot:

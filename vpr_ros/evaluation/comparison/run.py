@@ -50,6 +50,7 @@ from vpr_ros.evaluation.comparison.meanings import NS
 from vpr_ros.evaluation.comparison.measures import curves
 from vpr_ros.evaluation.comparison.measures import measure
 from vpr_ros.evaluation.comparison.over_time import localize_over_time
+from vpr_ros.evaluation.comparison.over_time import over_time_digest
 from vpr_ros.evaluation.comparison.query_statistics import standardise
 from vpr_ros.evaluation.comparison.result import Counts
 from vpr_ros.evaluation.comparison.result import Method
@@ -237,6 +238,7 @@ class _Work:
         if method != 'single image':
             kind = self._extractor.local_kind
             told['local'] = [kind, self._settings.local_count] if kind else []
+            told['localizer'] = over_time_digest(self._extractor, opened.reference, opened.query)
         return json.dumps(told, sort_keys=True)
 
     def _measure(self, wanted: PairResult, folder: ResultFolder, case: Case,
