@@ -15,6 +15,7 @@
 
 """Who is best, in words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,8 @@ def test_title_and_lead_say_what_was_compared(make_result, protocol):
                                                                   statistics='whole traverse')),
                      (protocol, other))
     assert title_text(two) == 'a on 2 protocols'
+    many = replace(two, results=(*two.results, *(make_result(label=label) for label in 'bcd')))
+    assert title_text(many) == '4 systems on 2 protocols'
     assert lead_text(two).startswith('a was compared on 2 pairs of traverses: 400 queries, 20 of')
     assert 'Some rows use statistics of the whole query traverse' in lead_text(two)
     many = Comparison(Path(), tuple(make_result(label=f'n{k}') for k in range(8)), (protocol,))

@@ -38,13 +38,18 @@ from vpr_ros.evaluation.report_words import were
 
 __all__ = ['first_measure', 'lead_text', 'title_text', 'verdicts']
 
+# The names of more would be no title.
+_MOST_TITLED = 3
+
 
 def title_text(comparison: Comparison) -> str:
     """Return the title of the page."""
     tables = comparison.tables
     if len(tables) == 1:
         return tables[0].protocol.title
-    return f'{_listed(_labels(comparison))} on {count_of(len(tables), "protocol")}'
+    labels = _labels(comparison)
+    systems = _listed(labels) if len(labels) <= _MOST_TITLED else count_of(len(labels), 'system')
+    return f'{systems} on {count_of(len(tables), "protocol")}'
 
 
 def _labels(comparison: Comparison) -> list[str]:
