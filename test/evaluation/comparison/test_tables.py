@@ -84,12 +84,13 @@ def test_rows_are_ordered_by_network_then_by_what_it_knew(make_result):
     results = [
         make_result(label='b', method='over time'), make_result(label='b'),
         make_result(label='a', statistics='whole traverse'), make_result(label='a'),
-        make_result(label='a', statistics='past'), make_result(label='t', method='listed')]
+        make_result(label='a', statistics='past'),
+        make_result(label='t', method='listed', statistics='not known')]
     assert systems_of(results) == [
         System('b', 'single image', 'none'), System('b', 'over time', 'none'),
         System('a', 'single image', 'none'), System('a', 'single image', 'past'),
-        System('a', 'single image', 'whole traverse'), System('t', 'listed', 'none')]
-    assert systems_of(results)[-1].conditions == 'listed matches'
+        System('a', 'single image', 'whole traverse'), System('t', 'listed', 'not known')]
+    assert systems_of(results)[-1].conditions == 'listed matches, query statistics: not known'
 
 
 def test_the_best_is_marked_to_the_digits_that_are_printed(make_result, protocol):
@@ -166,11 +167,15 @@ def test_conditions_are_said_once_when_they_are_alike(make_result, protocol):
     assert table.conditions == 'query statistics: none'
     assert [table.words(row.system) for row in table.rows] == [
         'single image', 'over time', 'as published']
+    assert table.varying == (True, False)
     # What a list from elsewhere knew nobody knows.
-    table, = build_tables([make_result(), make_result(label='t', method='listed')], [protocol])
+    table, = build_tables([make_result(), make_result(
+        label='t', method='listed', statistics='not known')], [protocol])
     assert table.conditions == ''
     assert [table.words(row.system) for row in table.rows] == [
-        'single image, query statistics: none', 'as published', 'listed matches']
+        'single image, query statistics: none', 'as published',
+        'listed matches, query statistics: not known']
+    assert table.varying == (True, True)
 
 
 def test_every_pair_of_a_group_has_a_table_too(make_result, protocol):

@@ -65,14 +65,15 @@ def results_latex(
 
 def table_latex(table: Table) -> str:
     """Return one table, its conditions in the caption."""
-    spec = 'l' + ''.join('r' for _ in table.columns)
+    spec = 'l' * (1 + len(_condition_heads(table))) + 'r' * len(table.columns)
     lines = [r'\begin{table}', r'\centering', rf'\caption{{{_tex(_tex_caption(table))}}}',
              rf'\label{{tab:{re.sub(r"[^A-Za-z0-9]+", "-", table.protocol.name)}}}',
              rf'\begin{{tabular}}{{{spec}}}', r'\toprule', *_tex_heads(table), r'\midrule']
     for row in table.rows:
         cells = [_tex_cell(cell, column) for cell, column in zip(row.cells, table.columns,
                                                                  strict=True)]
-        lines.append(f'{" & ".join([_tex_label(row, table), *cells])} \\\\')
+        lines.append(f'{" & ".join([_tex_label(row), *_tex_conditions(row, table), *cells])} '
+                     '\\\\')
     lines += [r'\bottomrule', r'\end{tabular}']
     notes = [rf'\textsuperscript{{{k + 1}}}~{_tex(note)}' for k, note in enumerate(table.notes)]
     notes += [_tex(note) for note in pair_notes(table)]
@@ -91,7 +92,8 @@ def _tex_caption(table: Table) -> str:
 
 
 def _tex_heads(table: Table) -> list[str]:
-    heads, rules, at = [], [], 2
+    conditions = _condition_heads(table)
+    heads, rules, at = [], [], 2 + len(conditions)
     for unit in table.units:
         wide = sum(column.unit == unit for column in table.columns)
         heads.append(rf'\multicolumn{{{wide}}}{{c}}{{{_tex(unit)}}}')
@@ -99,16 +101,26 @@ def _tex_heads(table: Table) -> list[str]:
         at += wide
     titles = [_tex(' '.join(part for part in (measure_named(c.measure).title, c.over) if part))
               for c in table.columns]
-    return [f'{" & ".join(["", *heads])} \\\\', ' '.join(rules),
-            f'{" & ".join(["", *titles])} \\\\']
+    return [f'{" & ".join(["", *("" for _ in conditions), *heads])} \\\\', ' '.join(rules),
+            f'{" & ".join(["", *conditions, *titles])} \\\\']
 
 
-def _tex_label(row: Row, table: Table) -> str:
+def _condition_heads(table: Table) -> list[str]:
+    """Return the names of the columns that say how systems were used, where rows differ."""
+    return [name for name, varies in zip(('method', 'statistics'), table.varying, strict=False)
+            if varies]
+
+
+def _tex_conditions(row: Row, table: Table) -> list[str]:
+    system = row.system
+    words = ('', '') if system.published else (system.parts[0], system.statistics)
+    return [_tex(word) for word, varies in zip(words, table.varying, strict=False) if varies]
+
+
+def _tex_label(row: Row) -> str:
     label = _tex(row.system.label)
     if row.system.published:
         label = rf'\emph{{{label}, as published}}'
-    elif table.words(row.system):
-        label += rf' {{\scriptsize {_tex(table.words(row.system))}}}'
     if row.notes:
         label += rf'\textsuperscript{{{",".join(str(k + 1) for k in row.notes)}}}'
     return label

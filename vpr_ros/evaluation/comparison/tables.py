@@ -77,12 +77,11 @@ class System:
 
     @property
     def parts(self) -> tuple[str, str]:
-        """Return how it was used, and what it knew of the query traverse, '' when not known."""
+        """Return how it was used, and what it knew of the query traverse; '' of a paper."""
         if self.published:
             return 'as published', ''
-        if self.method == 'listed':
-            return 'listed matches', ''
-        return self.method, f'query statistics: {self.statistics}'
+        method = 'listed matches' if self.method == 'listed' else self.method
+        return method, f'query statistics: {self.statistics}'
 
 
 @dataclass(frozen=True)
@@ -175,6 +174,11 @@ class Table:
             return system.conditions
         return ', '.join(part for part, same in zip(system.parts, self._alike, strict=True)
                          if part and part != same)
+
+    @property
+    def varying(self) -> tuple[bool, ...]:
+        """Return whether methods differ among the measured rows, and whether statistics do."""
+        return tuple(not same for same in self._alike)
 
     @property
     def _alike(self) -> tuple[str, ...]:
