@@ -289,3 +289,13 @@ def test_bins_blocks_and_scores_that_are_none_are_refused():
         auroc([0.1, np.inf], [True, False])
     with pytest.raises(ValueError, match='positive must be bool'):
         auroc([0.1, 0.2], [True])
+
+
+def test_the_interval_of_auroc_holds_its_value_however_few_draws_there_are():
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        positive = np.arange(8) < 1
+        found = auroc(rng.integers(0, 3, 8), rng.permutation(positive), block=4, resamples=10,
+                      seed=seed)
+        assert found.interval is not None
+        assert found.interval.contains(found.value)

@@ -38,6 +38,7 @@ from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 from vpr_ros.evaluation.intervals import block_resamples
 from vpr_ros.evaluation.intervals import Interval
+from vpr_ros.evaluation.intervals import percentile_interval
 from vpr_ros.evaluation.intervals import wilson_interval
 
 __all__ = [
@@ -215,10 +216,8 @@ def auroc(scores: ArrayLike, positive: ArrayLike, *, block: int = 10, resamples:
     value = _wins(level, flags)
     drawn = [_wins(level[chosen], flags[chosen]) for chosen in block_resamples(
         len(values), _block(block, len(values)), resamples, seed)]
-    tail = (1.0 - confidence) / 2.0
     # A draw of one kind alone has no value.
-    low, high = np.nanquantile([*drawn, value], [tail, 1.0 - tail])
-    return Auroc(value, Interval(float(low), float(high)), positives, negatives)
+    return Auroc(value, percentile_interval(drawn, value, confidence), positives, negatives)
 
 
 def _wins(level: Array, positive: Array) -> float:
