@@ -15,7 +15,7 @@
 """
 Descriptions that are made once: by one network, of the frames of one traverse.
 
-A long traverse takes hours to describe, so what was described is written some hundred frames at a
+A long traverse takes hours to describe, so what was described is written some dozens of frames at a
 time: a run that is killed goes on with the frames that it had not written.
 
 A traverse is known by the names, stamps and sizes of its images and by the pixels of some of them.
@@ -67,7 +67,7 @@ Told = Callable[[int, int], None]
 # Raised when descriptions of the same key would come out otherwise.
 _VERSION = 1
 # A run that is killed describes at most so many frames again.
-_FRAMES = 256
+_FRAMES = 64
 # Of so many images of a traverse the pixels are compared.
 _SAMPLED = 16
 _DIGITS = 20
