@@ -15,8 +15,8 @@
 """
 Descriptions that are made once: by one network, of the frames of one traverse.
 
-A long traverse takes hours to describe, so what was described is written some dozens of frames at a
-time: a run that is killed goes on with the frames that it had not written.
+A long traverse takes hours to describe, so what was described is written some dozens of frames at
+a time: a run that is killed goes on with the frames that it had not written.
 
 A traverse is known by the names, stamps and sizes of its images and by the pixels of some of them.
 One image that was replaced by another is noticed by its size in bytes, or when it is one of those
