@@ -14,8 +14,11 @@
 
 """What several tests share."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +31,21 @@ def shared_data() -> Path:
     if not (folder / 'benchmark').is_dir():
         pytest.skip(f'no real images at {folder} (set VPR_ROS_DATA to their folder)')
     return folder
+
+
+@pytest.fixture
+def parsed() -> Callable[[Sequence[str]], dict[str, Any]]:
+    """Return what reads the words of a command line as vpr_ros does, without running it."""
+    import typer
+    from vpr_ros.cli.main import app
+
+    def options(words: Sequence[str]) -> dict[str, Any]:
+        command: Any = typer.main.get_command(app)
+        rest = list(words[1:])
+        while hasattr(command, 'commands'):
+            command = command.commands[rest.pop(0)]
+        with typer.Context(command) as context:
+            found: dict[str, Any] = command.make_parser(context).parse_args(rest)[0]
+        return found
+
+    return options

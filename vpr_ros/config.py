@@ -43,7 +43,7 @@ from vpr_ros.errors import VprError
 import yaml
 
 __all__ = ['flatten', 'Parameter', 'Settings', 'make_settings', 'parameters', 'parse_assignments',
-           'read_parameter_file', 'setting', 'write_parameter_file']
+           'read_parameter_file', 'read_yaml', 'setting', 'write_parameter_file']
 
 Kind: TypeAlias = type
 _SCALARS: tuple[Kind, ...] = (bool, int, float, str)
@@ -176,6 +176,19 @@ def _type_name(kind: type) -> str:
     return names.get(kind, kind.__name__)
 
 
+def read_yaml(path: Path, what: str) -> Any:
+    """
+    Return what a YAML file holds.
+
+    :param what: it is, for the message of the VprError when it cannot be read.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding='utf-8'))
+    # Bytes that are no text and dates that do not exist are a ValueError.
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise VprError(f'cannot read the {what} {path}: {error}') from error
+
+
 def read_parameter_file(path: Path, node: str) -> dict[str, object]:
     """
     Return the flat parameters that a ROS 2 parameter file holds for a node.
@@ -183,11 +196,7 @@ def read_parameter_file(path: Path, node: str) -> dict[str, object]:
     Sections are node names as ROS writes them (``localizer``, ``/ns/localizer``, wildcards such as
     ``/**``); later sections win.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding='utf-8'))
-    # Bytes that are no text and dates that do not exist are a ValueError.
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise VprError(f'cannot read the parameter file {path}: {error}') from error
+    document = read_yaml(path, 'parameter file')
     if not isinstance(document, dict):
         raise VprError(f'{path} is no ROS parameter file: expected a section such as "/**:" with '
                        '"ros__parameters:" below it')

@@ -13,20 +13,34 @@
 # limitations under the License.
 
 
-"""Settings as tables of the pages in docs/ (Markdown)."""
+"""What the pages in docs/ (Markdown) are made of: text that people wrote, and tables in it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from pathlib import Path
+import re
 
 from vpr_ros.config import Parameter
 from vpr_ros.config import parameters
 from vpr_ros.config import Settings
 
-__all__ = ['head', 'option_rows', 'parameter_rows', 'row']
+__all__ = ['filled', 'head', 'option_rows', 'parameter_rows', 'row']
 
 _LARGEST_DEFAULT = 40
+
+
+def filled(written: Path, part: Callable[[str, str], str]) -> str:
+    """
+    Return a page that people wrote, with the parts that are made.
+
+    :param part: takes ``what`` and ``name`` of a line ``{{what name}}`` or ``{{what}}``, and
+        returns what stands in its place.
+    """
+    return re.sub(r'^\{\{(\w+)(?: (\w+))?\}\}$', lambda found: part(found[1], found[2] or ''),
+                  written.read_text(encoding='utf-8'), flags=re.MULTILINE)
 
 
 def head(*names: str) -> Iterable[str]:

@@ -20,8 +20,6 @@ import re
 import shlex
 
 import pytest
-import typer
-from vpr_ros.cli.main import app
 from vpr_ros.config import make_settings
 from vpr_ros.config import parameters
 from vpr_ros.config import parse_assignments
@@ -61,13 +59,8 @@ def test_every_set_has_a_section_with_its_options(known):
 
 
 @pytest.mark.parametrize('words', commands(), ids=' '.join)
-def test_every_command_has_the_options_that_it_is_given(words):
-    command = typer.main.get_command(app)
-    rest = words[1:]
-    while hasattr(command, 'commands'):
-        command = command.commands[rest.pop(0)]
-    with typer.Context(command) as context:
-        given = command.make_parser(context).parse_args(list(rest))[0]
+def test_every_command_has_the_options_that_it_is_given(parsed, words):
+    given = parsed(words)
     data = given.get('data') or ''
     name, _, query = str(data).partition('?')
     name = name.partition(':')[0]

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-import re
 import sys
 from typing import Any
 
@@ -32,6 +31,7 @@ from vpr_ros.datasets.reading import ReadingSettings
 from vpr_ros.datasets.registry import KNOWN
 from vpr_ros.datasets.registry import published
 from vpr_ros.errors import unknown_name
+from vpr_ros.parameter_table import filled
 from vpr_ros.parameter_table import head
 from vpr_ros.parameter_table import option_rows
 from vpr_ros.parameter_table import row
@@ -43,8 +43,7 @@ _WRITTEN = Path(__file__).with_name('page.md')
 
 def page() -> str:
     """Return the page: ``{{sets}}``, ``{{about robotcar}}``, ``{{options robotcar}}`` replaced."""
-    return re.sub(r'^\{\{(\w+)(?: (\w+))?\}\}$', lambda found: _part(found[1], found[2] or ''),
-                  _WRITTEN.read_text(encoding='utf-8'), flags=re.MULTILINE)
+    return filled(_WRITTEN, _part)
 
 
 def _part(what: str, name: str) -> str:

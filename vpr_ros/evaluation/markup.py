@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from html import escape
 
-__all__ = ['element', 'join', 'Markup', 'number']
+__all__ = ['css_percent', 'element', 'join', 'Markup', 'number']
 
 # Elements that have no end tag in HTML.
 VOID = frozenset({'br', 'hr', 'img', 'link', 'meta'})
@@ -63,6 +63,11 @@ def number(value: float, digits: int = 1) -> str:
     """Return a short number for coordinates: no trailing zeros."""
     text = f'{value:.{digits}f}'
     return text.rstrip('0').rstrip('.') if '.' in text else text
+
+
+def css_percent(share: float) -> str:
+    """Return a share in [0, 1] as a length in CSS; what lies outside ends at the edge."""
+    return f'{number(100 * min(max(share, 0.0), 1.0), 1)}%'
 
 
 def _text(value: object) -> str:

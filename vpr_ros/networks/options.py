@@ -21,10 +21,10 @@ from dataclasses import dataclass
 import inspect
 import re
 
+from vpr_ros.docstrings import parameters_told
+
 __all__ = ['factory_options', 'NetworkOption']
 
-# A field of a docstring and the lines below it that are indented further.
-_PARAM = re.compile(r'^:param (\w+):[ ]*(.*(?:\n[ ]+.*)*)', re.MULTILINE)
 _ROLE = re.compile(r':\w+:`([^`]*)`')
 
 
@@ -45,7 +45,7 @@ class NetworkOption:
 
 def factory_options(factory: Callable[..., object]) -> dict[str, NetworkOption]:
     """Return the options of a factory by name, in its order."""
-    told = {name: _plain(text) for name, text in _PARAM.findall(inspect.getdoc(factory) or '')}
+    told = {name: _plain(text) for name, text in parameters_told(factory).items()}
     return {
         name: NetworkOption(
             name=name, required=parameter.default is parameter.empty,

@@ -19,8 +19,6 @@ import re
 import shlex
 
 import pytest
-import typer
-from vpr_ros.cli.main import app
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.protocols import page as pages
 from vpr_ros.evaluation.protocols.page import page
@@ -60,13 +58,8 @@ def test_every_protocol_is_there_with_its_hash(name):
 
 
 @pytest.mark.parametrize('words', commands(), ids=' '.join)
-def test_every_command_has_the_options_that_it_is_given(words):
-    command = typer.main.get_command(app)
-    rest = words[1:]
-    while hasattr(command, 'commands'):
-        command = command.commands[rest.pop(0)]
-    with typer.Context(command) as context:
-        given = command.make_parser(context).parse_args(list(rest))[0]
+def test_every_command_has_the_options_that_it_is_given(parsed, words):
+    given = parsed(words)
     for name in given.get('protocol') or ():
         assert name == 'mine.yaml' or name in protocol_names()
 

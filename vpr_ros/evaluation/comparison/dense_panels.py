@@ -31,9 +31,9 @@ from vpr_ros.evaluation.comparison.tables import Cell
 from vpr_ros.evaluation.comparison.tables import System
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.comparison.tables import WHOLE
+from vpr_ros.evaluation.markup import css_percent
 from vpr_ros.evaluation.markup import element
 from vpr_ros.evaluation.markup import Markup
-from vpr_ros.evaluation.markup import number
 
 __all__ = ['dense_keys', 'dense_panel', 'is_dense']
 
@@ -107,10 +107,10 @@ def _row(label: str, cells: dict[_Way, Cell], ways: Sequence[_Way], measure: str
         top = f'top:{(k + 0.5) * _LANE_PX + 2:g}px'
         low, high = cell.number.low, cell.number.high
         if low is not None and high is not None:
-            marks.append(element('i', class_='range', style=f'{top};left:{_percent(low)};'
-                                 f'width:{_percent(max(high, 0) - max(low, 0))}'))
+            marks.append(element('i', class_='range', style=f'{top};left:{css_percent(low)};'
+                                 f'width:{css_percent(max(high, 0) - max(low, 0))}'))
         marks.append(_mark(way, best=cell.best,
-                           style=f'{top};left:{_percent(cell.number.value)}'))
+                           style=f'{top};left:{css_percent(cell.number.value)}'))
     return element(
         'tr', element('th', label, scope='row'),
         element('td', element('span', *marks, class_='track',
@@ -163,7 +163,3 @@ def _mark(way: _Way, *, best: bool = False, style: str | None = None) -> Markup:
     kind = ' printed' if way == _PUBLISHED else ' aside' if way[1] == WHOLE else ''
     return element('svg', element('path', d=_MARKS.get(way, _OTHER)[0]), viewBox='0 0 12 12',
                    class_=f'way{kind}{" best" if best else ""}', style=style, aria_hidden='true')
-
-
-def _percent(share: float) -> str:
-    return f'{number(100 * min(max(share, 0.0), 1.0), 1)}%'

@@ -29,6 +29,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from functools import lru_cache
 import hashlib
 import json
 import logging
@@ -66,6 +67,8 @@ Told = Callable[[int, int], None]
 
 # Raised when descriptions of the same key would come out otherwise.
 _VERSION = 1
+# Of so many traverses the digest is remembered: those of a large protocol.
+_TRAVERSES = 128
 # A run that is killed describes at most so many frames again.
 _FRAMES = 64
 # Of so many images of a traverse the pixels are compared.
@@ -153,7 +156,6 @@ class DescriptionCache:
     def __init__(self, folder: Path, *, frames: int = _FRAMES) -> None:
         self._folder = folder
         self._frames = frames
-        self._digests: dict[int, tuple[Traverse, str]] = {}
 
     def describe(self, extractor: Extractor, settings: ExtractionSettings, traverse: Traverse,
                  told: Told | None = None) -> Described:
@@ -198,7 +200,7 @@ class DescriptionCache:
             'device': _kind_of(settings.device), 'frames_of_file': self._frames}, sort_keys=True)
         name = extractor.identity.name.replace('/', '_')
         above = self._folder / f'{name}-{_digest(network)}'
-        folder = above / self.digest(traverse)
+        folder = above / traverse_digest(traverse)
         try:
             # For this user alone: images of a home may be told from their descriptors.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -208,13 +210,6 @@ class DescriptionCache:
         except OSError as error:
             raise _unwritable(self._folder, error) from error
         return folder
-
-    def digest(self, traverse: Traverse) -> str:
-        """Return :func:`traverse_digest`, which is made once for each traverse."""
-        if id(traverse) not in self._digests:
-            # The traverse is kept with it, so that its number is not that of another one.
-            self._digests[id(traverse)] = traverse, traverse_digest(traverse)
-        return self._digests[id(traverse)][1]
 
     def _described(self, extractor: Extractor, settings: ExtractionSettings, traverse: Traverse,
                    rows: range, kind: str, told: Told | None) -> Shard:
@@ -260,8 +255,9 @@ def _frames_before(traverse: Traverse, rows: range, length: int,
         yield traverse.frame(index)
 
 
+@lru_cache(maxsize=_TRAVERSES)
 def traverse_digest(traverse: Traverse) -> str:
-    """Return what tells the images of a traverse from others; reads some of them."""
+    """Return what tells the images of a traverse from others; reads some of them, once."""
     known = fingerprints([traverse])
     digest = hashlib.sha256(f'{known["images"]} {known["stamps"]}'.encode())
     for index in traverse.source_indices:

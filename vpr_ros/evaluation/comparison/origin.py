@@ -18,6 +18,8 @@
 from __future__ import annotations
 
 from vpr_ros.evaluation.comparison.comparison import Comparison
+from vpr_ros.evaluation.comparison.system_words import LISTED
+from vpr_ros.evaluation.comparison.system_words import networks_of
 from vpr_ros.evaluation.comparison.tables import Table
 from vpr_ros.evaluation.markup import element
 from vpr_ros.evaluation.markup import join
@@ -65,11 +67,6 @@ def _protocol(table: Table) -> Markup:
 
 def _systems(comparison: Comparison) -> Markup:
     """Say of every network which one exactly it was."""
-    said: dict[str, list[str]] = {}
-    for result in comparison.results:
-        own = said.setdefault(result.label, [])
-        if result.network and result.network not in own:
-            own.append(result.network)
     return facts([(label, join(element('code', network, class_='block') for network in networks)
-                   if networks else 'a list of matches from elsewhere')
-                  for label, networks in said.items()])
+                   if networks else LISTED)
+                  for label, networks in networks_of(comparison.results).items()])

@@ -25,9 +25,9 @@ from vpr_ros.evaluation.comparison.signs import SystemSigns
 from vpr_ros.evaluation.comparison.table_words import unit_text
 from vpr_ros.evaluation.comparison.tables import Cell
 from vpr_ros.evaluation.comparison.tables import Table
+from vpr_ros.evaluation.markup import css_percent
 from vpr_ros.evaluation.markup import element
 from vpr_ros.evaluation.markup import Markup
-from vpr_ros.evaluation.markup import number
 
 __all__ = ['rank_keys', 'rank_panel']
 
@@ -64,13 +64,13 @@ def _track(cell: Cell | None, worst: Cell | None, *, published: bool) -> Markup:
     if cell is not None:
         low, high = cell.number.low, cell.number.high
         if low is not None and high is not None:
-            parts.append(element('i', class_='range', style=f'left:{_percent(low)};'
-                                 f'width:{_percent(max(high, 0) - max(low, 0))}'))
+            parts.append(element('i', class_='range', style=f'left:{css_percent(low)};'
+                                 f'width:{css_percent(max(high, 0) - max(low, 0))}'))
         kind = 'dot printed' if published else 'dot best' if cell.best else 'dot'
-        parts.append(element('i', class_=kind, style=f'left:{_percent(cell.number.value)}'))
+        parts.append(element('i', class_=kind, style=f'left:{css_percent(cell.number.value)}'))
     if worst is not None:
         parts.append(element('i', class_='diamond',
-                             style=f'left:{_percent(worst.number.value)}'))
+                             style=f'left:{css_percent(worst.number.value)}'))
     return element('span', *parts, class_='track', aria_hidden='true')
 
 
@@ -107,7 +107,3 @@ def rank_keys(table: Table, measure: str) -> list[Markup]:
 def _key(kind: str, text: str) -> Markup:
     return element('span', element('span', element('i', class_=kind), class_='track',
                                    aria_hidden='true'), text, class_='key')
-
-
-def _percent(share: float) -> str:
-    return f'{number(100 * min(max(share, 0.0), 1.0), 1)}%'

@@ -232,7 +232,7 @@ class _Work:
 
     def _told_settings(self, opened: OpenPair, method: Method) -> str:
         told: dict[str, Any] = {
-            'images': [self._cache.digest(opened.reference), self._cache.digest(opened.query)]}
+            'images': [traverse_digest(opened.reference), traverse_digest(opened.query)]}
         if self._extractor.frames > 1:
             told['sequence'] = [self._extractor.frames, self._settings.sequence_spacing_s]
         if method != 'single image':
@@ -256,8 +256,8 @@ class _Work:
                 over_time = localize_over_time(
                     self._extractor, mapping, asking, told=told,
                     odometry=wanted.method == 'over time with odometry')
-            matches, times = over_time.matches, {
-                    **times, **latency_numbers(over_time.times_ms)}
+            matches = over_time.matches
+            times |= latency_numbers(over_time.times_ms)
         result = _measured(wanted, case, matches, times)
         _write(folder, result, case, matches, asking=asking, similar=similar)
         return result

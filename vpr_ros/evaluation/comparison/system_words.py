@@ -21,11 +21,21 @@ import json
 
 from vpr_ros.evaluation.comparison.result import PairResult
 
-__all__ = ['LISTED', 'system_words']
+__all__ = ['LISTED', 'networks_of', 'system_words']
 
 #: What stands for a label without a network.
 LISTED = 'a list of matches from elsewhere'
 _HASH_DIGITS = 12
+
+
+def networks_of(results: Sequence[PairResult]) -> dict[str, list[str]]:
+    """Return label -> the identities (JSON) of the networks behind it, none behind a list."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        own = found.setdefault(result.label, [])
+        if result.network and result.network not in own:
+            own.append(result.network)
+    return found
 
 
 def system_words(results: Sequence[PairResult]) -> dict[str, list[str]]:
@@ -34,13 +44,8 @@ def system_words(results: Sequence[PairResult]) -> dict[str, list[str]]:
 
     :returns: label -> a text for each network that it stands for.
     """
-    said: dict[str, list[str]] = {}
-    for result in results:
-        own = said.setdefault(result.label, [])
-        text = _network(result.network) if result.network else LISTED
-        if text not in own:
-            own.append(text)
-    return said
+    return {label: [_network(identity) for identity in networks] or [LISTED]
+            for label, networks in networks_of(results).items()}
 
 
 def _network(identity: str) -> str:

@@ -21,13 +21,13 @@ The page about protocols: what people wrote, with what the protocols and their r
 from __future__ import annotations
 
 from collections.abc import Iterator
-import inspect
 from pathlib import Path
 import re
 import sys
 
 import pydantic
 from vpr_ros.datasets.town.town import Town
+from vpr_ros.docstrings import parameters_told
 from vpr_ros.errors import unknown_name
 from vpr_ros.evaluation.comparison.meanings import MEASURES
 from vpr_ros.evaluation.protocols.opening import OWN_FOLDER
@@ -42,6 +42,7 @@ from vpr_ros.evaluation.protocols.words import data_sets
 from vpr_ros.evaluation.protocols.words import frame_words
 from vpr_ros.evaluation.protocols.words import printed_numbers
 from vpr_ros.evaluation.protocols.words import truth_words
+from vpr_ros.parameter_table import filled
 from vpr_ros.parameter_table import head
 from vpr_ros.parameter_table import row
 import yaml
@@ -53,13 +54,11 @@ _RECORDS: dict[str, type[pydantic.BaseModel]] = {
     'protocol': Protocol, 'pair': Pair, 'truth': TruthRule, 'crop': Crop, 'network': NetworkRow}
 # Those that the file itself says.
 _OF_THE_FILE = ('name', 'folder')
-_PARAM = re.compile(r'^:param (\w+):[ ]*(.*(?:\n[ ]+.*)*)', re.MULTILINE)
 
 
 def page() -> str:
     """Return the page: ``{{own}}``, ``{{papers}}``, ``{{keys pair}}`` and so on replaced."""
-    return re.sub(r'^\{\{(\w+)(?: (\w+))?\}\}$', lambda found: _part(found[1], found[2] or ''),
-                  _WRITTEN.read_text(encoding='utf-8'), flags=re.MULTILINE)
+    return filled(_WRITTEN, _part)
 
 
 def _part(what: str, name: str) -> str:
@@ -132,7 +131,7 @@ def _linked(data: str) -> str:
 
 def _keys(record: type[pydantic.BaseModel]) -> Iterator[str]:
     """Yield the table of what a record holds, from its fields and its docstring."""
-    told = dict(_PARAM.findall(inspect.getdoc(record) or ''))
+    told = parameters_told(record)
     yield from head('key', 'default', 'what')
     for name, field in record.model_fields.items():
         if name in _OF_THE_FILE and record is Protocol:

@@ -30,11 +30,11 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
+from vpr_ros.config import read_yaml
 from vpr_ros.datasets import crop
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 from vpr_ros.evaluation.comparison.meanings import measure_named
-import yaml
 
 __all__ = ['Crop', 'NetworkRow', 'Pair', 'Protocol', 'protocol_file', 'protocol_names',
            'read_protocol', 'TruthRule']
@@ -279,11 +279,7 @@ def read_protocol(protocol: str | Path) -> Protocol:
     :raises VprError: for a name that is not known, and for a file that is none, saying where.
     """
     path = protocol_file(protocol)
-    try:
-        document = yaml.safe_load(path.read_text(encoding='utf-8'))
-    # Bytes that are no text and dates that do not exist are a ValueError.
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise VprError(f'cannot read the protocol {path}: {error}') from error
+    document = read_yaml(path, 'protocol')
     if not isinstance(document, Mapping):
         raise VprError(f'{path} is no protocol: expected title, pairs and so on, as in '
                        '"vpr_ros protocols gardens_point_day_night --yaml"')
