@@ -18,7 +18,7 @@ from launch import LaunchContext
 from launch import LaunchDescription
 from launch import LaunchDescriptionEntity
 from launch.actions import OpaqueFunction
-from vpr_ros.nodes.interface import LOCALIZER
+from vpr_ros.live.interface import LOCALIZER
 from vpr_ros.nodes.launching import LAUNCHED_LOCALIZER
 from vpr_ros.nodes.launching import run_arguments
 from vpr_ros.nodes.launching import rviz_argument

@@ -25,7 +25,7 @@ from launch import LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument
 from launch.actions import LogInfo
 from launch.actions import OpaqueFunction
-from vpr_ros.nodes.interface import LOCALIZER
+from vpr_ros.live.interface import LOCALIZER
 from vpr_ros.nodes.launching import given
 from vpr_ros.nodes.launching import LAUNCHED_LOCALIZER
 from vpr_ros.nodes.launching import run_arguments

@@ -124,7 +124,7 @@ def imported(folder: Path, pattern: str) -> set[str]:
 
 def test_what_the_nodes_need_of_ros_is_declared() -> None:
     """Or rosdep would not install it, and a node would stop where it is needed first."""
-    from vpr_ros.nodes.interface import INTERFACES
+    from vpr_ros.live.interface import INTERFACES
     declared = {element.text for element in ElementTree.parse(ROOT / 'package.xml').getroot()
                 if element.tag == 'exec_depend'}
     spoken = {row.type.partition('/')[0] for interface in INTERFACES

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from vpr_ros.errors import VprError
-from vpr_ros.nodes.interface import LOCALIZER
+from vpr_ros.live.interface import LOCALIZER
 import yaml
 
 

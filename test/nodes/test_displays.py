@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vpr_ros.nodes.interface import LOCALIZER
-from vpr_ros.nodes.interface import Topic
+from vpr_ros.live.interface import LOCALIZER
+from vpr_ros.live.interface import Topic
 import yaml
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'

@@ -44,7 +44,7 @@ from vpr_ros.messages.rclpy_factory import message_class
 from vpr_ros.messages.results import new_place_from_message
 from vpr_ros.messages.sensors import camera_info_message
 from vpr_ros.messages.stamps import stamp_from_ns
-from vpr_ros.nodes.interface import STILL_TRANSFORMS_QOS
+from vpr_ros.live.interface import STILL_TRANSFORMS_QOS
 from vpr_ros.types import Camera
 from vpr_ros.types import Frame
 from vpr_ros.types import Place

@@ -22,7 +22,7 @@ import shlex
 
 import pytest
 from vpr_ros.config import parameters
-from vpr_ros.nodes.interface import INTERFACES
+from vpr_ros.live.interface import INTERFACES
 from vpr_ros.nodes.page import page
 from vpr_ros.settings import LocalizeSettings
 from vpr_ros.settings import MapperSettings

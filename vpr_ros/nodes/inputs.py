@@ -40,8 +40,8 @@ from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
 from vpr_ros.messages.rclpy_factory import message_class
 from vpr_ros.messages.stamps import stamp_of_serialized
-from vpr_ros.nodes.interface import Interface
-from vpr_ros.nodes.interface import Topic
+from vpr_ros.live.interface import Interface
+from vpr_ros.live.interface import Topic
 from vpr_ros.nodes.qos import profile
 from vpr_ros.runtime.gatherer import Gatherer
 from vpr_ros.settings import InputSettings

@@ -36,9 +36,9 @@ from launch_ros.actions import LifecycleNode
 from launch_ros.actions import Node
 from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
-from vpr_ros.nodes.interface import Interface
-from vpr_ros.nodes.interface import LOCALIZER
-from vpr_ros.nodes.interface import MAPPER
+from vpr_ros.live.interface import Interface
+from vpr_ros.live.interface import LOCALIZER
+from vpr_ros.live.interface import MAPPER
 
 __all__ = ['answer_topic', 'given', 'LAUNCHED_LOCALIZER', 'LAUNCHED_MAPPER', 'LaunchedNode',
            'params_file', 'run_arguments', 'rviz_argument', 'rviz_node', 'Setter', 'switch']

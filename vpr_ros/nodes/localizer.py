@@ -54,7 +54,7 @@ from vpr_ros.messages.results import new_place_message
 from vpr_ros.nodes.inputs import image_input
 from vpr_ros.nodes.inputs import ImageDecoder
 from vpr_ros.nodes.inputs import Inputs
-from vpr_ros.nodes.interface import LOCALIZER
+from vpr_ros.live.interface import LOCALIZER
 from vpr_ros.nodes.localizer_services import LocalizerServices
 from vpr_ros.nodes.place_node import PlaceNode
 from vpr_ros.runtime.live_track import LiveTrack
@@ -74,7 +74,7 @@ class LocalizerNode(PlaceNode[LocalizeSettings]):
 
     ``~/place_match`` (vpr_msgs/PlaceMatch) for every image that was looked at, ``~/loop_closure``
     (vpr_msgs/LoopClosure) for known places, ``~/pose`` (PoseWithCovarianceStamped in the map
-    frame) for known places whose pose the map has; see :data:`vpr_ros.nodes.interface.LOCALIZER`
+    frame) for known places whose pose the map has; see :data:`vpr_ros.live.interface.LOCALIZER`
     for the rest. Stamps are those of the images.
 
     With ``resume`` it goes on where it was deactivated, unless time goes back. With ``online``

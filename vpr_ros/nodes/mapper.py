@@ -48,7 +48,7 @@ from vpr_ros.messages.results import new_place_message
 from vpr_ros.nodes.inputs import image_input
 from vpr_ros.nodes.inputs import ImageDecoder
 from vpr_ros.nodes.inputs import Inputs
-from vpr_ros.nodes.interface import MAPPER
+from vpr_ros.live.interface import MAPPER
 from vpr_ros.nodes.place_node import PlaceNode
 from vpr_ros.nodes.requests import poses_of
 from vpr_ros.runtime.live_track import LiveTrack
@@ -71,7 +71,7 @@ class MapperNode(PlaceNode[MapperSettings]):
     Builds a map, or a further session of one, of what a robot's cameras see.
 
     ``~/new_place`` (vpr_msgs/NewPlace) for every place, with the stamp of the image that made it;
-    see :data:`vpr_ros.nodes.interface.MAPPER` for the rest. Each activation begins a traverse,
+    see :data:`vpr_ros.live.interface.MAPPER` for the rest. Each activation begins a traverse,
     which deactivation ends; so does time that goes back.
     """
 

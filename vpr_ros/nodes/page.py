@@ -27,8 +27,8 @@ import sys
 
 from vpr_ros.config import Settings
 from vpr_ros.errors import unknown_name
-from vpr_ros.nodes.interface import Interface
-from vpr_ros.nodes.interface import INTERFACES
+from vpr_ros.live.interface import Interface
+from vpr_ros.live.interface import INTERFACES
 from vpr_ros.parameter_table import head
 from vpr_ros.parameter_table import parameter_rows
 from vpr_ros.parameter_table import row

@@ -58,7 +58,7 @@ from vpr_ros.live.health import Status
 from vpr_ros.messages.diagnostics import diagnostics_message
 from vpr_ros.messages.rclpy_factory import message_class
 from vpr_ros.messages.rclpy_factory import RclpyFactory
-from vpr_ros.nodes.interface import Interface
+from vpr_ros.live.interface import Interface
 from vpr_ros.nodes.logs import LogBridge
 from vpr_ros.nodes.parameters import declare_settings
 from vpr_ros.nodes.parameters import read_node_settings

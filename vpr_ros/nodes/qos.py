@@ -20,7 +20,7 @@ from rclpy.qos import DurabilityPolicy
 from rclpy.qos import HistoryPolicy
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
-from vpr_ros.nodes.interface import Qos
+from vpr_ros.live.interface import Qos
 
 __all__ = ['profile']
 

@@ -12,11 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""
-What the nodes hear, say and offer: the tables that nodes, documents and displays agree on.
-
-Nothing of ROS is imported, so that the tables are read where there is none.
-"""
+"""What the nodes hear, say and offer: the tables that hosts, documents and displays agree on."""
 
 from __future__ import annotations
 
