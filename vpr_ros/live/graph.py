@@ -15,7 +15,8 @@
 """
 A ROS graph as hosts see it, whoever carries the messages: rclpy, or DDS without ROS.
 
-All calls are made, and all listeners called, on one thread.
+All calls but :meth:`Graph.read` and :meth:`Graph.wake` are made, and all listeners called, on one
+thread.
 """
 
 from __future__ import annotations
@@ -76,6 +77,11 @@ class Graph(Protocol):
         ...
 
     @property
+    def full_name(self) -> str:
+        """Return the name of the node below its namespace, as in ``/robot/localizer``."""
+        ...
+
+    @property
     def factory(self) -> MessageFactory:
         """Return what makes the messages that can be published here."""
         ...
@@ -107,7 +113,7 @@ class Graph(Protocol):
         ...
 
     def read(self, data: bytes, type_name: str) -> Any:
-        """Return the message of CDR; ValueError where it is none of that type."""
+        """Return the message of CDR, on any thread; ValueError where it is none of that type."""
         ...
 
     def publishers(self, topic: str) -> int:
@@ -126,6 +132,10 @@ class Graph(Protocol):
         """
         ...
 
+    def on_wake(self, call: Callable[[], None]) -> None:
+        """Have this called soon after each :meth:`wake`, on the thread of the graph."""
+        ...
+
     def wake(self) -> None:
-        """Have the host's :meth:`~vpr_ros.live.host.Host.wake_up` called soon; from any thread."""
+        """Wake that thread, from any other."""
         ...

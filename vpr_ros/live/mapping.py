@@ -29,7 +29,6 @@ from pathlib import Path
 import time
 from types import MappingProxyType
 
-import numpy as np
 from vpr_ros.errors import VprError
 from vpr_ros.extraction.extractor import Extractor
 from vpr_ros.extraction.extractor import make_extractor
@@ -43,6 +42,7 @@ from vpr_ros.maps.session_writer import SessionWriter
 from vpr_ros.maps.unfinished import refuse
 from vpr_ros.maps.unfinished import unfinished
 from vpr_ros.matching.follower import StageTimes
+from vpr_ros.runtime.seldom import Seldom
 from vpr_ros.runtime.time_jumps import goes_back
 from vpr_ros.settings import MapperSettings
 from vpr_ros.types import Camera
@@ -58,8 +58,6 @@ _log = logging.getLogger(__name__)
 COMMIT_CHECK_S = 0.5
 # Where the disk is full places wait in memory, but not without end.
 _MOST_WAITING = 1024
-# What goes wrong with one image mostly goes wrong with the next.
-_SAID_AGAIN_S = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +137,7 @@ class LiveMapper:
         self._last: Place | None = None
         self._last_ns: int | None = None
         self._due_s = 0.0
-        self._said_s: dict[str, float] = {}
+        self._seldom = Seldom(clock=clock)
         self.state = MappingState(self._map.id, self._map.network.name)
         try:
             self._refuse_session(settings.session)
@@ -175,7 +173,7 @@ class LiveMapper:
             local_kind=self._extractor.local_kind)
         self._extractor.restart()
         self._last = self._last_ns = None
-        self._said_s.clear()
+        self._seldom.forget()
         self.state = MappingState(self._map.id, self._map.network.name, name)
         return name
 
@@ -310,11 +308,8 @@ class LiveMapper:
 
     def _left_out(self, lead: RawImage, short: str, sentence: str) -> Mapped:
         """Count and say why a moment is no place."""
-        now_s = self._clock()
-        if sentence != self.state.stopped and (
-                now_s - self._said_s.get(short, -np.inf) >= _SAID_AGAIN_S):
+        if sentence != self.state.stopped and self._seldom.due(short):
             _log.warning('%s', sentence)
-            self._said_s[short] = now_s
         self._count(short)
         return Mapped(lead.stamp_ns, lead.received_ns, reason=sentence)
 

@@ -33,7 +33,7 @@ from vpr_ros.nodes.place_node import PlaceNode
 __all__ = ['run']
 
 
-def run(make: Callable[[], PlaceNode[Any]]) -> None:
+def run(make: Callable[[], PlaceNode[Any, Any]]) -> None:
     """
     Run a node until it is stopped; with its parameter ``autostart`` it begins at once.
 
@@ -56,7 +56,7 @@ def run(make: Callable[[], PlaceNode[Any]]) -> None:
         rclpy.try_shutdown()
 
 
-def _spin(node: PlaceNode[Any]) -> None:
+def _spin(node: PlaceNode[Any, Any]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

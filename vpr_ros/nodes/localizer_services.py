@@ -92,19 +92,19 @@ class LocalizerServices:
             self._wait.over.set_result(False)
 
     async def _load_map(self, request: Any, response: Any) -> None:
-        node = self._node
-        live = node.live
+        node, host = self._node, self._node.host
+        live = host.live
         assert live is not None and self._loader is not None
-        if node.settings.online:
+        if host.settings.online:
             raise VprError('this node builds a map of its own (online): start it without that to '
                            'localize in one that is there')
         if not request.path:
             raise VprError('path is empty: give the path of a map, made with "vpr_ros map build"')
         loaded = await node.finished(self._loader.submit(
-            InMap, Path(request.path).expanduser(), node.settings, session=node.session))
+            InMap, Path(request.path).expanduser(), host.settings, session=host.session))
 
         def change() -> Recognizer:
-            if node.live is not live:
+            if host.live is not live:
                 raise VprError('the node was cleaned up before the map was loaded')
             before, live.recognizer = live.recognizer, loaded
             return before
@@ -115,7 +115,7 @@ class LocalizerServices:
             loaded.close()
             raise
         before.close()
-        node.reset()
+        host.reset()
         facts = loaded.facts()
         response.success = True
         response.message = str(facts)
@@ -124,11 +124,11 @@ class LocalizerServices:
         node.get_logger().info(response.message)
 
     async def _save_map(self, request: Any, response: Any) -> None:
-        node = self._node
-        assert node.live is not None
+        node, live = self._node, self._node.host.live
+        assert live is not None
         if not request.path:
             raise VprError('path is empty: name the file to write (.vprmap)')
-        path, live = Path(request.path).expanduser().absolute(), node.live
+        path = Path(request.path).expanduser().absolute()
         # Of the map that is in use when its turn comes: load_map may be at work.
         response.places = await node.asked(
             lambda: live.recognizer.save(path, overwrite=request.overwrite))
@@ -136,19 +136,19 @@ class LocalizerServices:
         response.message = f'{response.places} places in {path}'
 
     async def _relocalize(self, request: Any, response: Any) -> None:
-        node = self._node
-        if node.settings.online:
+        node, host = self._node, self._node.host
+        if host.settings.online:
             raise VprError('the map of this node is the way since it set out (online), which that '
                            'would forget: it is told of known places on ~/place_match')
-        if not node.active or node.paused:
+        if not host.active or host.paused:
             raise VprError('the node looks at no images: '
-                           + ('it is paused' if node.active else 'activate it first'))
+                           + ('it is paused' if host.active else 'activate it first'))
         if self._wait is not None:
             raise VprError('somebody waits for the place of the robot already')
         if not 0.0 <= request.timeout_s <= 3600.0:
             raise VprError(f'timeout_s is seconds from 0 to 3600, got {request.timeout_s:g}')
         timeout_s = request.timeout_s or _DEFAULT_TIMEOUT_S
-        node.reset()
+        host.reset()
         self._wait = wait = _Wait(Future(executor=node.executor))
         timer = node.create_timer(timeout_s, self.give_up,
                                   clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -161,21 +161,20 @@ class LocalizerServices:
             response.message = f'no image was looked at within {timeout_s:g} s: see /diagnostics'
             return
         response.match_valid, response.message = True, wait.last.reason
-        response.match = place_match_message(node.factory, wait.last,
-                                             map_frame=node.settings.map_frame)
+        response.match = place_match_message(host.graph.factory, wait.last,
+                                             map_frame=host.settings.map_frame)
 
     async def _pause(self, request: Any, response: Any) -> None:
         await self._node.pause(request, response)
-        if self._node.paused:
+        if self._node.host.paused:
             self.give_up()
 
     async def _reset(self, request: Any, response: Any) -> None:
-        self._node.reset()
+        self._node.host.reset()
         response.success, response.message = True, 'starting anew'
 
     async def _update_poses(self, request: Any, response: Any) -> None:
-        node = self._node
-        assert node.live is not None
-        poses, live = poses_of(request), node.live
-        await node.asked(lambda: live.recognizer.update_poses(poses))
+        poses, live = poses_of(request), self._node.host.live
+        assert live is not None
+        await self._node.asked(lambda: live.recognizer.update_poses(poses))
         response.success, response.message = True, f'{len(poses)} places moved'

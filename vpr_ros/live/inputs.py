@@ -12,51 +12,38 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What an active node hears."""
+"""What an active host hears."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence
 from functools import partial
+import logging
 import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.node import Node
-from rclpy.qos import qos_policy_name_from_kind
-from rclpy.qos import QoSPolicyKind
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.serialization import deserialize_message
-from rclpy.subscription import Subscription
 from vpr_ros.live.camera_topics import CameraTopics
+from vpr_ros.live.graph import Graph
+from vpr_ros.live.graph import Subscription
 from vpr_ros.live.health import Health
+from vpr_ros.live.interface import Interface
+from vpr_ros.live.interface import Topic
 from vpr_ros.live.raw_image import RawImage
 from vpr_ros.live.rig import Rig
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.messages.geometry import transforms_from_message
 from vpr_ros.messages.images import decode_compressed_image
 from vpr_ros.messages.images import decode_image
-from vpr_ros.messages.rclpy_factory import message_class
 from vpr_ros.messages.stamps import stamp_of_serialized
-from vpr_ros.live.interface import Interface
-from vpr_ros.live.interface import Topic
-from vpr_ros.nodes.qos import profile
 from vpr_ros.runtime.gatherer import Gatherer
 from vpr_ros.settings import InputSettings
 
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
-
 __all__ = ['image_input', 'ImageDecoder', 'Inputs']
 
-# Those that ROS lets be overridden by default, and durability, for calibrations told once.
-_OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY,
-                QoSPolicyKind.DURABILITY)
-# What the header of a message takes before its frame: encapsulation and stamp.
+_log = logging.getLogger(__name__)
 _STAMP_BYTES = 12
 
 
@@ -66,29 +53,33 @@ def image_input(cameras: Sequence[CameraTopics], camera: CameraTopics) -> str:
 
 
 class ImageDecoder:
-    """Decodes images of cameras, whose topics say what they are made of."""
+    """
+    Decodes images of cameras, whose topics say what they are made of.
 
-    def __init__(self, cameras: Sequence[CameraTopics]) -> None:
+    :param read: makes a message of CDR and the name of its type.
+    """
+
+    def __init__(self, cameras: Sequence[CameraTopics],
+                 read: Callable[[bytes, str], Any]) -> None:
         self._compressed = {camera.camera: camera.compressed for camera in cameras}
+        self._read = read
 
     def __call__(self, raw: RawImage) -> NDArray[np.uint8]:
         """Return (H, W, 3) RGB; VprError or ValueError where it cannot be decoded."""
         if self._compressed[raw.camera]:
-            kind = message_class('sensor_msgs/msg/CompressedImage')
-            return decode_compressed_image(deserialize_message(raw.data, kind))
-        kind = message_class('sensor_msgs/msg/Image')
-        return decode_image(deserialize_message(raw.data, kind))
+            return decode_compressed_image(self._read(raw.data, 'sensor_msgs/msg/CompressedImage'))
+        return decode_image(self._read(raw.data, 'sensor_msgs/msg/Image'))
 
 
 class Inputs:
     """
-    The subscriptions of a node while it is active, each watched for silence and for its QoS.
+    The subscriptions of a host while it is active, each watched for silence and for its QoS.
 
-    :param interface: what the node hears, and how.
+    :param interface: what the host hears, and how.
     """
 
-    def __init__(self, node: Node, interface: Interface, health: Health) -> None:
-        self._node = node
+    def __init__(self, graph: Graph, interface: Interface, health: Health) -> None:
+        self._graph = graph
         self._interface = interface
         self._health = health
         self._subscriptions: list[Subscription] = []
@@ -98,7 +89,7 @@ class Inputs:
     def close(self) -> None:
         """Stop listening."""
         for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+            subscription.close()
         self._subscriptions.clear()
 
     def forget_images(self) -> None:
@@ -115,24 +106,26 @@ class Inputs:
         :param name: of the input, for people.
         :param row: of the table; ``topic`` and ``type_name`` stand in place of what it says.
         :param parameter: that names the topic; the first word of the name where left out.
-        :param raw: hand messages on as they came.
+        :param raw: hand messages on as they came (CDR).
         :param needed: whether silence is worth a warning.
         """
         said: Topic = self._interface.topic(row, 'in')
-        kind = message_class(type_name or said.type)
-        events = SubscriptionEventCallbacks(
-            incompatible_qos=lambda event: self._misfit(name, event.last_policy_kind))
+        kind = type_name or said.type
 
-        def heard(message: Any) -> None:
+        def heard(data: bytes) -> None:
             self._health.heard(name)
+            try:
+                message = data if raw else self._graph.read(data, kind)
+            except ValueError as error:
+                self._health.left_out(name, str(error))
+                return
             listener(message)
 
-        subscription = self._node.create_subscription(
-            kind, topic or said.name, heard, profile(said.qos), raw=raw, event_callbacks=events,
-            qos_overriding_options=QoSOverridingOptions(_OVERRIDABLE))
-        self._subscriptions.append(subscription)
-        full_name: str = subscription.topic_name
-        self._health.listen(name, full_name, kind.__name__, needed=needed, parameter=parameter)
+        full_name = self._graph.resolve(topic or said.name)
+        self._health.listen(name, full_name, kind.rpartition('/')[2], needed=needed,
+                            parameter=parameter)
+        self._subscriptions.append(self._graph.subscribe(
+            full_name, kind, said.qos, heard, partial(self._health.incompatible, name)))
         return full_name
 
     def hear_cameras(self, cameras: Sequence[CameraTopics], rig: Rig, settings: InputSettings,
@@ -151,7 +144,7 @@ class Inputs:
             if not stamp_ns:
                 self._once(f'images of camera {camera.camera} come without a stamp: the time at '
                            'which they arrive stands in for it')
-                stamp_ns = self._node.get_clock().now().nanoseconds
+                stamp_ns = self._graph.now_ns()
             raw = RawImage(stamp_ns, camera.camera, bytes(data), time.monotonic_ns())
             for moment in gatherer.add(raw):
                 on_moment(moment)
@@ -186,23 +179,24 @@ class Inputs:
 
     def _hear_info(self, camera: CameraTopics, rig: Rig) -> None:
         last = b''
+        name = f'camera_info {camera.camera}'
 
         def listener(data: bytes) -> None:
             # As many as images, and all the same but for their stamp: looked at once.
             nonlocal last
             content = bytes(data[_STAMP_BYTES:])
-            if content != last:
-                last = content
-                kind = message_class('sensor_msgs/msg/CameraInfo')
-                rig.hear_info(camera.camera, deserialize_message(data, kind))
+            if content == last:
+                return
+            last = content
+            try:
+                rig.hear_info(camera.camera,
+                              self._graph.read(data, 'sensor_msgs/msg/CameraInfo'))
+            except ValueError as error:
+                self._health.left_out(name, str(error))
 
-        self.hear(f'camera_info {camera.camera}', 'camera_info', listener, topic=camera.info,
-                  raw=True, needed=False)
-
-    def _misfit(self, name: str, policy: Any) -> None:
-        self._health.incompatible(name, qos_policy_name_from_kind(policy))
+        self.hear(name, 'camera_info', listener, topic=camera.info, raw=True, needed=False)
 
     def _once(self, sentence: str) -> None:
         if sentence not in self._said:
             self._said.add(sentence)
-            self._node.get_logger().warning(sentence)
+            _log.warning('%s', sentence)
