@@ -231,8 +231,8 @@ def _node(results: Any, map_path: str, seconds: float) -> None:
     told['began'] = began_ms
     told['stages'] = {name: round(ns * 1e-6 / passed['describe'], 2)
                       for name, ns in spent_ns.items()}
-    assert node.worker is not None
-    told['dropped'] = node.worker.dropped
+    assert node.host.worker is not None
+    told['dropped'] = node.host.worker.dropped
     results.put({'node': told})
     node.on_shutdown(None)
     rclpy.shutdown()

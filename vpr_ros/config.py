@@ -42,8 +42,9 @@ from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 import yaml
 
-__all__ = ['flatten', 'Parameter', 'Settings', 'make_settings', 'parameters', 'parse_assignments',
-           'read_parameter_file', 'read_yaml', 'setting', 'write_parameter_file']
+__all__ = ['flatten', 'is_of_every_node', 'make_settings', 'Parameter', 'parameters',
+           'parse_assignments', 'read_parameter_file', 'read_yaml', 'setting', 'Settings',
+           'write_parameter_file']
 
 Kind: TypeAlias = type
 _SCALARS: tuple[Kind, ...] = (bool, int, float, str)
@@ -205,6 +206,12 @@ def read_parameter_file(path: Path, node: str) -> dict[str, object]:
         if fnmatch.fnmatchcase(node, section.rsplit('/', 1)[-1]):
             flat.update(flatten(body))
     return flat
+
+
+def is_of_every_node(name: str) -> bool:
+    """Tell whether every node of ROS has this parameter, beside those of its own."""
+    return (name in ('start_type_description_service', 'use_sim_time')
+            or name.startswith('qos_overrides.'))
 
 
 def _sections(tree: Mapping[Any, Any], path: Path, above: str = '',

@@ -26,8 +26,8 @@ from vpr_ros.maps.settings import MapSettings
 from vpr_ros.matching.loop_settings import LoopSettings
 from vpr_ros.matching.settings import MatchingSettings
 
-__all__ = ['BuildSettings', 'EvaluateSettings', 'InputSettings', 'LocalizeSettings',
-           'LoopsSettings', 'MapperSettings']
+__all__ = ['BuildSettings', 'EvaluateSettings', 'InputSettings', 'LiveSettings',
+           'LocalizeSettings', 'LoopsSettings', 'MapperSettings']
 
 
 class BuildSettings(Settings):
@@ -115,6 +115,13 @@ class LocalizeSettings(InputSettings):
     index: IndexSettings = IndexSettings()
     matching: MatchingSettings = MatchingSettings()
     loops: LoopSettings = LoopSettings()
+
+
+class LiveSettings(LocalizeSettings):
+    """Localizing live where there is no ROS: with what every node of ROS has besides."""
+
+    use_sim_time: bool = setting(
+        False, 'Go by the time on /clock, as of a bag that is played or of a simulation.')
 
 
 class MapperSettings(InputSettings):

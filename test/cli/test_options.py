@@ -15,10 +15,25 @@
 """Settings from a file, from -p and from flags; lists of networks."""
 
 import pytest
+from vpr_ros.cli.options import read_qos_overrides
 from vpr_ros.cli.options import read_settings
 from vpr_ros.cli.options import split_networks
 from vpr_ros.errors import VprError
+from vpr_ros.settings import LiveSettings
 from vpr_ros.settings import LocalizeSettings
+
+# As a node of ROS takes it.
+OF_A_ROBOT = '''
+localizer:
+  ros__parameters:
+    use_sim_time: true
+    start_type_description_service: false
+    camera: rear
+    queue_size: 50
+    qos_overrides:
+      /camera/image_raw:
+        subscription: {reliability: reliable, depth: 50}
+'''
 
 
 def test_the_file_then_assignments_then_flags(tmp_path):
@@ -29,6 +44,34 @@ def test_the_file_then_assignments_then_flags(tmp_path):
         LocalizeSettings, 'localizer', file, ['camera:=given', 'image:=/given'],
         image='/flag', map='', extraction__network=None)
     assert (settings.map, settings.camera, settings.image) == ('file.vprmap', 'given', '/flag')
+
+
+def test_the_file_of_a_robot_serves_commands_too(tmp_path):
+    file = tmp_path / 'robot.yaml'
+    file.write_text(OF_A_ROBOT)
+    offline = read_settings(LocalizeSettings, 'localizer', file, [])
+    assert (offline.camera, offline.queue_size) == ('rear', 50)
+    live = read_settings(LiveSettings, 'localizer', file, [])
+    assert live.use_sim_time
+    assert not read_settings(LiveSettings, 'localizer', file, ['use_sim_time:=false']).use_sim_time
+    with pytest.raises(VprError, match='use_sim_time must be true or false'):
+        read_settings(LiveSettings, 'localizer', file, ['use_sim_time:=maybe'])
+
+
+def test_what_is_said_of_the_quality_of_service_stands_beside_settings(tmp_path):
+    file = tmp_path / 'robot.yaml'
+    file.write_text(OF_A_ROBOT)
+    prefix = 'qos_overrides./camera/image_raw.subscription.'
+    assert read_qos_overrides('localizer', file, [f'{prefix}depth:=7', 'camera:=front']) == {
+        f'{prefix}reliability': 'reliable', f'{prefix}depth': '7'}
+    assert read_qos_overrides('mapper', file, []) == {}
+
+
+def test_a_name_that_nearly_is_one_of_every_node_is_refused(tmp_path):
+    file = tmp_path / 'robot.yaml'
+    file.write_text('/**:\n  ros__parameters:\n    use_simtime: true\n')
+    with pytest.raises(VprError, match="unknown parameter 'use_simtime'"):
+        read_settings(LocalizeSettings, 'localizer', file, [])
 
 
 def test_texts_need_no_quotes():

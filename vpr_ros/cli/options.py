@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from vpr_ros.maps.place_map import PlaceMap
 
 __all__ = ['Assignments', 'Bag', 'bag_cameras', 'BaseFrame', 'Camera', 'Cameras', 'Config', 'Data',
-           'DryRun', 'FixTopic', 'Images', 'MapFile', 'MapFrame', 'PoseTopic', 'read_settings',
-           'refuse_existing', 'refuse_no_bag', 'refuse_outputs', 'refuse_unknown_session',
-           'split_networks', 'Topic', 'Trajectory', 'TraverseName']
+           'DryRun', 'FixTopic', 'Images', 'MapFile', 'MapFrame', 'PoseTopic',
+           'read_qos_overrides', 'read_settings', 'refuse_existing', 'refuse_no_bag',
+           'refuse_outputs', 'refuse_unknown_session', 'split_networks', 'Topic', 'Trajectory',
+           'TraverseName']
 
 # Under which heading the help lists where poses come from.
 _POSES = 'Where the robot was'
@@ -182,9 +183,13 @@ def read_settings(model: type[AnySettings], node: str, config: Path | None,
     """
     Make settings: the file first, then ``-p``, then flags; each wins over the one before.
 
+    What every node of ROS has besides may stand in the file, and is left to ROS.
+
     :param flags: dotted names with dots written as two underscores; None and '' are not set.
     """
+    from vpr_ros.config import is_of_every_node
     from vpr_ros.config import make_settings
+    from vpr_ros.config import parameters
     from vpr_ros.config import parse_assignments
     from vpr_ros.config import read_parameter_file
 
@@ -194,7 +199,21 @@ def read_settings(model: type[AnySettings], node: str, config: Path | None,
     values.update(given)
     values.update({name.replace('__', '.'): value for name, value in flags.items()
                    if value not in (None, '')})
-    return make_settings(model, values)
+    own = {row.name for row in parameters(model)}
+    return make_settings(model, {name: value for name, value in values.items()
+                                 if name in own or not is_of_every_node(name)})
+
+
+def read_qos_overrides(node: str, config: Path | None,
+                       assignments: list[str]) -> dict[str, object]:
+    """Return the parameters ``qos_overrides`` of a node: those of the file, then ``-p``."""
+    from vpr_ros.config import parse_assignments
+    from vpr_ros.config import read_parameter_file
+    from vpr_ros.settings import LiveSettings
+
+    values = {**(read_parameter_file(config, node) if config else {}),
+              **parse_assignments(LiveSettings, assignments)}
+    return {name: value for name, value in values.items() if name.startswith('qos_overrides.')}
 
 
 def _refuse_options_of_data(model: type[Settings], given: Mapping[str, object]) -> None:
