@@ -92,7 +92,8 @@ def test_one_place_without_a_pose_leaves_the_order_of_frames():
 def test_distinct_answers_by_hand():
     near = Neighbourhoods(snapshot_of([0] * 8), radius_m=5.0, frames=1)
     belief = belief_in([0.05, 0.1, 0.05, 0.0, 0.11, 0.0, 0.02, 0.03])
-    found = hypotheses(belief, near, 3)
+    found, further = hypotheses(belief, near, 3)
+    assert further == []
     # The peak of 0.11 comes first, but the three around row 1 are likelier together.
     assert [h.row for h in found] == [1, 4, 7]
     assert [h.probability for h in found] == pytest.approx([0.2, 0.11, 0.05])
@@ -100,23 +101,33 @@ def test_distinct_answers_by_hand():
     # In any order, and without those that are not likely.
     order = np.array([4, 7, 0, 2, 6, 1])
     some = Belief(order, belief.probabilities[order], belief.nowhere)
-    assert hypotheses(some, near, 3) == found
+    assert hypotheses(some, near, 3) == (found, [])
+
+
+def test_what_is_listed_besides_takes_nothing_from_the_answers():
+    near = Neighbourhoods(snapshot_of([0] * 8), radius_m=5.0, frames=1)
+    belief = belief_in([0.05, 0.1, 0.05, 0.0, 0.11, 0.0, 0.02, 0.03])
+    found, further = hypotheses(belief, near, 1, 2)
+    # Those around row 1 are likelier together, and are no answer that counts.
+    assert [h.row for h in found] == [4]
+    assert [h.row for h in further] == [1, 7]
 
 
 def test_rounding_makes_nothing_likelier_than_certain():
     even = np.full(20, 1.0 / 20.0)
     assert even.sum() > 1.0
     near = Neighbourhoods(snapshot_of([0] * 20), radius_m=5.0, frames=20)
-    found, = hypotheses(Belief(np.arange(20), even, 0.0), near, 3)
+    (found,), _ = hypotheses(Belief(np.arange(20), even, 0.0), near, 3)
     assert found.probability == 1.0
 
 
 def test_no_answer_where_there_is_no_belief():
     near = Neighbourhoods(snapshot_of([0] * 4), radius_m=5.0, frames=1)
-    assert hypotheses(belief_in(np.zeros(4)), near, 3) == []
-    assert hypotheses(Belief(np.zeros(0, np.int64), np.zeros(0), 1.0), near, 3) == []
-    assert [h.row for h in hypotheses(belief_in([0, 0, 0, 0.5]), near, 3)] == [3]
-    assert len(hypotheses(belief_in(np.full(4, 0.25)), near, 100)) <= 4
+    assert hypotheses(belief_in(np.zeros(4)), near, 3) == ([], [])
+    assert hypotheses(Belief(np.zeros(0, np.int64), np.zeros(0), 1.0), near, 3) == (
+        [], [])
+    assert [h.row for h in hypotheses(belief_in([0, 0, 0, 0.5]), near, 3)[0]] == [3]
+    assert len(hypotheses(belief_in(np.full(4, 0.25)), near, 100)[0]) <= 4
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1)),
@@ -128,7 +139,11 @@ def test_answers_are_distinct_and_add_up_to_at_most_one(belief, count, frames, p
     positions = rng.uniform(0, 20, (n, 3)) if posed else None
     near = Neighbourhoods(snapshot_of(np.sort(rng.integers(0, 3, n)), positions),
                           radius_m=5.0, frames=frames)
-    found = hypotheses(belief_in(belief), near, count)
+    found, further = hypotheses(belief_in(belief), near, count, 3)
+    assert hypotheses(belief_in(belief), near, count) == (found, [])
+    assert len(further) <= (3 if len(found) == count else 0)
+    assert sum(h.probability for h in (*found, *further)) <= 1.0 + 1e-12
+    assert not {h.row for h in found} & {h.row for h in further}
     assert len(found) <= count
     assert (len(found) == 0) == (belief.max() == 0)
     probabilities = [h.probability for h in found]

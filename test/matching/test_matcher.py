@@ -108,6 +108,27 @@ def test_the_checks_are_of_the_latest_moment(world, sights):
     assert matcher.support.looks == 0
 
 
+@pytest.mark.parametrize('verify', [0, 3, 8])
+def test_how_many_candidates_are_listed_changes_no_answer(world, sights, verify):
+    here = world()
+    seen = sights(here)
+    looks = [look(here, seen, 50 + 7 * n, n * SECOND, noise=0.6) for n in range(8)]
+    answers = {}
+    for count in (1, 5, 20):
+        matcher = matcher_of(here, seen, candidates=count, verify=verify, search_depth=200)
+        answers[count] = [matcher.match(look) for look in looks]
+    few, some, many = answers[1], answers[5], answers[20]
+    for one, five, twenty in zip(few, some, many, strict=True):
+        assert len(one.candidates) == 1
+        assert len(twenty.candidates) > 5
+        assert one.probability == five.probability == twenty.probability
+        assert one.decision == five.decision == twenty.decision
+        assert one.candidates[0] == five.candidates[0] == twenty.candidates[0]
+        likely = [c.probability for c in twenty.candidates]
+        assert likely == sorted(likely, reverse=True)
+        assert sum(likely) <= 1.0 + 1e-9
+
+
 def test_what_geometry_was_worth_is_remembered_in_the_state(world, sights):
     here = world()
     seen = sights(here)

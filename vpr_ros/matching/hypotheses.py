@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from vpr_ros.maps.snapshot import Snapshot
 from vpr_ros.matching.belief import Belief
 
-__all__ = ['Hypothesis', 'Neighbourhoods', 'hypotheses']
+__all__ = ['hypotheses', 'Hypothesis', 'likeliest_first', 'Neighbourhoods']
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,18 @@ class Neighbourhoods:
                           & (self._session_of[rows] == self._session_of[row]))
 
 
-def hypotheses(belief: Belief, neighbourhoods: Neighbourhoods, count: int) -> list[Hypothesis]:
+def hypotheses(belief: Belief, neighbourhoods: Neighbourhoods, count: int,
+               further: int = 0) -> tuple[list[Hypothesis], list[Hypothesis]]:
     """
-    Return up to ``count`` distinct answers, likeliest first.
+    Return up to ``count`` distinct answers, likeliest first, and up to ``further`` beside them.
 
     Each takes the belief of its neighbourhood with it, so probabilities add up to at most one.
+    They are found by their likeliest places; one that is found late may have more around it, and
+    is still no answer that counts: how many are listed must not change what is answered.
     """
     rows, left = belief.rows, belief.probabilities.copy()
-    found = []
-    for _ in range(min(count, len(rows))):
+    found: list[Hypothesis] = []
+    for _ in range(min(count + further, len(rows))):
         best = int(np.argmax(left))
         if left[best] <= 0.0:
             break
@@ -78,4 +82,9 @@ def hypotheses(belief: Belief, neighbourhoods: Neighbourhoods, count: int) -> li
         # Rounded sums may be above it.
         found.append(Hypothesis(int(rows[best]), min(float(left[near].sum()), 1.0)))
         left[near] = 0.0
+    return likeliest_first(found[:count]), likeliest_first(found[count:])
+
+
+def likeliest_first(found: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """Return answers by their probability, as they were where it is the same."""
     return sorted(found, key=lambda h: -h.probability)

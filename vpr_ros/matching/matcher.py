@@ -34,6 +34,7 @@ from vpr_ros.matching.geometry.covariance import carried
 from vpr_ros.matching.geometry.verifier import verify
 from vpr_ros.matching.hypotheses import hypotheses
 from vpr_ros.matching.hypotheses import Hypothesis
+from vpr_ros.matching.hypotheses import likeliest_first
 from vpr_ros.matching.hypotheses import Neighbourhoods
 from vpr_ros.matching.localizer_state import LocalizerState
 from vpr_ros.matching.settings import MatchingSettings
@@ -55,6 +56,9 @@ from vpr_ros.types import RelativePose
 
 __all__ = ['Matcher', 'robot_pose']
 
+# How many answers are weighed against each other, however many are listed: what ships as
+# calibration was learnt so.
+_WEIGHED = 5
 # Near a place, one sigma: along the ground by all that counts as one answer, hardly up or down;
 # roll, pitch and heading in radians: streets slope, and lanes and bends turn a robot.
 _NEAR_SHARES = np.array([1.0, 1.0, 0.1])
@@ -161,8 +165,9 @@ class Matcher:
             Look(stamp_ns, lead.descriptor, T_odom_base, others), times)
         self._last_ns = stamp_ns
         with times.stage('answer'):
-            found = hypotheses(belief, self._neighbourhoods,
-                               max(self.settings.candidates, self.settings.verify))
+            weighed = max(_WEIGHED, self.settings.verify)
+            found, further = hypotheses(belief, self._neighbourhoods, weighed,
+                                        max(0, self.settings.candidates - weighed))
         self.checks = ()
         if self._verifier is not None:
             with times.stage('geometry'):
@@ -173,9 +178,10 @@ class Matcher:
                 row = check.hypothesis.row
                 near = partial(self._neighbourhoods.near, row)
                 self._follower.confirm(row, near, check.log_ratio)
-            found = reweighed(found, self.checks)
-            return self._answer(descriptions, found, belief.nowhere, T_odom_base is not None,
-                                times)
+            before, found = found, reweighed(found, self.checks)
+            return self._answer(
+                descriptions, found, _beside(further, before, found), belief.nowhere,
+                T_odom_base is not None, times)
 
     def _check(self, descriptions: Sequence[Description]) -> None:
         dimension = self.snapshot.descriptors.shape[1]
@@ -190,7 +196,8 @@ class Matcher:
                 raise ValueError('a descriptor must be finite, got NaN or infinity')
 
     def _answer(self, descriptions: Sequence[Description], found: Sequence[Hypothesis],
-                nowhere: float, odometry: bool, times: StageTimes) -> Localization:
+                further: Sequence[Hypothesis], nowhere: float, odometry: bool,
+                times: StageTimes) -> Localization:
         lead, check = descriptions[0], None
         probability, source = 0.0, self.calibration.source
         if found:
@@ -205,7 +212,8 @@ class Matcher:
         candidates = tuple(
             self._candidate(Hypothesis(h.row, min(h.probability * others, probability)
                                        if number else probability), descriptions)
-            for number, h in enumerate(found[:self.settings.candidates]))
+            for number, h in enumerate(
+                [*found[:1], *likeliest_first([*found[1:], *further])][:self.settings.candidates]))
         relative = None if check is None else check.verification.relative_pose
         decision, reason = self._decide(probability, nowhere)
         known = decision is Decision.KNOWN
@@ -251,6 +259,14 @@ class Matcher:
         return Decision.UNKNOWN, (
             f'several places look like this: the best has probability {probability:.2f}, less '
             f'than {wanted:.2f}')
+
+
+def _beside(further: Sequence[Hypothesis], before: Sequence[Hypothesis],
+            after: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """Return what nobody weighed, now that geometry has given more or less to the others."""
+    left = 1.0 - sum(h.probability for h in before)
+    share = max(1.0 - sum(h.probability for h in after), 0.0) / left if left > 0.0 else 0.0
+    return [Hypothesis(h.row, h.probability * share) for h in further]
 
 
 def robot_pose(T_map_match: Pose | None, relative: RelativePose | None, *,

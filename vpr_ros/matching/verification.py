@@ -43,6 +43,7 @@ from vpr_ros.matching.geometry.sight import Sight
 from vpr_ros.matching.geometry.verifier import Verification
 from vpr_ros.matching.geometry.verifier import verify
 from vpr_ros.matching.hypotheses import Hypothesis
+from vpr_ros.matching.hypotheses import likeliest_first
 from vpr_ros.matching.hypotheses import Neighbourhoods
 from vpr_ros.matching.support import Support
 from vpr_ros.types import Camera
@@ -220,6 +221,5 @@ def reweighed(hypotheses: Sequence[Hypothesis], checks: Sequence[Check]) -> list
     weights = [h.probability * ratios.get(h.row, 1.0) for h in hypotheses]
     rest = max(1.0 - sum(h.probability for h in hypotheses), 0.0)
     total = max(sum(weights) + rest, 1e-300)
-    return sorted((Hypothesis(h.row, min(weight / total, 1.0))
-                   for h, weight in zip(hypotheses, weights, strict=True)),
-                  key=lambda h: -h.probability)
+    return likeliest_first(Hypothesis(h.row, min(weight / total, 1.0))
+                           for h, weight in zip(hypotheses, weights, strict=True))
