@@ -27,8 +27,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.logging import get_logger
-from vpr_ros.nodes.interrupts import interrupt_once
 from vpr_ros.nodes.place_node import PlaceNode
+from vpr_ros.runtime.interrupts import interrupt_once
 
 __all__ = ['run']
 
@@ -39,10 +39,10 @@ def run(make: Callable[[], PlaceNode[Any, Any]]) -> None:
 
     A parameter that cannot be declared as it is given ends the process with one sentence.
     """
-    interrupt_once()
+    let_no_interrupt_through = interrupt_once()
     rclpy.init(args=sys.argv)
     try:
-        _spin(make())
+        _spin(make(), let_no_interrupt_through)
     except ParameterException as error:
         get_logger('vpr_ros').fatal(f'not started: {error}')
         sys.exit(1)
@@ -56,7 +56,7 @@ def run(make: Callable[[], PlaceNode[Any, Any]]) -> None:
         rclpy.try_shutdown()
 
 
-def _spin(node: PlaceNode[Any, Any]) -> None:
+def _spin(node: PlaceNode[Any, Any], let_no_interrupt_through: Callable[[], None]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
@@ -65,5 +65,6 @@ def _spin(node: PlaceNode[Any, Any]) -> None:
             node.trigger_activate()
         executor.spin()
     finally:
+        let_no_interrupt_through()
         node.on_shutdown(LifecycleState(0, 'finalizing'))
         node.destroy_node()

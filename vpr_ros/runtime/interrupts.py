@@ -17,24 +17,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 import signal
 from types import FrameType
 
 __all__ = ['interrupt_once']
 
 
-def interrupt_once() -> None:
+def interrupt_once() -> Callable[[], None]:
     """
     Let the first interrupt end what runs, and none after it the closing of files.
 
     Called before ``rclpy.init``, whose handler calls the one that was there before.
+
+    :return: lets no interrupt through from then on, not even a first one: for what has ended
+        already, as rclpy may before Python has heard of the signal.
     """
-    interrupted = False
+    let_through = True
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        if not interrupted:
-            interrupted = True
+        nonlocal let_through
+        if let_through:
+            let_through = False
             raise KeyboardInterrupt
 
+    def let_none_through() -> None:
+        nonlocal let_through
+        with suppress(KeyboardInterrupt):
+            let_through = False
+
     signal.signal(signal.SIGINT, interrupt)
+    return let_none_through

@@ -18,16 +18,25 @@
 import signal
 
 import pytest
-from vpr_ros.nodes.interrupts import interrupt_once
+from vpr_ros.runtime.interrupts import interrupt_once
+
+
+@pytest.fixture(autouse=True)
+def the_handler_of_pytest():
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_the_first_interrupt_ends_what_runs_and_none_after_it():
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        interrupt_once()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        for _ in range(3):
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    interrupt_once()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    for _ in range(3):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_none_interrupts_what_is_ending_already():
+    let_none_through = interrupt_once()
+    let_none_through()
+    signal.raise_signal(signal.SIGINT)
