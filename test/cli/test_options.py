@@ -23,7 +23,7 @@ from vpr_ros.settings import LiveSettings
 from vpr_ros.settings import LocalizeSettings
 
 # As a node of ROS takes it.
-OF_A_ROBOT = '''
+OF_A_ROBOT = """
 localizer:
   ros__parameters:
     use_sim_time: true
@@ -33,7 +33,7 @@ localizer:
     qos_overrides:
       /camera/image_raw:
         subscription: {reliability: reliable, depth: 50}
-'''
+"""
 
 
 def test_the_file_then_assignments_then_flags(tmp_path):

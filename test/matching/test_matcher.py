@@ -112,10 +112,11 @@ def test_the_checks_are_of_the_latest_moment(world, sights):
 def test_how_many_candidates_are_listed_changes_no_answer(world, sights, verify):
     here = world()
     seen = sights(here)
-    looks = [look(here, seen, 50 + 7 * n, n * SECOND, noise=0.6) for n in range(8)]
+    looks = [look(here, seen, 50 + 7 * n, n * SECOND, noise=2.0) for n in range(8)]
     answers = {}
     for count in (1, 5, 20):
-        matcher = matcher_of(here, seen, candidates=count, verify=verify, search_depth=200)
+        matcher = matcher_of(here, seen, candidates=count, verify=verify, filter='none',
+                             search_depth=200, same_place_m=60.0)
         answers[count] = [matcher.match(look) for look in looks]
     few, some, many = answers[1], answers[5], answers[20]
     for one, five, twenty in zip(few, some, many, strict=True):
