@@ -52,12 +52,13 @@ class Definitions:
 
     def deserialize(self, connection: Connection, raw: bytes) -> Any:
         """Return the message; VprError when its type is neither defined in the bag nor known."""
-        store = self._store(connection)
+        store = self.store(connection)
         if self._ros1:
             return store.deserialize_ros1(raw, connection.msgtype)
         return store.deserialize_cdr(raw, connection.msgtype)
 
-    def _store(self, connection: Connection) -> Typestore:
+    def store(self, connection: Connection) -> Typestore:
+        """Return what knows the type of a connection; VprError when nothing does."""
         key = connection.msgtype, connection.msgdef
         store = self._stores.get(key)
         if store is None:

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -24,12 +25,19 @@ import logging
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from typing import TypeVar
 
 from rosbags import rosbag1
 from rosbags import rosbag2
 from rosbags.interfaces import Connection
+from rosbags.interfaces import MessageDefinition
+from rosbags.typesys.store import Typestore
+from vpr_ros.bags.cdr import cdr_type
+from vpr_ros.bags.cdr import CdrType
 from vpr_ros.bags.damage import naming_damage
 from vpr_ros.bags.definitions import Definitions
+from vpr_ros.bags.offers import Offer
+from vpr_ros.bags.offers import recorded_offer
 from vpr_ros.bags.recovery import ClosedMcap
 from vpr_ros.bags.recovery import is_cut_mcap
 from vpr_ros.errors import unknown_name
@@ -42,13 +50,15 @@ from vpr_ros.messages.sensors import fix_from_message
 from vpr_ros.messages.sensors import SatelliteFix
 from vpr_ros.types import Frame
 
-__all__ = ['BagMessage', 'BagReader', 'Topic']
+__all__ = ['BagMessage', 'BagReader', 'Channel', 'RawMessage', 'Topic']
 
 _log = logging.getLogger(__name__)
 _RAW_IMAGE = 'sensor_msgs/msg/Image'
 _IMAGE_TYPES = (_RAW_IMAGE, 'sensor_msgs/msg/CompressedImage')
 _FIX_TYPES = ('sensor_msgs/msg/NavSatFix',)
 _TF_TYPES = ('tf2_msgs/msg/TFMessage', 'tf/msg/tfMessage')
+
+Made = TypeVar('Made')
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,37 @@ class BagMessage:
     type_name: str
     stamp_ns: int
     message: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """
+    What is needed to publish a recorded topic again.
+
+    :param type_name: of ROS 2, also of what ROS 1 recorded.
+    :param store: knows that type, as the bag defines it.
+    """
+
+    topic: str
+    type_name: str
+    store: Typestore
+    offer: Offer
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class RawMessage:
+    """
+    A message as a ROS 2 graph carries it.
+
+    :param stamp_ns: when it was received.
+    :param data: CDR; of what ROS 1 recorded it is made.
+    """
+
+    topic: str
+    type_name: str
+    stamp_ns: int
+    data: bytes
 
 
 class BagReader:
@@ -99,8 +140,9 @@ class BagReader:
             self._connections = list(self._reader.connections)
             self._stack = self._stack.pop_all()  # opened: stay open beyond this block
         self._file = file
-        self._definitions = Definitions(
-            self.path, ros1=isinstance(self._reader, rosbag1.Reader))
+        self._ros1 = isinstance(self._reader, rosbag1.Reader)
+        self._definitions = Definitions(self.path, ros1=self._ros1)
+        self._cdr_types: dict[tuple[str, MessageDefinition], CdrType] = {}
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, error: BaseException | None,
@@ -153,14 +195,21 @@ class BagReader:
         :param stop_ns: skip what was received then or later.
         :raises VprError: for a name the bag does not have, and for damage when it is reached.
         """
-        connections = self._connections
-        if topics is not None:
-            wanted = {self._topic(name).name for name in topics}
-            connections = [c for c in connections if c.topic in wanted]
-        return self._messages(connections, start_ns, stop_ns)
+        return self._messages(self._wanted(topics), start_ns, stop_ns, self._deserialized)
 
-    def _messages(self, connections: list[Connection], start_ns: int | None,
-                  stop_ns: int | None) -> Iterator[BagMessage]:
+    def raw_messages(self, topics: Iterable[str] | None = None, *, start_ns: int | None = None,
+                     stop_ns: int | None = None) -> Iterator[RawMessage]:
+        """Iterate as :meth:`messages` does over messages as a ROS 2 graph carries them."""
+        return self._messages(self._wanted(topics), start_ns, stop_ns, self._carried)
+
+    def _wanted(self, topics: Iterable[str] | None) -> list[Connection]:
+        if topics is None:
+            return self._connections
+        wanted = {self._topic(name).name for name in topics}
+        return [connection for connection in self._connections if connection.topic in wanted]
+
+    def _messages(self, connections: list[Connection], start_ns: int | None, stop_ns: int | None,
+                  made: Callable[[Connection, int, bytes], Made]) -> Iterator[Made]:
         if not connections:
             return
         seen = 0
@@ -168,10 +217,40 @@ class BagReader:
             for connection, stamp_ns, raw in self._reader.messages(
                     connections, start=start_ns, stop=stop_ns):
                 seen += 1
-                yield BagMessage(connection.topic, connection.msgtype, stamp_ns,
-                                 self._definitions.deserialize(connection, raw))
+                yield made(connection, stamp_ns, raw)
         if start_ns is None and stop_ns is None:
             self._check_complete(connections, seen)
+
+    def _deserialized(self, connection: Connection, stamp_ns: int, raw: bytes) -> BagMessage:
+        return BagMessage(connection.topic, connection.msgtype, stamp_ns,
+                          self._definitions.deserialize(connection, raw))
+
+    def _carried(self, connection: Connection, stamp_ns: int, raw: bytes) -> RawMessage:
+        carried = self._cdr_type(connection)
+        return RawMessage(connection.topic, carried.name, stamp_ns, carried.to_cdr(raw))
+
+    def _cdr_type(self, connection: Connection) -> CdrType:
+        key = connection.msgtype, connection.msgdef
+        if key not in self._cdr_types:
+            self._cdr_types[key] = cdr_type(connection, self._definitions, ros1=self._ros1)
+        return self._cdr_types[key]
+
+    def channels(self, topic: str) -> tuple[Channel, ...]:
+        """
+        Return how to publish a topic again: one channel for each type that it was recorded with.
+
+        :raises VprError: where its type is not known, and for a topic that the bag does not have.
+        """
+        connections = self._wanted([topic])
+        offer = recorded_offer(connections[0].topic, connections)
+        counts: dict[tuple[str, str], int] = {}
+        stores: dict[tuple[str, str], Typestore] = {}
+        for connection in connections:
+            carried = self._cdr_type(connection)
+            key = connection.topic, carried.name
+            counts[key] = counts.get(key, 0) + connection.msgcount
+            stores[key] = carried.store
+        return tuple(Channel(*key, stores[key], offer, count) for key, count in counts.items())
 
     def _check_complete(self, connections: list[Connection], seen: int) -> None:
         """Speak up when the bag promised more: an MCAP file without indexes reads as empty."""
