@@ -49,7 +49,7 @@ _CLOCK_QOS = Qos(reliable=False, depth=1)
 _AHEAD_BYTES = 64 * 2**20
 # What a message weighs beside its data.
 _MESSAGE_BYTES = 300
-_FILL_S = 0.5
+_FILL_S = 0.2
 # Who listens is seen a little before he sees who publishes.
 _SETTLE_S = 0.3
 _LOOK_S = 0.02
@@ -140,9 +140,9 @@ class Player:
         return tuple(self._messages)
 
     @property
-    def total(self) -> int | None:
-        """Return how many messages a turn has, where that is known before."""
-        return self._playback.total
+    def length_s(self) -> float:
+        """Return how many seconds of the bag a turn is."""
+        return self._playback.length_s
 
     def wait(self, timeout_s: float) -> tuple[str, ...]:
         """
@@ -168,11 +168,11 @@ class Player:
         return any(writer.matched() for (topic, _), writer in self._writers.items()
                    if topic in topics)
 
-    def play(self, published: Callable[[int], None] = lambda count: None) -> Played:
+    def play(self, reached: Callable[[float], None] = lambda bag_s: None) -> Played:
         """
         Publish what the bag holds, each message at its time, to the end or until stopped.
 
-        :param published: is told after each message how many the turn has had.
+        :param reached: is told after each message how many seconds of the bag the turn has had.
         :raises VprError: for damage when it is reached.
         """
         delay_ns = round(self._options.delay_s * 1e9)
@@ -181,7 +181,7 @@ class Player:
             begin_ns = time.monotonic_ns() + delay_ns
             while self._pause(begin_ns):
                 self._turns += 1
-                length_ns = self._turn(ahead, begin_ns, published)
+                length_ns = self._turn(ahead, begin_ns, reached)
                 if not self._options.loop:
                     break
                 begin_ns += max(length_ns, _SHORTEST_TURN_NS) + delay_ns
@@ -189,9 +189,9 @@ class Player:
         return self.played()
 
     def _turn(self, ahead: ReadAhead[RawMessage | None], begin_ns: int,
-              published: Callable[[int], None]) -> int:
+              reached: Callable[[float], None]) -> int:
         """Play the bag once, and return how long that is by the schedule."""
-        count, at_ns = 0, 0
+        at_ns = 0
         for due in self._playback.schedule.turn(iter(ahead.__next__, None)):
             at_ns = due.at_ns
             if not self._pause(begin_ns + at_ns):
@@ -201,8 +201,7 @@ class Player:
                     self._tell_time(due.time_ns)
             elif self._send(due.message):
                 self._sent(due.message, begin_ns + at_ns)
-                count += 1
-                published(count)
+                reached(at_ns * self._options.rate / 1e9)
         return at_ns
 
     def _send(self, message: RawMessage) -> bool:
