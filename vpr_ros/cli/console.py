@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ['columns', 'fail', 'plural', 'progress', 'remark', 'say', 'table']
+__all__ = ['columns', 'fail', 'plural', 'progress', 'remark', 'say', 'status', 'table']
 
 Item = TypeVar('Item')
 
@@ -117,6 +118,15 @@ def progress(doing: str, total: int | None) -> Iterator[ProgressLine]:
                TimeElapsedColumn(), TimeRemainingColumn(), TextColumn('{task.fields[note]}'))
     with Progress(*columns, console=_console()) as bar:
         yield ProgressLine(bar, doing, total)
+
+
+@contextmanager
+def status(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a line that can be replaced, while something goes on; on a pipe it prints nothing."""
+    from rich.markup import escape
+
+    with _console().status(escape(text)) as line:
+        yield lambda text: line.update(escape(text))
 
 
 class ProgressLine:

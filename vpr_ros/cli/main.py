@@ -28,6 +28,7 @@ from vpr_ros.cli import data
 from vpr_ros.cli import demo
 from vpr_ros.cli import evaluate
 from vpr_ros.cli import fleet
+from vpr_ros.cli import live
 from vpr_ros.cli import localize
 from vpr_ros.cli import loops
 from vpr_ros.cli import map as map_commands
@@ -49,6 +50,7 @@ app = typer.Typer(
 app.add_typer(map_commands.app, name='map')
 app.add_typer(fleet.app, name='fleet')
 app.command('localize')(localize.localize)
+app.command('live')(live.live)
 app.command('loops')(loops.loops)
 app.add_typer(bag.app, name='bag')
 app.add_typer(data.app, name='data')

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from vpr_ros.maps.place_map import PlaceMap
 
 __all__ = ['Assignments', 'Bag', 'bag_cameras', 'BaseFrame', 'Camera', 'Cameras', 'Config', 'Data',
-           'DryRun', 'FixTopic', 'Images', 'MapFile', 'MapFrame', 'PoseTopic',
+           'Domain', 'DryRun', 'FixTopic', 'Images', 'MapFile', 'MapFrame', 'PoseTopic',
            'read_qos_overrides', 'read_settings', 'refuse_existing', 'refuse_no_bag',
-           'refuse_outputs', 'refuse_unknown_session', 'split_networks', 'Topic', 'Trajectory',
-           'TraverseName']
+           'refuse_outputs', 'refuse_unknown_session', 'RosDistro', 'split_networks', 'Topic',
+           'Trajectory', 'TraverseName']
 
 # Under which heading the help lists where poses come from.
 _POSES = 'Where the robot was'
@@ -56,6 +56,9 @@ Data = Annotated[str, typer.Option(
 TraverseName = Annotated[str, typer.Option(
     '--traverse', '-t', help='Which traverse of the data set; may be left out when there is '
     'one.')]
+RosDistro = Annotated[str, typer.Option(
+    '--ros-distro', metavar='NAME', help='Distribution of the other nodes: "ros2 node list" of '
+    'Humble is told of nodes in another way.')]
 Topic = Annotated[str, typer.Option(
     '--topic', help='Image topic; may be left out when the bag has one.')]
 Camera = Annotated[str, typer.Option('--camera', help='Name of the camera.')]
@@ -82,6 +85,9 @@ Trajectory = Annotated[Path | None, typer.Option(
     '--trajectory', metavar='FILE', rich_help_panel=_POSES, help='A file of lines "stamp x y z qx '
     'qy qz qw", as SLAM systems write them.')]
 MapFile = Annotated[Path, typer.Argument(metavar='MAP', help='A map file (.vprmap).')]
+Domain = Annotated[int | None, typer.Option(
+    '--domain', metavar='N', min=0, max=232, help='Number of the ROS domain.',
+    show_default='ROS_DOMAIN_ID, or 0')]
 DryRun = Annotated[bool, typer.Option(
     '--dry-run', help='Say what would be done, and change nothing.')]
 Config = Annotated[Path | None, typer.Option(

@@ -14,3 +14,13 @@
 
 
 """A ROS 2 graph without ROS: messages go over DDS as CDR, which nodes of ROS speak, too."""
+
+from __future__ import annotations
+
+from vpr_ros.errors import VprError
+
+try:
+    import cyclonedds  # noqa: F401
+except ImportError as error:
+    raise VprError(f'DDS without ROS needs the library cyclonedds ({error}): '
+                   "pip install 'vpr_ros[dds]'") from error

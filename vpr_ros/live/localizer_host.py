@@ -88,6 +88,8 @@ class LocalizerHost(Host[LocalizeSettings]):
         #: Is told of each answer, after it was published.
         self.on_answer: Callable[[Localization], None] = _tell_nobody
         self.live: LiveLocalizer | None = None
+        #: What it listens to, for people.
+        self.hears = ''
         self._odometry = LiveTrack()
         self._odometry_frames = '', ''  # that of its poses, and that of the robot in it
         self._run = 0  # how often all began anew
@@ -142,8 +144,9 @@ class LocalizerHost(Host[LocalizeSettings]):
         topics = self._inputs.hear_cameras(self._cameras, self._rig, s, self._on_moment)
         if s.publish_tf:
             self._tf_timer = self.graph.every(1.0 / s.tf_rate_hz, self._publish_tf, steady=False)
-        _log.info('localizing images on %s%s', ', '.join(topics),
-                  f' and odometry on {s.odometry}' if s.odometry else '')
+        self.hears = f"images on {', '.join(topics)}" + (
+            f' and odometry on {self.graph.resolve(s.odometry)}' if s.odometry else '')
+        _log.info('localizing %s', self.hears)
 
     def end(self) -> None:
         """Stop listening; the map stays loaded."""

@@ -1,0 +1,118 @@
+# Copyright 2026 vpr_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Command: vpr_ros live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from typing import TYPE_CHECKING
+
+import typer
+from vpr_ros.cli.console import plural
+from vpr_ros.cli.console import say
+from vpr_ros.cli.console import status
+from vpr_ros.cli.options import Assignments
+from vpr_ros.cli.options import Config
+from vpr_ros.cli.options import Domain
+from vpr_ros.cli.options import read_qos_overrides
+from vpr_ros.cli.options import read_settings
+from vpr_ros.cli.options import RosDistro
+
+if TYPE_CHECKING:
+    from vpr_ros.live.localizer_host import LocalizerHost
+    from vpr_ros.types import Localization
+
+__all__ = ['live']
+
+
+def live(
+    map_path: Annotated[Path | None, typer.Option(
+        '--map', '-m', metavar='MAP', help='The map to localize in (.vprmap).')] = None,
+    image: Annotated[str, typer.Option(
+        '--image', metavar='TOPIC', help='Image topic.', show_default='image')] = '',
+    compressed: Annotated[bool | None, typer.Option(
+        '--compressed/--raw', help='Hear the compressed images, on TOPIC/compressed.',
+        show_default='--raw, unless TOPIC ends so')] = None,
+    odometry: Annotated[str, typer.Option(
+        '--odom', metavar='TOPIC', help='Odometry (nav_msgs/Odometry): how far the robot drove '
+        'from image to image.')] = '',
+    online: Annotated[bool, typer.Option(
+        '--online', help='With no map: build one of where the robot has been, and find loops in '
+        'it.')] = False,
+    name: Annotated[str, typer.Option('--name', help='Name of the node.')] = 'localizer',
+    namespace: Annotated[str, typer.Option(
+        '--namespace', help='Namespace of the node and of topics without a slash.')] = '/',
+    domain: Domain = None,
+    ros_distro: RosDistro = 'jazzy',
+    config: Config = None,
+    param: Assignments = [],  # noqa: B006
+) -> None:
+    """
+    Localize a robot live, as a node on its ROS 2 graph, with no ROS installed here.
+
+    It hears and says what the node `localizer` does, under the same names, by the same parameters;
+    it has no services. What is heard of others is as their environment says it: `ROS_DOMAIN_ID`,
+    `ROS_AUTOMATIC_DISCOVERY_RANGE`, `ROS_STATIC_PEERS`, `CYCLONEDDS_URI`. Ctrl-C ends it.
+
+    Example: `vpr_ros live --map town.vprmap --image /camera/image_raw --odom /odom`
+
+    Example: `vpr_ros live --map town.vprmap --image /camera/image_raw --compressed --config
+    localize.yaml --domain 7`
+    """
+    from rich.markup import escape
+    from vpr_ros.dds.live import localize_live
+    from vpr_ros.runtime.interrupts import interrupt_once
+    from vpr_ros.settings import LiveSettings
+
+    settings = read_settings(LiveSettings, name, config, param, map=str(map_path or ''),
+                             image=image, compressed=compressed, odometry=odometry,
+                             online=online or None)
+    overrides = read_qos_overrides(name, config, param)
+    tally = _Tally()
+    interrupt_once()
+    with status('loading') as show:
+
+        def begin(host: LocalizerHost) -> None:
+            assert host.live is not None
+            say(escape(f'localizing {host.hears} in {host.live.recognizer.facts()}; Ctrl-C '
+                       'ends it'))
+            show('no image yet')
+
+        dropped = localize_live(
+            settings, overrides, node_name=name, namespace=namespace, domain=domain,
+            ros_distro=ros_distro, on_ready=begin,
+            on_answer=lambda found: show(tally.with_another(found)))
+    say(f'{tally.text()}; {dropped} {plural(dropped, "image")} dropped for later ones')
+
+
+@dataclass
+class _Tally:
+    """What there is to say of the answers so far."""
+
+    answers: int = 0
+    known: int = 0
+
+    def with_another(self, found: Localization) -> str:
+        """Take in an answer, and return what to show."""
+        self.answers += 1
+        self.known += found.known
+        return f'{self.text()}; {found.decision.value}: {found.reason}'
+
+    def text(self) -> str:
+        """Return how many answers there were, and how many of them name a place."""
+        return (f'{self.answers} {plural(self.answers, "answer")}, '
+                f'{self.known} at a known place')
