@@ -28,6 +28,8 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 import typer
+from vpr_ros.cli.bag_play import play
+from vpr_ros.cli.bag_play import PlayCommand
 from vpr_ros.cli.console import plural
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import remark
@@ -53,7 +55,7 @@ _TOWN = 'A drive through the generated town'
 # A full disk, a used up share of it, and more than a file may have.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-app = typer.Typer(no_args_is_help=True, help='Turn data sets into bags and look into bags.')
+app = typer.Typer(no_args_is_help=True, help='Make bags of data sets, look into them, play them.')
 
 
 @app.command()
@@ -309,3 +311,6 @@ def info(
         use = '  (images)' if topic.name in bag.image_topics else ''
         rows.append((topic.name, f'{topic.count} x {topic.type_name}{use}'))
     table(rows)
+
+
+app.command('play', cls=PlayCommand)(play)
