@@ -213,26 +213,36 @@ def test_a_loop_begins_again_and_its_time_goes_back(texts, listen):
     assert set(played.messages) == {'/one'}
 
 
+def times_s(player: Player, count: int) -> list[float]:
+    """Play until so many messages were sent, and return when."""
+    at_s: list[float] = []
+
+    def reached(bag_s: float) -> None:
+        at_s.append(time.monotonic())
+        if len(at_s) == count:
+            player.stop()
+
+    player.play(reached)
+    return at_s
+
+
 def test_a_loop_of_one_moment_leaves_time_between_turns(tmp_path):
     with BagWriter(tmp_path / 'in.mcap') as bag:
         bag.write('/one', STRING, string(bag, 'x'), START_NS)
     with BagReader(tmp_path / 'in.mcap') as bag, Participant('player') as participant:
-        player = Player(bag, participant, PlayOptions(loop=True))
-        threading.Timer(0.45, player.stop).start()
-        assert 3 <= player.play().turns <= 7
+        at_s = times_s(Player(bag, participant, PlayOptions(loop=True)), 5)
+    assert at_s[-1] - at_s[0] == pytest.approx(0.4, abs=0.09)
 
 
 def test_a_delay_comes_before_each_turn(texts):
     with BagReader(texts) as bag, Participant('player') as participant:
         player = Player(bag, participant, PlayOptions(
-            topics=('/one',), duration_s=0.05, loop=True, delay_s=0.4))
+            topics=('/one',), duration_s=0.12, loop=True, delay_s=0.4))
         began_s = time.monotonic()
-        at_s = []
-        threading.Timer(1.2, player.stop).start()
-        player.play(lambda bag_s: at_s.append(time.monotonic() - began_s))
-    first_s, second_s = at_s  # the first message, twice: a turn is at least 0.1 s
-    assert first_s > 0.4
-    assert second_s - first_s == pytest.approx(0.5, abs=0.08)
+        at_s = times_s(player, 4)
+    # Messages are due at 0, 0.06 and 0.12 s.
+    assert at_s[0] - began_s > 0.4
+    assert at_s[3] - at_s[0] == pytest.approx(0.52, abs=0.09)
 
 
 def test_what_is_late_makes_nothing_after_it_late(texts):

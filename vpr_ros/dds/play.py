@@ -47,8 +47,8 @@ _CLOCK_TYPE = 'rosgraph_msgs/msg/Clock'
 _CLOCK_QOS = Qos(reliable=False, depth=1)
 # What is read ahead: two seconds of raw images at 30 Hz.
 _AHEAD_BYTES = 64 * 2**20
-# What a message weighs beside its data.
-_MESSAGE_BYTES = 300
+# What a message weighs beside its data: no more than a thousand wait.
+_MESSAGE_BYTES = 2**16
 _FILL_S = 0.2
 # Who listens is seen a little before he sees who publishes.
 _SETTLE_S = 0.3
