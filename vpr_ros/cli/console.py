@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from typing import TypeVar
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+    from rich.status import Status
 
 __all__ = ['columns', 'fail', 'plural', 'progress', 'remark', 'say', 'status', 'table']
 
@@ -121,12 +121,33 @@ def progress(doing: str, total: int | None) -> Iterator[ProgressLine]:
 
 
 @contextmanager
-def status(text: str) -> Iterator[Callable[[str], None]]:
-    """Show a line that can be replaced, while something goes on; on a pipe it prints nothing."""
+def status(text: str) -> Iterator[StatusLine]:
+    """Show a line that can be replaced, while something goes on; on a pipe it is left out."""
     from rich.markup import escape
 
-    with _console().status(escape(text)) as line:
-        yield lambda text: line.update(escape(text))
+    console = _console()
+    with console.status(escape(text)) as line:
+        yield StatusLine(console, line)
+
+
+class StatusLine:
+    """A line that can be replaced."""
+
+    def __init__(self, console: Console, line: Status) -> None:
+        self._console = console
+        self._line = line
+
+    def show(self, text: str) -> None:
+        """Show another text in its place."""
+        from rich.markup import escape
+
+        self._line.update(escape(text))
+
+    def say(self, text: str) -> None:
+        """Print a line above it, which stays; also on a pipe."""
+        from rich.markup import escape
+
+        self._console.print(escape(text))
 
 
 class ProgressLine:

@@ -73,7 +73,6 @@ def live(
     Example: `vpr_ros live --map town.vprmap --image /camera/image_raw --compressed --config
     localize.yaml --domain 7`
     """
-    from rich.markup import escape
     from vpr_ros.dds.live import localize_live
     from vpr_ros.runtime.interrupts import interrupt_once
     from vpr_ros.settings import LiveSettings
@@ -84,18 +83,17 @@ def live(
     overrides = read_qos_overrides(name, config, param)
     tally = _Tally()
     interrupt_once()
-    with status('loading') as show:
+    with status('loading') as line:
 
         def begin(host: LocalizerHost) -> None:
             assert host.live is not None
-            say(escape(f'localizing {host.hears} in {host.live.recognizer.facts()}; Ctrl-C '
-                       'ends it'))
-            show('no image yet')
+            line.say(f'localizing {host.hears} in {host.live.recognizer.facts()}; Ctrl-C ends it')
+            line.show('no image yet')
 
         dropped = localize_live(
             settings, overrides, node_name=name, namespace=namespace, domain=domain,
             ros_distro=ros_distro, on_ready=begin,
-            on_answer=lambda found: show(tally.with_another(found)))
+            on_answer=lambda found: line.show(tally.with_another(found)))
     say(f'{tally.text()}; {dropped} {plural(dropped, "image")} dropped for later ones')
 
 
