@@ -15,6 +15,7 @@
 
 """A participant sends and hears what others on the graph hear and send."""
 
+import signal
 import threading
 import time
 
@@ -227,7 +228,7 @@ def test_another_thread_goes_on_while_acknowledgements_are_waited_for(node, spaw
     assert node.wait_for_acks(0.0)
     eventually(writer.matched)
     # It hears no more, and is not gone either.
-    process.send_signal(19)
+    process.send_signal(signal.SIGSTOP)
     counted = []
 
     def count():
@@ -246,7 +247,7 @@ def test_another_thread_goes_on_while_acknowledgements_are_waited_for(node, spaw
     finally:
         done.set()
         thread.join()
-        process.send_signal(18)
+        process.send_signal(signal.SIGCONT)
     assert node.wait_for_acks(10.0)
 
 
@@ -254,7 +255,7 @@ def test_who_cannot_follow_stops_a_writer_for_a_moment_only(node, spawn, eventua
     process = spawn(ECHO)
     writer = node.writer('/question', STRING, Qos(reliable=True, depth=KEEP_ALL))
     eventually(writer.matched)
-    process.send_signal(19)
+    process.send_signal(signal.SIGSTOP)
     data = text('x' * 200_000)
     begun_s = time.monotonic()
     assert not all(writer.write(data) for _ in range(20))

@@ -33,6 +33,9 @@ _RANGES = ('SUBNET', 'LOCALHOST', 'OFF', 'SYSTEM_DEFAULT')
 # As rmw_cyclonedds: as many processes of ROS find each other on one machine.
 _AUTO = '<ParticipantIndex>auto</ParticipantIndex>' \
         '<MaxAutoParticipantIndex>32</MaxAutoParticipantIndex>'
+# How long each topic that is closed waits for listeners that do not answer, one after the other:
+# the second of Cyclone DDS itself would make the end of a node a matter of many.
+_LINGER = '<WriterLingerDuration>100 ms</WriterLingerDuration>'
 
 
 def domain_of(environment: Mapping[str, str]) -> int:
@@ -107,4 +110,4 @@ def _chooses_interfaces(uri: str) -> bool:
 
 def _config(general: str, discovery: str) -> str:
     return (f'<CycloneDDS><Domain><General>{general}</General><Discovery>{discovery}</Discovery>'
-            '</Domain></CycloneDDS>')
+            f'<Internal>{_LINGER}</Internal></Domain></CycloneDDS>')

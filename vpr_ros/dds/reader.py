@@ -59,6 +59,10 @@ class Reader:
         """Return what a ``WaitSet`` waits for: messages, and publishers that do not fit."""
         return self._waiting, self._entity
 
+    def is_ready(self) -> bool:
+        """Tell whether one of them has come about."""
+        return bool(self._waiting.triggered or self._entity.get_status_changes())
+
     def take(self) -> list[bytes]:
         """Return messages that wait, the oldest first, as CDR; 32 at most, and then the next."""
         return [sample.data for sample in self._entity.take(_MOST_TAKEN)

@@ -48,7 +48,8 @@ class Writer:
         Send a message.
 
         :param data: CDR, with its four bytes of encapsulation.
-        :return: False where reliable listeners could not follow for 0.1 s, and it was not sent.
+        :return: False where none may be dropped (:data:`~vpr_ros.dds.qos.KEEP_ALL`), listeners
+            could not follow for 0.1 s, and it was not sent.
         :raises VprError: where the bytes are no message of this type.
         """
         try:
