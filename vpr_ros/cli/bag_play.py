@@ -33,6 +33,7 @@ from vpr_ros.cli.console import plural
 from vpr_ros.cli.console import progress
 from vpr_ros.cli.console import remark
 from vpr_ros.cli.console import say
+from vpr_ros.cli.console import status
 from vpr_ros.cli.options import Domain
 from vpr_ros.cli.options import RosDistro
 from vpr_ros.errors import VprError
@@ -204,7 +205,7 @@ def _tell(played: Played) -> None:
 
 
 def _wait(player: Player, seconds: float) -> None:
-    with progress('waiting for listeners', None):
+    with status('waiting for somebody who listens'):
         unheard = player.wait(seconds)
     if unheard:
         remark(f'nobody listens to {", ".join(unheard)} after {seconds:g} s: played all the same')
