@@ -21,7 +21,7 @@ Examples; the first needs a sourced ROS 2, the others do not::
     python benchmarks/live.py play --minutes 5
     python benchmarks/live.py dds --minutes 1
 
-Images come at 30 Hz: raw ones of 640 x 480 pixels from a publisher of rclpy (``rclpy``) or of DDS
+Images come at 30 Hz, or as ``--rate`` says: raw ones of 640 x 480 pixels from a publisher of rclpy (``rclpy``) or of DDS
 without ROS (``dds``), compressed ones of 1280 x 720 pixels from ``vpr_ros bag play`` (``play``). A
 third process hears images and answers. What an answer takes beside its work is the time from when
 that process has the image to when it has the answer, less the stages that the answer tells of.
@@ -63,7 +63,7 @@ from vpr_ros.messages.stamps import stamp_of_serialized
 from vpr_ros.types import Frame
 from vpr_ros.types import Pose
 
-RATE_HZ, SCENES, QUIET_S = 30.0, 60, 5.0
+SCENES, QUIET_S = 60, 5.0
 TOPIC = '/camera/image_raw'
 SIZES = {'rclpy': (640, 480), 'dds': (640, 480), 'play': (1280, 720)}
 RAW, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -73,13 +73,14 @@ CAMERA_QOS = Qos(reliable=False, depth=5)
 
 def main() -> None:
     """Print what was measured."""
-    parser = argparse.ArgumentParser(description='vpr_ros live at 30 images a second.')
+    parser = argparse.ArgumentParser(description='What vpr_ros live loses, and how late it is.')
     parser.add_argument('source', choices=SIZES)
     parser.add_argument('--minutes', type=float, default=5.0)
+    parser.add_argument('--rate', type=float, default=30.0)
     parser.add_argument('--network', default='compact')
     given = parser.parse_args()
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    count = int(given.minutes * 60.0 * RATE_HZ)
+    count = int(given.minutes * 60.0 * given.rate)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         map_path = _write_map(folder / 'scenes.vprmap', SIZES[given.source], given.network)
@@ -92,7 +93,7 @@ def main() -> None:
             *topic, '-p', 'extraction.threads:=1'], stdout=subprocess.DEVNULL)
         try:
             listener.start()
-            told = _send(given.source, count, folder)
+            told = _send(given.source, count, given.rate, folder)
             heard = results.get(timeout=60.0)
             listener.join()
         finally:
@@ -132,35 +133,35 @@ def _messages(size: tuple[int, int]) -> list[bytearray]:
         for number in range(SCENES)]
 
 
-def _stamped(scenes: list[bytearray], count: int) -> Iterator[bytes]:
+def _stamped(scenes: list[bytearray], count: int, rate_hz: float) -> Iterator[bytes]:
     """Yield raw images when they are due, each scene for a second, stamped with the time."""
     began = time.monotonic()
     for number in range(count):
-        time.sleep(max(0.0, began + number / RATE_HZ - time.monotonic()))
-        scene = scenes[int(number / RATE_HZ) % len(scenes)]
+        time.sleep(max(0.0, began + number / rate_hz - time.monotonic()))
+        scene = scenes[int(number / rate_hz) % len(scenes)]
         seconds, nanoseconds = divmod(time.time_ns(), 10 ** 9)
         # The stamp stands after the encapsulation.
         scene[4:12] = seconds.to_bytes(4, 'little') + nanoseconds.to_bytes(4, 'little')
         yield bytes(scene)
 
 
-def _send(source: str, count: int, folder: Path) -> str:
+def _send(source: str, count: int, rate_hz: float, folder: Path) -> str:
     if source == 'play':
-        return _play(count, folder)
+        return _play(count, rate_hz, folder)
     scenes = _messages(SIZES[source])
     if source == 'rclpy':
-        return _send_by_rclpy(scenes, count)
+        return _send_by_rclpy(scenes, count, rate_hz)
     with Participant('camera') as participant:
         writer = participant.writer(TOPIC, RAW, CAMERA_QOS)
         while writer.matched() < 2:
             time.sleep(0.1)
-        for message in _stamped(scenes, count):
+        for message in _stamped(scenes, count, rate_hz):
             writer.write(message)
         time.sleep(QUIET_S)
     return ''
 
 
-def _send_by_rclpy(scenes: list[bytearray], count: int) -> str:
+def _send_by_rclpy(scenes: list[bytearray], count: int, rate_hz: float) -> str:
     import rclpy
     from rclpy.qos import qos_profile_sensor_data
     from sensor_msgs.msg import Image
@@ -170,28 +171,28 @@ def _send_by_rclpy(scenes: list[bytearray], count: int) -> str:
                                                              qos_profile_sensor_data)
     while publisher.get_subscription_count() < 2:
         time.sleep(0.1)
-    for message in _stamped(scenes, count):
+    for message in _stamped(scenes, count, rate_hz):
         publisher.publish(message)
     time.sleep(QUIET_S)
     rclpy.shutdown()
     return str(rclpy.get_rmw_implementation_identifier())
 
 
-def _play(count: int, folder: Path) -> str:
+def _play(count: int, rate_hz: float, folder: Path) -> str:
     bag_path = folder / 'scenes.mcap'
     pictures = [_scene(number, SIZES['play']) for number in range(SCENES)]
     with BagWriter(bag_path) as bag:
         messages = [compressed_image_message(bag.factory, picture, stamp_ns=0, frame_id='camera',
                                              quality=80) for picture in pictures]
         for number in range(count):
-            stamp_ns = round((number + 1) / RATE_HZ * 1e9)
-            message = messages[int(number / RATE_HZ) % SCENES]
+            stamp_ns = round((number + 1) / rate_hz * 1e9)
+            message = messages[int(number / rate_hz) % SCENES]
             message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 10 ** 9)
             bag.write(f'{TOPIC}/compressed', COMPRESSED, message, stamp_ns)
     played = subprocess.run([
         sys.executable, '-m', 'vpr_ros.cli.main', 'bag', 'play', str(bag_path), '--wait', '60'],
         check=True, capture_output=True, text=True)
-    return played.stdout.strip()
+    return played.stdout.strip().splitlines()[-1]
 
 
 def _listen(results: Any, compressed: bool) -> None:
@@ -233,7 +234,7 @@ def _report(given: argparse.Namespace, count: int, heard: Any, told: str) -> Non
                           for stamp in answers if stamp in images])
     work_ms = np.array([work for _, work in answers.values()])
     print(json.dumps({
-        'source': given.source, 'network': given.network, 'sender': told,
+        'source': given.source, 'rate, Hz': given.rate, 'network': given.network, 'sender': told,
         'images sent': count, 'images heard': len(images), 'answers': len(answers),
         'work, ms: median, 95 %, largest': _spread(work_ms),
         'beside the work, ms: median, 95 %, largest': _spread(beside_ms),
