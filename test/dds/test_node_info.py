@@ -68,6 +68,19 @@ def test_all_that_a_node_sends_and_hears_is_told(ros_distro, store, size):
         assert of_node.writer_gid_seq == []
 
 
+def test_who_leaves_tells_so():
+    store = get_typestore(Stores.ROS2_JAZZY)
+    with Participant('other') as other:
+        told = listener(other, store)
+        node = Participant('localizer')
+        assert [one.node_name for one in told().node_entities_info_seq] == ['localizer']
+        gid = node.entity.guid.bytes
+        node.close()
+        info = told()
+        assert info.gid.data.tobytes() == gid
+        assert info.node_entities_info_seq == []
+
+
 def test_ros_is_told_the_hashes_of_types_and_the_enclave():
     with Participant('localizer') as node:
         writer = node.writer('/b', 'std_msgs/msg/String', LATCHED)

@@ -62,18 +62,21 @@ class NodeInfo:
 
     def tell(self, readers: Iterable[bytes], writers: Iterable[bytes]) -> None:
         """Tell what the node hears and sends by, each by the 16 bytes of its GUID."""
-        types = self._store.types
-        node = types[f'{_PACKAGE}/NodeEntitiesInfo'](
+        self._write([self._store.types[f'{_PACKAGE}/NodeEntitiesInfo'](
             node_namespace=self._namespace, node_name=self._node,
             reader_gid_seq=[self._identifier(gid) for gid in readers],
-            writer_gid_seq=[self._identifier(gid) for gid in writers])
-        info = types[_INFO](gid=self._identifier(self._gid), node_entities_info_seq=[node])
-        self._writer.write(self._topic.data_type(bytes(self._store.serialize_cdr(info, _INFO))))
+            writer_gid_seq=[self._identifier(gid) for gid in writers])])
 
     def close(self) -> None:
-        """Tell no more."""
+        """Tell that the node is gone: Fast DDS does not see participants go."""
+        self._write([])
         delete(self._writer)
         delete(self._topic)
+
+    def _write(self, nodes: list[Any]) -> None:
+        info = self._store.types[_INFO](gid=self._identifier(self._gid),
+                                        node_entities_info_seq=nodes)
+        self._writer.write(self._topic.data_type(bytes(self._store.serialize_cdr(info, _INFO))))
 
     def _identifier(self, gid: bytes) -> Any:
         name = f'{_PACKAGE}/Gid'
