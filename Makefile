@@ -39,6 +39,15 @@ ifneq ($(strip $(DATA)),)
 	  exit 1; }
 endif
 
+# Stopped by SIGTERM: what a shell starts in the background does not hear Ctrl-C.
+.PHONY: demo-live
+demo-live: $(VENV)/.installed-dds  ## play the night of the demo to the localizer live: two processes, over DDS
+	@test -f demo/day.vprmap || $(MAKE) --no-print-directory demo
+	@export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST; \
+	$(BIN)/vpr_ros live --map demo/day.vprmap --image /camera/image_raw --compressed --odom /odom & live=$$!; \
+	$(BIN)/vpr_ros bag play demo/night_snow.mcap --rate $(or $(RATE),2) --wait 60; played=$$?; \
+	kill -TERM $$live && wait $$live && exit $$played
+
 .PHONY: install
 install: $(VENV)/.installed  ## install vpr_ros into the environment VENV
 
