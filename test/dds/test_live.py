@@ -58,6 +58,8 @@ LOSSLESS = [word for topic in (IMAGE, JPEGS, ODOMETRY)
             for word in ('-p', f'qos_overrides.{topic}.subscription.reliability:=reliable',
                          '-p', f'qos_overrides.{topic}.subscription.depth:=1000')] + [
             '-p', 'queue_size:=1000', '-p', 'odometry_wait_s:=5.0']
+# A best effort subscription may not know a publisher yet that knows it, and miss what it says.
+RELIABLE = ['-p', f'qos_overrides.{IMAGE}.subscription.reliability:=reliable']
 HEARD = Qos(reliable=True, depth=1000)
 # What is of the one run, and not of what was seen.
 OF_THE_RUN = {'stage_names', 'stage_times_ns', 'query_session'}
@@ -246,7 +248,7 @@ def test_it_ends_at_once_when_it_is_told_to(live, number):
 
 
 def test_the_latest_image_alone_is_looked_at(live, participant, ear, eventually):
-    live('-p', 'extraction.network:=thumbnail')
+    live(*RELIABLE)
     writer = participant.writer(IMAGE, 'sensor_msgs/msg/Image', Qos(reliable=True, depth=500))
     eventually(lambda: ear.is_ready() and writer.matched())
     for n in range(400):
@@ -269,13 +271,13 @@ def test_a_clock_that_goes_back_begins_anew(live, participant, ear, eventually):
     process = live('-p', 'use_sim_time:=true', *LOSSLESS)
     clock = participant.writer('/clock', 'rosgraph_msgs/msg/Clock', Qos(reliable=True, depth=10))
     images = participant.writer(IMAGE, 'sensor_msgs/msg/Image', HEARD)
-    eventually(lambda: ear.is_ready() and clock.matched() and images.matched())
+    eventually(lambda: ear.is_ready() and images.matched())
 
-    def tell(now_ns: int) -> None:
-        clock.write(bytes(typestore().serialize_cdr(RosbagsFactory().new(
-            'rosgraph_msgs/msg/Clock', clock=RosbagsFactory().new(
-                'builtin_interfaces/msg/Time', sec=now_ns // SECOND, nanosec=now_ns % SECOND)),
-            'rosgraph_msgs/msg/Clock')))
+    def tell(seconds: int) -> None:
+        stamp = RosbagsFactory().new('builtin_interfaces/msg/Time', sec=seconds, nanosec=0)
+        message = RosbagsFactory().new('rosgraph_msgs/msg/Clock', clock=stamp)
+        data = bytes(typestore().serialize_cdr(message, 'rosgraph_msgs/msg/Clock'))
+        eventually(lambda: clock.write(data) and ear.diagnosed_ns() == seconds * SECOND)
 
     def known_after(count: int) -> list[bool]:
         before = len(ear.listen()['place_match'])
@@ -284,12 +286,10 @@ def test_a_clock_that_goes_back_begins_anew(live, participant, ear, eventually):
         eventually(lambda: len(ear.listen()['place_match']) == before + count)
         return [bool(m.decision) for m in ear.messages['place_match'][before:]]
 
-    tell(100 * SECOND)
+    tell(100)
     first = known_after(12)
     assert first[-1]
-    eventually(lambda: ear.diagnosed_ns() == 100 * SECOND)
-    tell(1 * SECOND)
-    eventually(lambda: ear.diagnosed_ns() == 1 * SECOND)
+    tell(1)
     # Evidence is gathered again, as at first.
     assert known_after(12) == first
     process.end()
@@ -303,7 +303,7 @@ def test_silence_is_told_and_explained(live, ear, eventually):
 
 
 def test_a_publisher_that_does_not_fit_is_named(live, participant, ear, eventually):
-    live('-p', f'qos_overrides.{IMAGE}.subscription.reliability:=reliable')
+    live(*RELIABLE)
     writer = participant.writer(IMAGE, 'sensor_msgs/msg/Image', Qos(reliable=False, depth=1))
 
     def input_status() -> str:
@@ -315,7 +315,7 @@ def test_a_publisher_that_does_not_fit_is_named(live, participant, ear, eventual
 
 
 def test_what_is_no_image_is_left_out_and_said(live, participant, ear, eventually):
-    process = live()
+    process = live(*RELIABLE)
     writer = participant.writer(IMAGE, 'sensor_msgs/msg/Image', Qos(reliable=True, depth=10))
     eventually(lambda: ear.is_ready() and writer.matched())
     writer.write(raw(SECOND, picture(0)).replace(b'rgb8', b'gbr8'))
@@ -329,7 +329,8 @@ def test_what_is_no_image_is_left_out_and_said(live, participant, ear, eventuall
 
 
 def test_a_robot_has_a_namespace(live, participant, eventually):
-    live('--namespace', '/robot1', '--name', 'eyes', image='image')
+    live('--namespace', '/robot1', '--name', 'eyes', '-p',
+         'qos_overrides./robot1/image.subscription.reliability:=reliable', image='image')
     ear = Ear(participant, '/robot1/eyes')
     writer = participant.writer('/robot1/image', 'sensor_msgs/msg/Image',
                                 Qos(reliable=True, depth=10))
