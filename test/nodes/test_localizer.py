@@ -115,6 +115,13 @@ def test_odometry_says_how_far_the_robot_drove(robot, start, map_path, image_of)
     assert differ
 
 
+def test_topics_that_change_names_are_remapped_once(robot, start, map_path):
+    start('-r', '/odom:=/wheels', '-r', '/wheels:=/odom', map=map_path, image='/camera/image_raw',
+          odometry='/odom')
+    robot.wait(lambda: robot.node.count_subscribers('/wheels') == 1, 'a subscription to /wheels')
+    assert robot.node.count_subscribers('/odom') == 0
+
+
 def test_an_image_without_odometry_is_answered_all_the_same(robot, start, map_path, said):
     process = start(map=map_path, image='/camera/image_raw', odometry='/odom', silence_s=1.0)
     robot.wait(lambda: robot.odometry.get_subscription_count() > 0, 'a subscription to odometry')

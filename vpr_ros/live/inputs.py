@@ -121,12 +121,13 @@ class Inputs:
                 return
             listener(message)
 
-        full_name = self._graph.resolve(topic or said.name)
-        self._health.listen(name, full_name, kind.rpartition('/')[2], needed=needed,
+        # Not by the full name: that would be remapped once more.
+        subscription = self._graph.subscribe(
+            topic or said.name, kind, said.qos, heard, partial(self._health.incompatible, name))
+        self._subscriptions.append(subscription)
+        self._health.listen(name, subscription.topic, kind.rpartition('/')[2], needed=needed,
                             parameter=parameter)
-        self._subscriptions.append(self._graph.subscribe(
-            full_name, kind, said.qos, heard, partial(self._health.incompatible, name)))
-        return full_name
+        return subscription.topic
 
     def hear_cameras(self, cameras: Sequence[CameraTopics], rig: Rig, settings: InputSettings,
                      on_moment: Callable[[tuple[RawImage, ...]], None]) -> list[str]:

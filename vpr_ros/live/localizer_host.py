@@ -139,13 +139,13 @@ class LocalizerHost(Host[LocalizeSettings]):
         self.speak(*ANSWER_TYPES, 'markers', 'attention', *(['new_place'] if s.online else []),
                    *(['/tf'] if s.publish_tf else []))
         self._inputs = Inputs(self.graph, LOCALIZER, self.health)
-        if s.odometry:
-            self._inputs.hear('odometry', 'odometry', self._on_odometry, topic=s.odometry)
+        odometry = s.odometry and self._inputs.hear(
+            'odometry', 'odometry', self._on_odometry, topic=s.odometry)
         topics = self._inputs.hear_cameras(self._cameras, self._rig, s, self._on_moment)
         if s.publish_tf:
             self._tf_timer = self.graph.every(1.0 / s.tf_rate_hz, self._publish_tf, steady=False)
         self.hears = f"images on {', '.join(topics)}" + (
-            f' and odometry on {self.graph.resolve(s.odometry)}' if s.odometry else '')
+            f' and odometry on {odometry}' if odometry else '')
         _log.info('localizing %s', self.hears)
 
     def end(self) -> None:

@@ -120,16 +120,12 @@ class RclpyGraph:
 
     def resolve(self, topic: str) -> str:
         """Return the full name of a topic, remapped; VprError for one that is none."""
-        try:
-            validate_topic_name(topic)
-            return str(self._node.resolve_topic_name(topic))
-        except NameValidationException as error:
-            raise VprError(str(error)) from error
+        return str(self._node.resolve_topic_name(_checked(topic)))
 
     def publish(self, topic: str, type_name: str, qos: Qos) -> _Published:
         """Publish a topic from now on."""
         return _Published(self._node, self._node.create_publisher(
-            message_class(type_name), topic, profile(qos)))
+            message_class(type_name), _checked(topic), profile(qos)))
 
     def subscribe(self, topic: str, type_name: str, qos: Qos, heard: Callable[[bytes], None],
                   misfit: Callable[[str], None]) -> _Heard:
@@ -137,7 +133,7 @@ class RclpyGraph:
         events = SubscriptionEventCallbacks(incompatible_qos=lambda event: misfit(
             qos_policy_name_from_kind(event.last_policy_kind)))
         return _Heard(self._node, self._node.create_subscription(
-            message_class(type_name), topic, heard, profile(qos), raw=True,
+            message_class(type_name), _checked(topic), heard, profile(qos), raw=True,
             event_callbacks=events, qos_overriding_options=QoSOverridingOptions(_OVERRIDABLE)))
 
     def read(self, data: bytes, type_name: str) -> Any:
@@ -169,6 +165,14 @@ class RclpyGraph:
         # A map may be loaded after the node is gone: then nobody waits any more.
         with suppress(rclpy_implementation.InvalidHandle):
             self._guard.trigger()
+
+
+def _checked(topic: str) -> str:
+    try:
+        validate_topic_name(topic)
+    except NameValidationException as error:
+        raise VprError(str(error)) from error
+    return topic
 
 
 def _do_nothing() -> None:
