@@ -191,7 +191,7 @@ class MapperHost(Host[MapperSettings]):
         problem = '' if sample.parent in ('', s.map_frame) else (
             f'poses are given in {sample.parent!r}, and map_frame is {s.map_frame!r}: if these '
             f'are one, set map_frame to {sample.parent!r}')
-        if problem and problem != self._pose_problem:
+        if problem and problem != self._pose_problem and self.seldom.due('frame of poses'):
             _log.warning('%s', problem)
         self._pose_problem = problem
         self._track.add(StampedPose(sample.stamp_ns, s.map_frame, s.base_frame,
