@@ -54,11 +54,11 @@ def test_no_more_is_made_than_may_wait():
     with ReadAhead(items(), weight=len, limit=40) as ahead:
         ahead.wait_for_some(10)
         time.sleep(0.05)
-        assert len(made) == 5  # four wait, and the fifth for room
+        assert len(made) == 4
         next(ahead)
         next(ahead)
         time.sleep(0.05)
-        assert len(made) == 7
+        assert len(made) == 6
     assert not readers()
 
 
@@ -87,12 +87,28 @@ def test_waiting_ends_with_the_items_and_with_the_time():
     held = threading.Event()
 
     def slow() -> Iterator[int]:
-        held.wait()
         yield 1
+        held.wait()
+        yield 2
 
-    with ReadAhead(slow(), weight=lambda item: 1, limit=1) as ahead:
+    with ReadAhead(slow(), weight=lambda item: 1, limit=2) as ahead:
         began_s = time.monotonic()
         ahead.wait_for_some(0.05)
         assert time.monotonic() - began_s >= 0.05
         held.set()
+        assert list(ahead) == [1, 2]
+
+
+def test_the_first_item_is_waited_for_however_long_it_takes():
+    def searching() -> Iterator[int]:
+        time.sleep(0.2)
+        yield 1
+
+    with ReadAhead(searching(), weight=lambda item: 1, limit=1) as ahead:
+        began_s = time.monotonic()
+        ahead.wait_for_some(0.01)
+        assert time.monotonic() - began_s > 0.1
         assert list(ahead) == [1]
+    with ReadAhead(iter([]), weight=len, limit=1) as nothing:
+        nothing.wait_for_some(60)
+        assert list(nothing) == []

@@ -87,7 +87,7 @@ def _goes_on(option: str, word: str) -> bool:
 
 def _is_number(words: list[str]) -> bool:
     try:
-        return bool(words) and float(words[0]) is not None
+        return bool([float(word) for word in words])
     except ValueError:
         return False
 

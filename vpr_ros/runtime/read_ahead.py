@@ -86,8 +86,13 @@ class ReadAhead(Generic[Item]):
         raise StopIteration
 
     def wait_for_some(self, timeout_s: float) -> None:
-        """Wait until as much is made as may wait, or all, or the time is up."""
+        """
+        Wait for the first item, and then until as much is made as may wait.
+
+        :param timeout_s: how long that may take once the first is there.
+        """
         with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._made_all)
             self._changed.wait_for(lambda: self._is_full() or self._made_all, timeout_s)
 
     def _is_full(self) -> bool:
@@ -97,12 +102,12 @@ class ReadAhead(Generic[Item]):
         try:
             for item in self._items:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closed or not self._is_full())
-                    if self._closed:
-                        break
                     self._waiting.append(item)
                     self._weighs += self._weight(item)
                     self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._closed or not self._is_full())
+                    if self._closed:
+                        break
         except BaseException as error:  # is raised where the items are wanted
             self._error = error
         finally:
