@@ -118,3 +118,13 @@ def test_a_call_may_close_what_is_repeated(node, loop):
     simulation.set(10 * SECOND)
     simulation.set(20 * SECOND)
     assert called == [0, 0]
+
+
+def test_a_publisher_that_does_not_fit_is_told_and_the_loop_sleeps(node, loop, caplog):
+    SimulatedTime(loop, node, lambda: None)
+    node.writer('/clock', 'std_msgs/msg/Int32', Qos(True, 10))
+    loop.every(0.3, loop.stop)
+    before_s = time.thread_time()
+    loop.run()
+    assert time.thread_time() - before_s < 0.1
+    assert caplog.messages == ['a publisher on /clock does not fit: its QoS differs in TYPE']

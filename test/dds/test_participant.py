@@ -15,12 +15,14 @@
 
 """A participant sends and hears what others on the graph hear and send."""
 
+import gc
 import signal
 import threading
 import time
 
 from cyclonedds.core import Entity
 import pytest
+from rosbags.typesys.store import Typestore
 from vpr_ros.dds.participant import Participant
 from vpr_ros.dds.qos import KEEP_ALL
 from vpr_ros.errors import VprError
@@ -147,6 +149,7 @@ def test_topics_of_other_names_or_types_are_not_heard(node):
     writer.write(text('nobody'))
     assert not writer.matched()
     assert other_type.take() == []
+    assert other_type.requested_incompatible() == 'TYPE'
 
 
 def test_bytes_that_are_no_message_are_refused(node):
@@ -188,6 +191,17 @@ def test_topics_that_come_and_go_do_not_pile_up(node):
     for _ in range(20):
         node.reader('/a', STRING, RELIABLE).close()
     assert len(Entity._entities) == before
+
+
+def test_nodes_that_come_and_go_do_not_pile_up():
+    def stores():
+        gc.collect()
+        return sum(type(one) is Typestore for one in gc.get_objects())
+
+    Participant('first').close()
+    before = stores()
+    Participant('second').close()
+    assert stores() == before
 
 
 def test_a_failure_to_join_leaves_the_domain(monkeypatch):

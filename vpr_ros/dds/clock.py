@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import logging
 import struct
 import time
 
@@ -28,6 +29,7 @@ from vpr_ros.live.interface import Qos
 
 __all__ = ['SimulatedTime', 'TimeOfDay']
 
+_log = logging.getLogger(__name__)
 # As nodes of ROS hear it.
 _QOS = Qos(reliable=False, depth=1)
 
@@ -74,6 +76,8 @@ class SimulatedTime:
         return repeated
 
     def _hear(self) -> None:
+        if policy := self._reader.requested_incompatible():
+            _log.warning('a publisher on /clock does not fit: its QoS differs in %s', policy)
         for data in self._reader.take():
             self._set(_nanoseconds(data))
 

@@ -54,7 +54,11 @@ class Loop:
         self._stopping = Event()
 
     def attach(self, reader: Reader, call: Callable[[], None]) -> None:
-        """Call whenever there is something to take, or a publisher that does not fit."""
+        """
+        Call whenever there is something to take, or a publisher that does not fit.
+
+        The call takes the one and asks for the other, or it is made again and again.
+        """
         self._readers[reader] = call
         for condition in reader.conditions:
             self._waits.attach(condition)

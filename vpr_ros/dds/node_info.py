@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from cyclonedds.pub import DataWriter
@@ -25,6 +26,7 @@ from cyclonedds.topic import Topic
 import numpy as np
 from rosbags.typesys import get_typestore
 from rosbags.typesys import Stores
+from rosbags.typesys.store import Typestore
 from vpr_ros.dds.entities import delete
 from vpr_ros.dds.qos import discovery_qos
 from vpr_ros.dds.types import data_type
@@ -50,9 +52,7 @@ class NodeInfo:
     """
 
     def __init__(self, participant: Any, node: str, namespace: str, ros_distro: str) -> None:
-        if ros_distro not in _DISTROS:
-            raise unknown_name('distribution of ROS 2', ros_distro, _DISTROS)
-        self._store = get_typestore(_DISTROS[ros_distro])
+        self._store = _store(ros_distro)
         self._gid: bytes = participant.guid.bytes
         self._node = node
         self._namespace = namespace
@@ -84,3 +84,11 @@ class NodeInfo:
         ((_, (_, (_, size))),) = fields
         # 24 bytes in Humble, of which the last are empty.
         return self._store.types[name](data=np.frombuffer(gid.ljust(size, b'\0'), np.uint8))
+
+
+@cache
+def _store(ros_distro: str) -> Typestore:
+    """Return the types of a distribution, made once: those of DDS are kept for each store."""
+    if ros_distro not in _DISTROS:
+        raise unknown_name('distribution of ROS 2', ros_distro, _DISTROS)
+    return get_typestore(_DISTROS[ros_distro])

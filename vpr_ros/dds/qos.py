@@ -30,8 +30,8 @@ __all__ = ['discovery_qos', 'endpoint_qos', 'KEEP_ALL', 'participant_qos', 'poli
 KEEP_ALL = 2**31 - 1
 # How long a publisher waits for reliable listeners that cannot follow.
 _LONGEST_WAIT_MS = 100
-# As DDS numbers them, and ROS calls them.
-_POLICIES = {2: 'DURABILITY', 4: 'DEADLINE', 8: 'LIVELINESS', 11: 'RELIABILITY'}
+# As DDS numbers them, and ROS calls them, which has no name for the last.
+_POLICIES = {2: 'DURABILITY', 4: 'DEADLINE', 8: 'LIVELINESS', 11: 'RELIABILITY', 24: 'TYPE'}
 
 
 def endpoint_qos(qos: Qos, type_hash: str) -> Any:
@@ -68,5 +68,5 @@ def participant_qos() -> Any:
 
 
 def policy_name(policy: int) -> str:
-    """Return what ROS calls a policy of DDS, ``INVALID`` where it knows none."""
+    """Return what ROS calls a policy of DDS, ``TYPE`` that of types, ``INVALID`` any other."""
     return _POLICIES.get(policy, 'INVALID')

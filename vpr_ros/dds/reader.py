@@ -61,7 +61,9 @@ class Reader:
 
     def is_ready(self) -> bool:
         """Tell whether one of them has come about."""
-        return bool(self._waiting.triggered or self._entity.get_status_changes())
+        # The entity tells also of changes that nobody waits for.
+        return bool(self._waiting.triggered
+                    or self._entity.get_status_changes() & DDSStatus.RequestedIncompatibleQos)
 
     def take(self) -> list[bytes]:
         """Return messages that wait, the oldest first, as CDR; 32 at most, and then the next."""
