@@ -111,7 +111,9 @@ def test_a_loop_ends_at_once_with_its_closing_line(texts, tmp_path, number):
         with start(tmp_path, texts, '--loop', '--clock', '-r', '5') as process:
             heard(clock, 20)
             began_s = time.monotonic()
-            process.send_signal(number)
+            for _ in range(5):  # as "ros2 launch" and a terminal do together
+                process.send_signal(number)
+                time.sleep(0.01)
             said, complained = process.communicate()
             assert time.monotonic() - began_s < 5
     assert process.returncode == 130, complained

@@ -126,7 +126,9 @@ class Process:
     def end(self, number: signal.Signals = signal.SIGINT) -> tuple[int, float, str]:
         """Send a signal; return the status, how many seconds the end took, and what was said."""
         began_s = time.monotonic()
-        self._process.send_signal(number)
+        for _ in range(5):  # as "ros2 launch" and a terminal do together
+            self._process.send_signal(number)
+            time.sleep(0.01)
         return self.wait(), time.monotonic() - began_s, self.said
 
     def wait(self) -> int:

@@ -22,10 +22,11 @@ from vpr_ros.runtime.interrupts import interrupt_once
 
 
 @pytest.fixture(autouse=True)
-def the_handler_of_pytest():
-    before = signal.getsignal(signal.SIGINT)
+def the_handlers_of_pytest():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_the_first_interrupt_ends_what_runs_and_none_after_it():
@@ -34,6 +35,14 @@ def test_the_first_interrupt_ends_what_runs_and_none_after_it():
         signal.raise_signal(signal.SIGINT)
     for _ in range(3):
         signal.raise_signal(signal.SIGINT)
+
+
+def test_other_signals_do_as_an_interrupt_does_and_count_with_it():
+    interrupt_once(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.raise_signal(number)
 
 
 def test_none_interrupts_what_is_ending_already():

@@ -141,11 +141,14 @@ def play(
     from vpr_ros.bags.reader import BagReader
     from vpr_ros.dds.participant import Participant
     from vpr_ros.dds.play import Player
+    from vpr_ros.runtime.interrupts import interrupt_once
 
     options = PlayOptions(
         topics=tuple(topic), exclude=tuple(exclude), remap=tuple(map(_renamed, remap)), rate=rate,
         start_s=start, duration_s=float('inf') if duration is None else duration, loop=loop,
         delay_s=delay, clock_hz=clock)
+    # However it is ended, others on the graph are told that this node leaves.
+    interrupt_once(signal.SIGTERM)
     with BagReader(path) as bag, Participant(
             _NODE, domain=domain, ros_distro=ros_distro) as participant:
         player = Player(bag, participant, options)
@@ -153,7 +156,7 @@ def play(
             remark(f'{name} is left out: {reason}')
         say(f'Playing {len(player.topics)} {plural(len(player.topics), "topic")} on domain '
             f'{participant.domain}.')
-        with _ended_by_sigterm(), _told(player):
+        with _told(player):
             if wait:
                 _wait(player, wait)
             length_s = round(player.length_s)
@@ -166,19 +169,6 @@ def _renamed(text: str) -> tuple[str, str]:
     if not (old and colon and new):
         raise VprError(f'--remap {text}: expected OLD:=NEW, as in /image_raw:=/camera/image_raw')
     return old, new if new.startswith('/') else f'/{new}'
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """End as by Ctrl-C, so that others on the graph are told that this node leaves."""
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

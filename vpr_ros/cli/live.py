@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+import signal
 from typing import Annotated
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ def live(
                              online=online or None)
     overrides = read_qos_overrides(name, config, param)
     tally = _Tally()
-    interrupt_once()
+    interrupt_once(signal.SIGTERM)
     with status('loading') as line:
 
         def begin(host: LocalizerHost) -> None:

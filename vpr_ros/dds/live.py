@@ -52,10 +52,10 @@ def localize_live(settings: LiveSettings, overrides: Mapping[str, object], *,
         host = LocalizerHost(graph, lambda: settings)
         host.on_answer = on_answer
         graph.on_time_back(host.time_jumped_back)
-        host.configure()
         ending.callback(host.clean_up)
-        host.activate()
+        host.configure()
         ending.callback(host.deactivate)
+        host.activate()
         graph.every(settings.diagnostics_s, host.watch, steady=True)
         on_ready(host)
         with suppress(KeyboardInterrupt):

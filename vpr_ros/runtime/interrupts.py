@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from contextlib import suppress
 import signal
@@ -25,12 +26,13 @@ from types import FrameType
 __all__ = ['interrupt_once']
 
 
-def interrupt_once() -> Callable[[], None]:
+def interrupt_once(*others: signal.Signals) -> Callable[[], None]:
     """
     Let the first interrupt end what runs, and none after it the closing of files.
 
     Called before ``rclpy.init``, whose handler calls the one that was there before.
 
+    :param others: signals that are to do what Ctrl-C does.
     :return: lets no interrupt through from then on, not even a first one: for what has ended
         already, as rclpy may before Python has heard of the signal.
     """
@@ -47,5 +49,8 @@ def interrupt_once() -> Callable[[], None]:
         with suppress(KeyboardInterrupt):
             let_through = False
 
-    signal.signal(signal.SIGINT, interrupt)
+    for number in (signal.SIGINT, *others):
+        signal.signal(number, interrupt)
+        # Python gives them back to the system before it has ended, which ends it by the signal.
+        atexit.register(signal.signal, number, signal.SIG_IGN)
     return let_none_through
