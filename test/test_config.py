@@ -267,6 +267,16 @@ def test_sections_of_other_nodes_are_left_alone(section, tmp_path):
     assert read_parameter_file(path, 'localizer') == {}
 
 
+@pytest.mark.parametrize(('section', 'is_its'), [
+    ('/robot1/localizer', True), ('robot1/localizer', True), ('localizer', True), ('/**', True),
+    ('/**/localizer', True), ('/*/localizer', True), ('/robot1/**', True),
+    ('/robot2/localizer', False), ('/robot1/front/localizer', False), ('/robot1/mapper', False),
+    ('/robot2/**', False), ('/**/mapper', False)])
+def test_robots_share_a_file_by_their_namespaces(section, is_its, tmp_path):
+    path = write(tmp_path, f'{section}:\n  ros__parameters: {{left.gain: 5}}\n')
+    assert read_parameter_file(path, '/robot1/localizer') == ({'left.gain': 5} if is_its else {})
+
+
 @pytest.mark.parametrize('nothing', ['', ' {}', ' null', '\n    # left.gain: 5'])
 def test_a_section_without_parameters(nothing, tmp_path):
     path = write(tmp_path, f'/**:\n  ros__parameters:{nothing}\n'

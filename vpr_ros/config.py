@@ -196,6 +196,9 @@ def read_parameter_file(path: Path, node: str) -> dict[str, object]:
 
     Sections are node names as ROS writes them (``localizer``, ``/ns/localizer``, wildcards such as
     ``/**``); later sections win.
+
+    :param node: its name. Where it stands below a namespace, as in ``/ns/localizer``, sections of
+        other namespaces are those of other robots.
     """
     document = read_yaml(path, 'parameter file')
     if not isinstance(document, dict):
@@ -203,9 +206,16 @@ def read_parameter_file(path: Path, node: str) -> dict[str, object]:
                        '"ros__parameters:" below it')
     flat: dict[str, object] = {}
     for section, body in _sections(document, path):
-        if fnmatch.fnmatchcase(node, section.rsplit('/', 1)[-1]):
+        if _names(section, node):
             flat.update(flatten(body))
     return flat
+
+
+def _names(section: str, node: str) -> bool:
+    (above, _, pattern), (namespace, _, name) = section.rpartition('/'), node.rpartition('/')
+    if above and namespace:
+        return fnmatch.fnmatchcase(node, section)
+    return fnmatch.fnmatchcase(name, pattern)
 
 
 def is_of_every_node(name: str) -> bool:

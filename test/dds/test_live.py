@@ -330,15 +330,19 @@ def test_what_is_no_image_is_left_out_and_said(live, participant, ear, eventuall
     assert "'gbr8'" in said
 
 
-def test_a_robot_has_a_namespace(live, participant, eventually):
-    live('--namespace', '/robot1', '--name', 'eyes', '-p',
-         'qos_overrides./robot1/image.subscription.reliability:=reliable', image='image')
+def test_a_robot_has_a_namespace(live, participant, eventually, tmp_path):
+    fleet = tmp_path / 'fleet.yaml'
+    fleet.write_text(
+        '/robot1/eyes:\n  ros__parameters:\n    qos_overrides./robot1/image.subscription.'
+        'reliability: reliable\n/robot2/eyes:\n  ros__parameters: {map_frame: of_another}\n')
+    live('--namespace', 'robot1', '--name', 'eyes', '--config', fleet, image='image')
     ear = Ear(participant, '/robot1/eyes')
     writer = participant.writer('/robot1/image', 'sensor_msgs/msg/Image',
                                 Qos(reliable=True, depth=10))
     eventually(lambda: ear.is_ready() and writer.matched())
     writer.write(raw(SECOND, picture(0)))
     eventually(lambda: ear.listen()['place_match'])
+    assert ear.messages['place_match'][0].header.frame_id == 'map'
     eventually(lambda: ear.status() is not None)
     assert ear.status().name == 'robot1/eyes: localization'
 

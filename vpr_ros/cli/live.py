@@ -75,13 +75,16 @@ def live(
     localize.yaml --domain 7`
     """
     from vpr_ros.dds.live import localize_live
+    from vpr_ros.dds.names import checked_namespace
+    from vpr_ros.dds.names import full_node_name
     from vpr_ros.runtime.interrupts import interrupt_once
     from vpr_ros.settings import LiveSettings
 
-    settings = read_settings(LiveSettings, name, config, param, map=str(map_path or ''),
+    node = full_node_name(name, checked_namespace(namespace))
+    settings = read_settings(LiveSettings, node, config, param, map=str(map_path or ''),
                              image=image, compressed=compressed, odometry=odometry,
                              online=online or None)
-    overrides = read_qos_overrides(name, config, param)
+    overrides = read_qos_overrides(node, config, param)
     tally = _Tally()
     interrupt_once(signal.SIGTERM)
     with status('loading') as line:
