@@ -78,12 +78,12 @@ class Playback:
         if first_ns is None or last_ns is None:
             raise VprError(f'{bag.path} holds no messages, so there is nothing to play')
         self._first_ns, self._last_ns = first_ns, last_ns
-        self._start_ns = first_ns + round(options.start_s * 1e9)
-        if self._start_ns > last_ns:
+        if options.start_s * 1e9 > last_ns - first_ns:
             raise VprError(f'{bag.path} lasts {(last_ns - first_ns) / 1e9:.1f} s: play cannot '
                            f'begin after {options.start_s:g} s')
-        self._stop_ns = last_ns + 1 if options.duration_s == float('inf') else (
-            self._start_ns + round(options.duration_s * 1e9) + 1)
+        self._start_ns = first_ns + round(options.start_s * 1e9)
+        self._stop_ns = 1 + (last_ns if options.duration_s * 1e9 > last_ns - self._start_ns else
+                             self._start_ns + round(options.duration_s * 1e9))
         #: When what is due.
         self.schedule = Schedule(self._start_ns, rate=options.rate, clock_hz=options.clock_hz)
         #: Why topics are not played, by their names.

@@ -117,7 +117,8 @@ def play(
         '--duration', '--playback-duration', min=0, metavar='S', help='Play so many seconds of '
         'the bag.', show_default='to its end')] = None,
     delay: Annotated[float, typer.Option(
-        '--delay', '-d', min=0, metavar='S', help='Wait so many seconds before each turn.')] = 0.0,
+        '--delay', '-d', min=0, max=86_400, metavar='S',
+        help='Wait so many seconds before each turn.')] = 0.0,
     wait: Annotated[float, typer.Option(
         '--wait', min=0, metavar='S', help='Begin when somebody listens to the images of each '
         'camera (in a bag without images: to anything), or when so many seconds are over.')] = 0.0,
