@@ -72,6 +72,8 @@ def test_peers_are_named_besides():
     peers = ['192.168.0.7', 'robot"<2>']
     assert [peer.get('address')
             for peer in tree(environment).iter('Peer')] == ['localhost', *peers]
+    assert [one.attrib for one in tree(environment).iter('NetworkInterface')] == [
+        {'address': '127.0.0.1'}, {'autodetermine': 'true'}]
     environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'SUBNET'
     assert [peer.get('address') for peer in tree(environment).iter('Peer')] == peers
 

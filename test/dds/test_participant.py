@@ -15,8 +15,10 @@
 
 """A participant sends and hears what others on the graph hear and send."""
 
+from contextlib import ExitStack
 import gc
 import signal
+import socket
 import threading
 import time
 
@@ -222,9 +224,20 @@ def test_a_domain_has_one_range_in_one_process(node, monkeypatch, domain):
 
 def test_a_configuration_that_is_wrong_is_said_so(monkeypatch, capfd):
     monkeypatch.setenv('CYCLONEDDS_URI', '<CycloneDDS><Nonsense/></CycloneDDS>')
-    with pytest.raises(VprError, match='cannot be configured .*what CYCLONEDDS_URI says'):
+    with pytest.raises(VprError, match='cannot be configured .*CYCLONEDDS_URI may say what it'):
         Participant('tester')
     assert 'Nonsense' in capfd.readouterr().err
+
+
+def test_more_nodes_than_a_machine_has_room_for_are_said_so(domain):
+    # By the rules of RTPS, each of the 33 processes of a domain has a port of its own.
+    with ExitStack() as ending:
+        for index in range(33):
+            port = ending.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            port.bind(('', 7400 + 250 * domain + 10 + 2 * index))
+        with pytest.raises(VprError, match='there may be too many nodes on this machine'):
+            Participant('tester')
+    Participant('tester').close()
 
 
 def test_names_are_checked():

@@ -55,8 +55,8 @@ def held_domain(number: int, config: str) -> Iterator[None]:
             _domains[number] = _Held(_configured(number, config), config)
         held = _domains[number]
         if held.config != config:
-            raise VprError(f'domain {number} is in use in this process with another range of '
-                           'discovery: end what uses it first')
+            raise VprError(f'domain {number} is in use in this process with another '
+                           'configuration: end what uses it first')
         held.holders += 1
     try:
         yield
@@ -72,4 +72,5 @@ def _configured(number: int, config: str) -> Any:
         return Domain(number, config)
     except (DDSException, UnicodeEncodeError) as error:
         raise VprError(f'domain {number} cannot be configured ({error}): see what Cyclone DDS '
-                       'wrote above, and what CYCLONEDDS_URI says') from error
+                       'wrote above; there may be too many nodes on this machine, or '
+                       'CYCLONEDDS_URI may say what it does not know') from error

@@ -88,10 +88,13 @@ def _fragment(environment: Mapping[str, str]) -> str:
         return _config(general, '<ParticipantIndex>none</ParticipantIndex>'
                                 f'<Tag>ros_discovery_off_{os.getpid()}</Tag>')
     if reach == 'LOCALHOST':
+        # By loopback alone no other machine would be reached.
+        beyond = '<NetworkInterface autodetermine="true"/>' if peers else ''
         peers.insert(0, 'localhost')
         if not _chooses_interfaces(environment.get('CYCLONEDDS_URI', '')):
             # Without it, nodes of ROS that were there before are not found.
-            general += '<Interfaces><NetworkInterface address="127.0.0.1"/></Interfaces>'
+            general += ('<Interfaces><NetworkInterface address="127.0.0.1"/>'
+                        f'{beyond}</Interfaces>')
     listed = ''.join(f'<Peer address={quoteattr(peer)}/>' for peer in peers)
     return _config(general, _AUTO + (f'<Peers>{listed}</Peers>' if listed else ''))
 

@@ -158,4 +158,4 @@ def _joined(domain: int) -> Any:
         return DomainParticipant(domain, participant_qos())
     except DDSException as error:
         raise VprError(f'domain {domain} cannot be joined ({error}): see what Cyclone DDS wrote '
-                       'above; there may be too many nodes on this machine') from error
+                       'above') from error
