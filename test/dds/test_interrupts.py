@@ -86,6 +86,16 @@ def test_what_is_ignored_stays_ignored():
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
+def test_where_all_is_ignored_nothing_is_left_behind():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    threads = threading.active_count()
+    with PromptSignals(lambda: None):
+        pass
+    assert threading.active_count() == threads
+    assert signal.set_wakeup_fd(-1) == -1
+
+
 def test_what_others_have_woken_is_put_back():
     told, tells = socket.socketpair()
     tells.setblocking(False)

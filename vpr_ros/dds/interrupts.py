@@ -69,7 +69,7 @@ class PromptSignals:
             handler(number, None)
 
     def __exit__(self, *error: object) -> None:
-        if not self._before:
+        if threading.current_thread() is not threading.main_thread():
             return
         signal.set_wakeup_fd(self._fd_before)
         self._tells.close()
