@@ -162,7 +162,7 @@ def test_what_cannot_be_played_is_one_line(texts, tmp_path, vpr_ros):
     assert 'above 0, got -4' in error(texts, '--clock', '-4')
     assert 'play cannot begin after 5 s' in error(texts, '--start-offset', '5')
     assert 'play cannot begin after inf s' in error(texts, '--start', 'inf')
-    assert '0<=x<=86400' in error(texts, '--delay', 'inf')
+    assert '86400' in error(texts, '--delay', 'inf')
     assert 'expected OLD:=NEW' in error(texts, '--remap', '/one')
     for line in (error(texts, '--topic', '/ome'), error(texts, '--rate', '0')):
         assert line.count('\n') == 1
