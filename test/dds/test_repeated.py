@@ -16,10 +16,12 @@
 """Calls are repeated in step with when they began."""
 
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 from vpr_ros.dds.repeated import Repeated
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**10), st.integers(0, 10**18),
        st.lists(st.integers(0, 10**11), min_size=1, max_size=20))
 def test_a_call_is_due_once_for_each_look_after_its_time(period_ns, begun_ns, steps_ns):
