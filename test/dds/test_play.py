@@ -16,8 +16,10 @@
 """A bag is played to another process: all of it, as it was recorded, in time."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import json
 from pathlib import Path
+import signal
 import sqlite3
 import threading
 import time
@@ -175,6 +177,47 @@ def test_large_images_go_out_without_loss(tmp_path, listen):
     assert [data for _, _, data in heard()] == [
         data for _, _, data in recorded(tmp_path / 'in.mcap')]
     assert played.count == 10
+
+
+@pytest.fixture
+def stopped(spawn) -> Iterator[Callable[[Player, str, str], None]]:
+    """Return what has a process listen that takes nothing, and does not even acknowledge it."""
+    processes = []
+
+    def listen_not(player: Player, topic: str, type_name: str) -> None:
+        process = spawn(LISTENER, json.dumps([[topic, type_name, True, False]]), '1')
+        processes.append(process)
+        assert player.wait(20) == ()
+        process.send_signal(signal.SIGSTOP)
+
+    yield listen_not
+    for process in processes:
+        process.send_signal(signal.SIGCONT)
+
+
+def test_who_lags_behind_at_the_end_is_told(texts, stopped, monkeypatch):
+    monkeypatch.setattr('vpr_ros.dds.play._ACKNOWLEDGE_S', 0.3)
+    with BagReader(texts) as bag, Participant('player') as participant:
+        player = Player(bag, participant, PlayOptions(rate=20))
+        stopped(player, '/one', STRING)
+        played = player.play()
+    assert played.count == 50
+    assert played.behind == ('/one',)
+
+
+def test_who_cannot_follow_holds_nobody_up(tmp_path, stopped, monkeypatch):
+    monkeypatch.setattr('vpr_ros.dds.play._ACKNOWLEDGE_S', 0.3)
+    with BagWriter(tmp_path / 'in.mcap') as bag:
+        for number in range(20):
+            stamp_ns = START_NS + number * S // 50
+            bag.write('/image', IMAGE, image(bag, stamp_ns, (640, 480)), stamp_ns)
+    with BagReader(tmp_path / 'in.mcap') as bag, Participant('player') as participant:
+        player = Player(bag, participant)
+        stopped(player, '/image', IMAGE)
+        played = player.play()
+    assert played.count == 20
+    assert played.late_s < 0.05
+    assert played.behind == ('/image',)
 
 
 def clock_ns(data: bytes) -> int:

@@ -199,23 +199,18 @@ class Player:
             if due.message is None:
                 if self._tell_time is not None:
                     self._tell_time(due.time_ns)
-            elif self._send(due.message):
-                self._sent(due.message, begin_ns + at_ns)
+            else:
+                self._send(due.message, begin_ns + at_ns)
                 reached(at_ns * self._options.rate / 1e9)
         return at_ns
 
-    def _send(self, message: RawMessage) -> bool:
+    def _send(self, message: RawMessage, due_ns: int) -> None:
         writer = self._writers[message.topic, message.type_name]
-        # Who asked for all is waited for, as long as he is there.
-        while not writer.write(message.data):
-            if self._stopped.is_set():
-                return False
-        return True
-
-    def _sent(self, message: RawMessage, due_ns: int) -> None:
+        # Offers are never without limit: who cannot follow loses the oldest, and holds nobody up.
+        writer.write(message.data)
         now_ns = time.monotonic_ns()
         self._lateness.add(now_ns - due_ns)
-        self._messages[self._writers[message.topic, message.type_name].topic] += 1
+        self._messages[writer.topic] += 1
         self._first_ns = self._first_ns or now_ns
         self._last_ns = now_ns
 
