@@ -221,7 +221,7 @@ def test_a_bag_played_to_it_gets_the_answers_of_the_command(
         live, start, ear, eventually, bag, map_path, tmp_path):
     process = live('--compressed', '--odom', ODOMETRY, *LOSSLESS)
     eventually(ear.is_ready)
-    assert start('bag', 'play', bag, '--rate', 20, '--wait', 30).wait() == 0
+    assert start('bag', 'play', bag, '--rate', 1000, '--wait', 30).wait() == 0
     eventually(lambda: len(ear.listen()['place_match']) == PLACES + 10)
     status, _, said = process.end()
     assert status == 0
@@ -339,7 +339,7 @@ def test_a_robot_has_a_namespace(live, participant, eventually, tmp_path):
 
 
 @pytest.mark.parametrize(('words', 'sentence'), [
-    ((), 'parameter map is empty'),
+    ((), 'name the map: --map FILE'),
     (('--map', 'none.vprmap'), 'none.vprmap'),
     (('--map', 'MAP', '--online'), 'leave one of them out'),
     (('--map', 'MAP', '--image', '/camera/1raw'), "'/camera/1raw' is no name of a topic"),

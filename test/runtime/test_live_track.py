@@ -77,9 +77,21 @@ def test_only_the_last_seconds_are_kept():
 
 def test_samples_at_an_absurd_rate_are_bounded_in_number():
     track = LiveTrack()
-    for number in range(10_100):
+    for number in range(100_100):
         track.add(sample(number * 1e-5))
-    assert len(track) == 10_000
+    assert len(track) == 100_000
+
+
+def test_what_somebody_waits_to_ask_for_is_kept():
+    track = LiveTrack()
+    for seconds in np.arange(0.0, 60.0, 0.1):
+        track.add(sample(seconds), asked_ns=EPOCH + 20 * 10 ** 9)
+    assert x_at(track, 5.0) is None
+    assert x_at(track, 20.03) == pytest.approx(20.03)
+    # Nobody waits for what is to come.
+    track.add(sample(60.0), asked_ns=EPOCH + 70 * 10 ** 9)
+    assert x_at(track, 50.03) == pytest.approx(50.03)
+    assert x_at(track, 49.0) is None
 
 
 def test_stamps_that_go_back_start_a_new_run():

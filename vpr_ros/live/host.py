@@ -72,6 +72,8 @@ class Host(Generic[AnySettings]):
         #: Why the host does not do what it was last asked to; empty where it does.
         self.failure = ''
         self.seldom = Seldom()
+        # Of the last jobs, as many as can wait.
+        self._submitted_ns: deque[int] = deque(maxlen=1)
         # What the worker and other threads have for the thread of the graph to do.
         self._errands: deque[Callable[[], None]] = deque()
         graph.on_wake(self._on_woken)
@@ -139,7 +141,9 @@ class Host(Generic[AnySettings]):
         """Load what is needed; where that cannot be done nothing is left of it."""
         self.failure = ''
         try:
-            self.worker = Worker(self.work, self.graph.wake, depth=self.settings.queue_size)
+            depth = self.settings.queue_size
+            self.worker = Worker(self.work, self.graph.wake, depth=depth)
+            self._submitted_ns = deque(maxlen=depth)
             self.load()
         except Exception:
             self.clean_up()
@@ -218,10 +222,21 @@ class Host(Generic[AnySettings]):
 
     # Having done --------------------------------------------------------------------------------
 
-    def submit(self, job: Any) -> None:
-        """Hand a job to the worker."""
+    def submit(self, job: Any, *, stamp_ns: int) -> None:
+        """
+        Hand a job to the worker.
+
+        :param stamp_ns: that of its images.
+        """
         if self.worker is not None and self.active and not self.paused:
+            self._submitted_ns.append(stamp_ns)
             self.worker.submit(job)
+
+    def waiting_since_ns(self) -> int | None:
+        """Return the stamp of the first job that waits for its turn; None where none waits."""
+        waiting = 0 if self.worker is None else self.worker.waiting
+        # The worker may take one between two looks: then it is the one in hand.
+        return self._submitted_ns[-waiting] if 0 < waiting <= len(self._submitted_ns) else None
 
     def have_done(self, call: Callable[[], object]) -> None:
         """Have something done on the worker's thread, and wait for nothing; failures are said."""

@@ -39,7 +39,7 @@ class LiveTransforms:
     """
     The last ten seconds of each transform, and static ones.
 
-    One thread tells while another asks. Each transform between two frames is interpolated alone,
+    More is kept of them where earlier ones will yet be asked for. One thread tells while another asks. Each transform between two frames is interpolated alone,
     as :func:`vpr_ros.runtime.transform_tree.transform_track` does. A frame that a static
     transform places is not placed by moving ones.
 
@@ -56,11 +56,13 @@ class LiveTransforms:
         self._needed: frozenset[Edge] | None = None
         self._hurried = False
 
-    def hear(self, transforms: Iterable[StampedPose], *, still: bool) -> None:
+    def hear(self, transforms: Iterable[StampedPose], *, still: bool,
+             asked_ns: int | None = None) -> None:
         """
         Take in transforms.
 
         :param still: whether they hold for all time (``/tf_static``).
+        :param asked_ns: the earliest stamp that somebody waits to ask for, where one does.
         """
         with self._changed:
             self._hurried = False
@@ -68,7 +70,7 @@ class LiveTransforms:
                 if still:
                     self._place(transform)
                 else:
-                    self._move(transform)
+                    self._move(transform, asked_ns)
             self._changed.notify_all()
 
     def at(self, parent: str, child: str, stamp_ns: int) -> Pose | None:
@@ -126,7 +128,7 @@ class LiveTransforms:
         self._moving.pop(edge, None)
         self._still[edge] = StillTrack(transform.pose)
 
-    def _move(self, transform: StampedPose) -> None:
+    def _move(self, transform: StampedPose, asked_ns: int | None) -> None:
         edge = transform.child, transform.parent
         if (transform.child, self._parents.get(transform.child, '')) in self._still:
             return
@@ -136,7 +138,7 @@ class LiveTransforms:
             self._moving[edge] = LiveTrack()
         if self._needed is not None and edge not in self._needed:
             self._moving[edge].clear()
-        self._moving[edge].add(transform)
+        self._moving[edge].add(transform, asked_ns=asked_ns)
 
     def _set_parent(self, child: str, parent: str) -> None:
         before = self._parents.get(child, '')

@@ -120,7 +120,8 @@ class MapperHost(Host[MapperSettings]):
             self._inputs.hear_still_transforms(
                 lambda transforms: self._transforms.hear(transforms, still=True))
             self._inputs.hear_moving_transforms(
-                lambda transforms: self._transforms.hear(transforms, still=False))
+                lambda transforms: self._transforms.hear(
+                    transforms, still=False, asked_ns=self.waiting_since_ns()))
         self._inputs.hear_cameras(self._cameras, self._rig, s, self._on_moment)
         self._commit_timer = self.graph.every(COMMIT_CHECK_S, self._commit_if_due, steady=True)
         told = {'none': 'without poses', 'topic': f"poses on {s.pose or 'pose'}",
@@ -173,7 +174,7 @@ class MapperHost(Host[MapperSettings]):
 
     def _on_moment(self, images: tuple[RawImage, ...]) -> None:
         self._last_image_ns = images[0].stamp_ns
-        self.submit(_Moment(images, self.settings))
+        self.submit(_Moment(images, self.settings), stamp_ns=images[0].stamp_ns)
 
     def _on_pose(self, message: Any) -> None:
         s = self.settings
@@ -195,7 +196,8 @@ class MapperHost(Host[MapperSettings]):
             _log.warning('%s', problem)
         self._pose_problem = problem
         self._track.add(StampedPose(sample.stamp_ns, s.map_frame, s.base_frame,
-                                    sample.pose @ T_child_base))
+                                    sample.pose @ T_child_base),
+                        asked_ns=self.waiting_since_ns())
 
     def _pose_left_out(self, why: str) -> None:
         self.health.left_out('pose', why)

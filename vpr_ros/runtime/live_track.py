@@ -27,7 +27,7 @@ from vpr_ros.types import Pose
 __all__ = ['is_due', 'LiveTrack']
 
 _KEPT_NS = 10_000_000_000
-_MOST_SAMPLES = 10_000
+_MOST_SAMPLES = 100_000
 # Who has sent nothing for so long is not waited for.
 _STILL_SENDING_NS = 1_000_000_000
 
@@ -44,7 +44,8 @@ def is_due(stamp_ns: int, last_ns: int | None) -> bool:
 
 class LiveTrack:
     """
-    The last ten seconds of the poses of one frame in another, as a :class:`PoseTrack`.
+    The last ten seconds of the poses of one frame in another, as a :class:`PoseTrack`, and more
+    where somebody will yet ask for earlier ones.
 
     One thread adds samples while another asks. A little after the last sample (0.1 s) its pose
     still holds, and nothing is ever extrapolated; :meth:`wait` waits for what is to come.
@@ -68,8 +69,12 @@ class LiveTrack:
         with self._changed:
             return self._samples[-1].stamp_ns if self._samples else None
 
-    def add(self, sample: StampedPose) -> None:
-        """Take in a sample; of several with one stamp the last counts."""
+    def add(self, sample: StampedPose, *, asked_ns: int | None = None) -> None:
+        """
+        Take in a sample; of several with one stamp the last counts.
+
+        :param asked_ns: the earliest stamp that somebody waits to ask for, where one does.
+        """
         with self._changed:
             self._hurried = False
             samples = self._samples
@@ -80,7 +85,8 @@ class LiveTrack:
             if samples and sample.stamp_ns == samples[-1].stamp_ns:
                 samples.pop()
             samples.append(sample)
-            while samples[0].stamp_ns < sample.stamp_ns - _KEPT_NS:
+            first_ns = sample.stamp_ns if asked_ns is None else min(sample.stamp_ns, asked_ns)
+            while samples[0].stamp_ns < first_ns - _KEPT_NS:
                 samples.popleft()
             self._changed.notify_all()
 
