@@ -67,15 +67,21 @@ def test_this_machine_alone_is_found_without_multicast(environment):
 
 
 def test_peers_are_named_besides():
-    environment = {'ROS_STATIC_PEERS': '192.168.0.7;;robot"<2>',
+    environment = {'ROS_STATIC_PEERS': '192.168.0.7;; 127.0.0.1:7410;',
                    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
-    peers = ['192.168.0.7', 'robot"<2>']
+    peers = ['192.168.0.7', '127.0.0.1:7410']
     assert [peer.get('address')
             for peer in tree(environment).iter('Peer')] == ['localhost', *peers]
     assert [one.attrib for one in tree(environment).iter('NetworkInterface')] == [
         {'address': '127.0.0.1'}, {'autodetermine': 'true'}]
     environment['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'SUBNET'
     assert [peer.get('address') for peer in tree(environment).iter('Peer')] == peers
+
+
+def test_a_peer_without_an_address_is_left_out_and_said(caplog):
+    environment = {'ROS_STATIC_PEERS': 'robot"<2>;192.168.0.7'}
+    assert [peer.get('address') for peer in tree(environment).iter('Peer')] == ['192.168.0.7']
+    assert """the address of 'robot"<2>' in ROS_STATIC_PEERS is not known""" in caplog.text
 
 
 def test_nobody_finds_a_node_that_is_off():

@@ -43,7 +43,8 @@ def listener(participant, store):
 
 
 @pytest.mark.parametrize(('ros_distro', 'store', 'size'), [
-    ('humble', Stores.ROS2_HUMBLE, 24), ('jazzy', Stores.ROS2_JAZZY, 16)])
+    ('humble', Stores.ROS2_HUMBLE, 24), ('jazzy', Stores.ROS2_JAZZY, 16),
+    ('rolling', Stores.LATEST, 16)])
 def test_all_that_a_node_sends_and_hears_is_told(ros_distro, store, size):
     with Participant('localizer', '/robot', ros_distro=ros_distro) as node:
         told = listener(node, get_typestore(store))

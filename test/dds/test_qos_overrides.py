@@ -60,7 +60,7 @@ def test_policies_of_one_topic_go_together():
     ('./image.subscription.reliability', 'sure', "is 'sure': expected best_effort or reliable"),
     ('./image.subscription.durability', True, 'is True: expected transient_local or volatile'),
     ('./image.subscription.dept', 1, "unknown policy of .*'dept'; did you mean 'depth'"),
-    ('./image.publisher.depth', 1, 'expected qos_overrides.<topic>.subscription.<policy>'),
+    ('./image.listener.depth', 1, 'expected qos_overrides.<topic>.subscription.<policy>'),
     ('.image.subscription.depth', 1, 'with the full name of a topic'),
     ('./image.subscription', 1, 'expected qos_overrides.<topic>.subscription.<policy>'),
     ('', 1, 'expected qos_overrides.<topic>.subscription.<policy>'),
@@ -68,3 +68,18 @@ def test_policies_of_one_topic_go_together():
 def test_what_is_not_understood_is_said_so(name, value, sentence):
     with pytest.raises(VprError, match=sentence):
         QosOverrides({f'qos_overrides{name}': value})
+
+
+def test_what_is_said_of_publishers_is_for_others():
+    overrides = QosOverrides({'qos_overrides./image.publisher.depth': 7,
+                              'qos_overrides./tf.publisher.durability': 'latched'})
+    assert overrides.of('/image', IMAGE) == IMAGE
+    assert overrides.unused() == []
+
+
+def test_topics_that_nobody_asks_for_are_named():
+    overrides = QosOverrides({f'qos_overrides./{topic}.subscription.depth': 7
+                              for topic in ('image', 'odom', 'nothing')})
+    overrides.of('/image', IMAGE)
+    overrides.of('/odom', IMAGE)
+    assert overrides.unused() == ['/nothing']

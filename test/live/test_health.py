@@ -14,6 +14,7 @@
 
 """Diagnostics over a clock that the test sets."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -39,7 +40,7 @@ class Robot:
     def __init__(self) -> None:
         self.clock = Clock()
         self.health = Health(clock=self.clock)
-        self.publishers = {'/front/image': 1, '/odom': 1}
+        self.publishers = Counter({'/front/image': 1, '/odom': 1})
         self.warnings: list[str] = []
         self.health.listen('image front', '/front/image', 'sensor_msgs/msg/Image',
                            parameter='cameras')
@@ -111,14 +112,24 @@ def test_what_is_kept_does_not_grow_with_the_rate(robot):
 def test_silence_is_warned_of_once_and_again_after_it_was_broken(robot):
     robot.drive(20.0, odometry_hz=50)
     assert robot.warnings == [
-        'no image on /front/image for 5 s; 1 publish it: is it Image, and is their QoS '
+        'no image on /front/image for 5 s; 1 publishes it: is it Image, and is their QoS '
         'compatible?']
     robot.health.heard('image front')
     robot.publishers['/front/image'] = 0
     robot.drive(20.0)
     assert robot.warnings[1:] == [
         'no image on /front/image for 5 s; nobody publishes it: set the parameter cameras',
-        'no odometry on /odom for 5 s; 1 publish it: is it Odometry, and is their QoS compatible?']
+        'no odometry on /odom for 5 s; 1 publishes it: is it Odometry, and is their QoS '
+        'compatible?']
+
+
+def test_a_compressed_twin_that_is_published_is_named(robot):
+    robot.publishers['/front/image'] = 0
+    robot.publishers['/front/image/compressed'] = 1
+    robot.drive(7.0, odometry_hz=50)
+    assert robot.warnings == [
+        'no image on /front/image for 5 s; nobody publishes it, but /front/image/compressed: set '
+        'the parameter compressed']
 
 
 def test_the_parameter_is_the_first_word_of_a_name_unless_another_is_named(robot):
@@ -135,7 +146,7 @@ def test_silence_shows_how_long_it_has_lasted(robot):
     told = robot.told()
     silent = told['input image front']
     assert silent.level is Level.WARN
-    assert silent.message.startswith('no image on /front/image for 8 s; 1 publish it')
+    assert silent.message.startswith('no image on /front/image for 8 s; 1 publishes it')
     assert float(silent.values['since the last (s)']) == pytest.approx(8.0)
     assert silent.values['publishers'] == '1'
     assert told['input odometry'].level is Level.OK
@@ -184,7 +195,7 @@ def test_a_publisher_that_does_not_fit_is_named_until_another_is_heard(robot):
     assert 'its QoS differs in RELIABILITY' in status.message
     robot.drive(6.0, image_hz=20)
     assert robot.warnings == [
-        'no odometry on /odom for 5 s; 1 publish it: is it Odometry, and is their QoS compatible? '
+        'no odometry on /odom for 5 s; 1 publishes it: is it Odometry, and is their QoS compatible? '
         'A publisher does not fit: RELIABILITY']
     robot.publishers['/odom'] = 0
     robot.drive(1.0, image_hz=20)

@@ -133,7 +133,7 @@ def test_an_image_without_odometry_is_answered_all_the_same(robot, start, map_pa
     assert robot.matches[-1].candidates[0].stamp.sec == 10
     told = said(process)
     assert 'no odometry on /odom for' in told
-    assert '1 publish it: is it Odometry, and is their QoS compatible?' in told
+    assert '1 publishes it: is it Odometry, and is their QoS compatible?' in told
     assert 'no odometry near an image (the last is -42.00 s from it)' in told
 
 

@@ -71,7 +71,7 @@ class WrongTopic(RobotCase):
         other = self.asker.publisher('sensor_msgs/msg/CompressedImage', WRONG, 5)
         try:
             self.wait_for_status(self.asker, 'input image', WARN,
-                                 '1 publish it: is it Image, and is their QoS compatible?')
+                                 '1 publishes it: is it Image, and is their QoS compatible?')
         finally:
             self.asker.node.destroy_publisher(other)
         right = self.asker.publisher('sensor_msgs/msg/Image', WRONG, 5)

@@ -207,11 +207,17 @@ class _Line:
 
     def __init__(self, line: ProgressLine, length_s: int) -> None:
         self._line, self._length_s = line, length_s
-        self._shown_s = 0.0
+        self._shown_s = self._bag_s = 0.0
+        self._turn = 1
 
     def show(self, bag_s: float) -> None:
         """Take in how many seconds of the bag were played."""
         now_s = time.monotonic()
+        if bag_s < self._bag_s:
+            self._turn += 1
+            self._line.restart()
+            self._line.note(f'turn {self._turn}')
+        self._bag_s = bag_s
         if now_s - self._shown_s > _SHOW_S or bag_s > self._length_s - _SHOW_S:
             self._shown_s = now_s
             self._line.reach(round(bag_s), self._length_s)

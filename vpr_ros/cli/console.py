@@ -20,6 +20,8 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+import logging
+import sys
 from typing import TYPE_CHECKING
 from typing import TypeVar
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.status import Status
 
-__all__ = ['columns', 'fail', 'plural', 'progress', 'remark', 'say', 'status', 'table']
+__all__ = ['columns', 'fail', 'log_to_stderr', 'plural', 'progress', 'remark', 'say', 'status',
+           'table']
 
 Item = TypeVar('Item')
 
@@ -37,6 +40,18 @@ def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+class _ToStderr(logging.Handler):
+    """Writes where stderr is at the time: a line that is being shown stays below."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
+def log_to_stderr(level: int) -> None:
+    """Have what the library logs from this level on written to stderr."""
+    logging.basicConfig(level=level, format='%(levelname)s: %(message)s', handlers=[_ToStderr()])
 
 
 def say(text: str) -> None:
@@ -170,6 +185,10 @@ class ProgressLine:
     def reach(self, done: int, total: int) -> None:
         """Show that ``done`` are done, of a total that was not known before."""
         self._bar.update(self._task, completed=done, total=total)
+
+    def restart(self) -> None:
+        """Begin again: nothing is done."""
+        self._bar.reset(self._task)
 
     def note(self, text: str) -> None:
         """Show a text behind the line."""

@@ -32,10 +32,11 @@ from vpr_ros.cli.options import Domain
 from vpr_ros.cli.options import read_qos_overrides
 from vpr_ros.cli.options import read_settings
 from vpr_ros.cli.options import RosDistro
+from vpr_ros.errors import VprError
 
 if TYPE_CHECKING:
     from vpr_ros.live.localizer_host import LocalizerHost
-    from vpr_ros.types import Localization
+    from vpr_ros.live.localizing import Answer
 
 __all__ = ['live']
 
@@ -49,8 +50,8 @@ def live(
         '--compressed/--raw', help='Hear the compressed images, on TOPIC/compressed.',
         show_default='--raw, unless TOPIC ends so')] = None,
     odometry: Annotated[str, typer.Option(
-        '--odom', metavar='TOPIC', help='Odometry (nav_msgs/Odometry): how far the robot drove '
-        'from image to image.')] = '',
+        '--odom', '--odometry', metavar='TOPIC', help='Odometry (nav_msgs/Odometry): how far the '
+        'robot drove from image to image.')] = '',
     online: Annotated[bool, typer.Option(
         '--online', help='With no map: build one of where the robot has been, and find loops in '
         'it.')] = False,
@@ -85,6 +86,9 @@ def live(
                              image=image, compressed=compressed, odometry=odometry,
                              online=online or None)
     overrides = read_qos_overrides(node, config, param)
+    if not (settings.map or settings.online):
+        raise VprError('name the map: --map FILE (or "map" in the parameter file); or give '
+                       '--online to find loops without one')
     tally = _Tally()
     interrupt_once(signal.SIGTERM)
     with status('loading') as line:
@@ -97,7 +101,7 @@ def live(
         dropped = localize_live(
             settings, overrides, node_name=name, namespace=namespace, domain=domain,
             ros_distro=ros_distro, on_ready=begin,
-            on_answer=lambda found: line.show(tally.with_another(found)))
+            on_answer=lambda answer: line.show(tally.with_another(answer)))
     say(f'{tally.text()}; {dropped} {plural(dropped, "image")} dropped for later ones')
 
 
@@ -108,13 +112,23 @@ class _Tally:
     answers: int = 0
     known: int = 0
 
-    def with_another(self, found: Localization) -> str:
-        """Take in an answer, and return what to show."""
+    images: int = 0
+    places: int = 0
+
+    def with_another(self, answer: Answer) -> str:
+        """Take in what became of an image, and return what to show."""
+        found = answer.recognition.localization
+        self.images += 1
+        self.places += answer.recognition.place is not None
+        if found is None:
+            return self.text()
         self.answers += 1
         self.known += found.known
         return f'{self.text()}; {found.decision.value}: {found.reason}'
 
     def text(self) -> str:
         """Return how many answers there were, and how many of them name a place."""
-        return (f'{self.answers} {plural(self.answers, "answer")}, '
+        made = (f'{self.places} {plural(self.places, "place")} made of {self.images} '
+                f'{plural(self.images, "image")}; ' if self.places else '')
+        return (f'{made}{self.answers} {plural(self.answers, "answer")}, '
                 f'{self.known} at a known place')

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from typing import Annotated
 
@@ -38,6 +39,7 @@ from vpr_ros.cli import pca
 from vpr_ros.cli import protocols
 from vpr_ros.cli import train
 from vpr_ros.cli.console import fail
+from vpr_ros.cli.console import log_to_stderr
 from vpr_ros.errors import VprError
 from vpr_ros.runtime.idle_threads import let_idle_threads_sleep
 
@@ -75,8 +77,7 @@ def _everywhere(
         '--version', callback=_show_version, is_eager=True, help='Show the version.')] = False,
     verbose: Annotated[bool, typer.Option('--verbose', '-v', help='Say more.')] = False,
 ) -> None:
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING,
-                        format='%(levelname)s: %(message)s')
+    log_to_stderr(logging.INFO if verbose else logging.WARNING)
 
 
 def main() -> None:
@@ -87,6 +88,8 @@ def main() -> None:
     except VprError as error:
         fail(str(error))
         sys.exit(1)
+    except KeyboardInterrupt:  # before or after what deals with it
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == '__main__':

@@ -26,10 +26,13 @@ from vpr_ros.dds.loop import Loop
 from vpr_ros.dds.participant import Participant
 from vpr_ros.dds.repeated import Repeated
 from vpr_ros.live.interface import Qos
+from vpr_ros.messages.stamps import LAST_STAMP_NS
 
 __all__ = ['SimulatedTime', 'TimeOfDay']
 
 _log = logging.getLogger(__name__)
+# What is later could not be stamped: it comes of a clock that is broken.
+_END_NS = LAST_STAMP_NS - 86_400 * 10**9
 # As nodes of ROS hear it.
 _QOS = Qos(reliable=False, depth=1)
 
@@ -79,7 +82,9 @@ class SimulatedTime:
         if policy := self._reader.requested_incompatible():
             _log.warning('a publisher on /clock does not fit: its QoS differs in %s', policy)
         for data in self._reader.take():
-            self._set(_nanoseconds(data))
+            now_ns = _nanoseconds(data)
+            if 0 <= now_ns < _END_NS:
+                self._set(now_ns)
 
     def _set(self, now_ns: int) -> None:
         before_ns, self._now_ns = self._now_ns, now_ns

@@ -18,8 +18,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import logging
 import os
 from pathlib import Path
+import socket
 from xml.sax.saxutils import quoteattr
 
 from vpr_ros.errors import unknown_name
@@ -28,6 +30,7 @@ from vpr_ros.errors import VprError
 __all__ = ['checked_domain', 'domain_config', 'domain_of']
 
 # Of higher ones the ports would be beyond 65535.
+_log = logging.getLogger(__name__)
 _LAST_DOMAIN = 232
 _RANGES = ('SUBNET', 'LOCALHOST', 'OFF', 'SYSTEM_DEFAULT')
 # As rmw_cyclonedds: as many processes of ROS find each other on one machine.
@@ -47,7 +50,7 @@ def domain_of(environment: Mapping[str, str]) -> int:
     text = environment.get('ROS_DOMAIN_ID', '') or '0'
     try:
         return checked_domain(int(text, 0))
-    except ValueError as error:
+    except (ValueError, VprError) as error:
         raise VprError(f'ROS_DOMAIN_ID is {text!r}: expected a whole number from 0 to '
                        f'{_LAST_DOMAIN}') from error
 
@@ -75,7 +78,8 @@ def domain_config(environment: Mapping[str, str]) -> str:
 def _fragment(environment: Mapping[str, str]) -> str:
     only_here = environment.get('ROS_LOCALHOST_ONLY', '').startswith('1')
     reach = environment.get('ROS_AUTOMATIC_DISCOVERY_RANGE') or 'SUBNET'
-    peers = [peer for peer in environment.get('ROS_STATIC_PEERS', '').split(';') if peer]
+    peers = [peer for peer in map(str.strip, environment.get('ROS_STATIC_PEERS', '').split(';'))
+             if peer and _is_known(peer)]
     if only_here:
         reach, peers = 'LOCALHOST', []
     if reach not in _RANGES:
@@ -97,6 +101,19 @@ def _fragment(environment: Mapping[str, str]) -> str:
                         f'{beyond}</Interfaces>')
     listed = ''.join(f'<Peer address={quoteattr(peer)}/>' for peer in peers)
     return _config(general, _AUTO + (f'<Peers>{listed}</Peers>' if listed else ''))
+
+
+def _is_known(peer: str) -> bool:
+    """Tell whether a machine has an address; one that is switched off may have none."""
+    host = peer.partition(':')[0] if peer.count(':') == 1 else peer
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError) as error:
+        # Cyclone DDS would end the process.
+        _log.warning('the address of %r in ROS_STATIC_PEERS is not known (%s): it is left out',
+                     peer, error)
+        return False
+    return True
 
 
 def _chooses_interfaces(uri: str) -> bool:

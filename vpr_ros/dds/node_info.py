@@ -40,6 +40,7 @@ _PACKAGE = 'rmw_dds_common/msg'
 _INFO = f'{_PACKAGE}/ParticipantEntitiesInfo'
 _DISTROS = {store.name.removeprefix('ROS2_').lower(): store for store in Stores
             if store.name.startswith('ROS2_')}
+_DISTROS['rolling'] = Stores.LATEST
 
 
 class NodeInfo:

@@ -47,8 +47,10 @@ class QosOverrides:
     def __init__(self, parameters: Mapping[str, object]) -> None:
         self._depths: dict[str, int] = {}
         self._choices: dict[str, dict[str, str]] = {}
+        self._asked: set[str] = set()
         for name, value in parameters.items():
-            if name.split('.')[0] != _PREFIX:
+            # What is said of publishers is for nodes that heed it: files are shared.
+            if name.split('.')[0] != _PREFIX or name.split('.')[2:3] == ['publisher']:
                 continue
             topic, policy = _parse(name)
             if policy == 'depth':
@@ -63,6 +65,7 @@ class QosOverrides:
         :param topic: its full name.
         :param qos: what holds where parameters say nothing.
         """
+        self._asked.add(topic)
         said = self._choices.get(topic, {})
         depth = self._depths.get(topic, qos.depth)
         return Qos(
@@ -70,6 +73,10 @@ class QosOverrides:
             depth=KEEP_ALL if said.get('history') == 'keep_all' else depth,
             latched=(said['durability'] == 'transient_local' if 'durability' in said
                      else qos.latched))
+
+    def unused(self) -> list[str]:
+        """Return the topics that parameters name, and nobody has asked for."""
+        return sorted({*self._depths, *self._choices} - self._asked)
 
 
 def _parse(name: str) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from enum import IntEnum
 import time
 from types import MappingProxyType
 
+from vpr_ros.messages.topics import compressed_topic
 from vpr_ros.runtime.recent_values import RecentValues
 
 __all__ = ['Health', 'Level', 'Status']
@@ -86,14 +87,22 @@ class _Input:
     publishers: int | None = None
     policy: str = ''
 
-    def silence(self, silent_s: float, publishers: int) -> str:
+    def silence(self, silent_s: float, publishers: Callable[[str], int]) -> str:
         """Return one sentence: what is missing, since when, and what to do."""
         noun = self.name.partition(' ')[0]
+        return (f'no {noun} on {self.topic} for {silent_s:.0f} s; '
+                f'{self._advice(publishers(self.topic), publishers)}')
+
+    def _advice(self, count: int, publishers: Callable[[str], int]) -> str:
         kind = self.type_name.rpartition('/')[2]
-        hint = (f'nobody publishes it: set the parameter {self.parameter}' if publishers == 0 else
-                f'{publishers} publish it: is it {kind}, and is their QoS compatible?')
-        unfit = f' A publisher does not fit: {self.policy}' if self.policy and publishers else ''
-        return f'no {noun} on {self.topic} for {silent_s:.0f} s; {hint}{unfit}'
+        if count:
+            unfit = f' A publisher does not fit: {self.policy}' if self.policy else ''
+            return (f'{count} {"publishes" if count == 1 else "publish"} it: is it {kind}, and is '
+                    f'their QoS compatible?{unfit}')
+        if kind == 'Image' and publishers(compressed_topic(self.topic)):
+            return (f'nobody publishes it, but {compressed_topic(self.topic)}: set the parameter '
+                    'compressed')
+        return f'nobody publishes it: set the parameter {self.parameter}'
 
 
 class Health:
@@ -189,7 +198,7 @@ class Health:
             silent_s = now_s - heard.last_s
             if silent_s < silence_s or not heard.needed:
                 continue
-            heard.complaint = heard.silence(silent_s, heard.publishers)
+            heard.complaint = heard.silence(silent_s, publishers)
             if not heard.warned:
                 new.append(heard.complaint)
             heard.warned = True

@@ -85,8 +85,8 @@ class LocalizerHost(Host[LocalizeSettings]):
 
     def __init__(self, graph: Graph, settings: Callable[[], LocalizeSettings]) -> None:
         super().__init__(graph, LOCALIZER, settings, task='localization')
-        #: Is told of each answer, after it was published.
-        self.on_answer: Callable[[Localization], None] = _tell_nobody
+        #: Is told of each image that was looked at, after what it came to was published.
+        self.on_answer: Callable[[Answer], None] = _tell_nobody
         self.live: LiveLocalizer | None = None
         #: What it listens to, for people.
         self.hears = ''
@@ -200,7 +200,8 @@ class LocalizerHost(Host[LocalizeSettings]):
             self._went_back_s = time.monotonic()
             self._map_to_odom.reset()
         self._last_image_ns = stamp_ns
-        self.submit(Query(images, self.settings, self.is_heard('attention'), self._run))
+        self.submit(Query(images, self.settings, self.is_heard('attention'), self._run),
+                    stamp_ns=stamp_ns)
 
     def _on_odometry(self, message: Any) -> None:
         try:
@@ -211,7 +212,7 @@ class LocalizerHost(Host[LocalizeSettings]):
                 _log.warning('odometry was left out: %s', error)
             return
         self._odometry_frames = sample.parent, sample.child
-        self._odometry.add(sample)
+        self._odometry.add(sample, asked_ns=self.waiting_since_ns())
 
     def left_out(self, why: str) -> None:
         """Note that an image could not be used."""
@@ -241,20 +242,22 @@ class LocalizerHost(Host[LocalizeSettings]):
                 self.publish(topic, message)
         self.health.worked(answer.stage_times_ns,
                            age_ns=time.monotonic_ns() - answer.received_ns)
-        if found is None:
+        if found is not None:
+            self.health.outcome(found.reason)
+            self.health.known(found.known)
+            if self.is_heard('markers'):
+                self.publish('markers', markers_message(factory, found, map_frame=s.map_frame))
+            self._correct(found, answer)
+        elif answer.recognition.place is not None:
             self.health.outcome('too few places yet to compare with')
-            return
-        self.health.outcome(found.reason)
-        self.health.known(found.known)
-        if self.is_heard('markers'):
-            self.publish('markers', markers_message(factory, found, map_frame=s.map_frame))
-        self._correct(found, answer)
-        self.on_answer(found)
+        self.on_answer(answer)
 
     def _warn_of_odometry(self, answer: Answer) -> None:
         last_ns = self._odometry.last_ns
         if not self.settings.odometry or answer.T_odom_base is not None or last_ns is None:
             return
+        if self._last_image_ns < answer.stamp_ns:
+            return  # time went back since: its odometry is forgotten
         if self.seldom.due('no odometry'):
             _log.warning(
                 'no odometry near an image (the last is %+.2f s from it), which is localized '
@@ -320,5 +323,5 @@ class LocalizerHost(Host[LocalizeSettings]):
         return self.live.answer(job)
 
 
-def _tell_nobody(found: Localization) -> None:
-    """Nobody waits for a place."""
+def _tell_nobody(answer: Answer) -> None:
+    """Nobody waits for it."""

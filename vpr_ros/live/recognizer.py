@@ -51,6 +51,8 @@ class MapFacts:
     datum: Datum | None = None
 
     def __str__(self) -> str:
+        if not self.map_id:
+            return f'a map that is made on the way, described by {self.network}'
         return f'{self.places} places of {self.name}, described by {self.network}'
 
 

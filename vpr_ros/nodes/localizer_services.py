@@ -27,6 +27,7 @@ from rclpy.clock import ClockType
 from rclpy.task import Future
 from vpr_ros.errors import VprError
 from vpr_ros.live.in_map import InMap
+from vpr_ros.live.localizing import Answer
 from vpr_ros.live.recognizer import Recognizer
 from vpr_ros.messages.results import place_match_message
 from vpr_ros.nodes.requests import poses_of
@@ -78,9 +79,10 @@ class LocalizerServices:
             self._loader.shutdown(wait=False, cancel_futures=True)
             self._loader = None
 
-    def heard(self, found: Localization) -> None:
+    def heard(self, answer: Answer) -> None:
         """Tell who waits for a known place what has been found."""
-        if self._wait is None or self._wait.over.done():
+        found = answer.recognition.localization
+        if found is None or self._wait is None or self._wait.over.done():
             return
         self._wait.last = found
         if found.known:
