@@ -21,12 +21,12 @@ Examples; the first needs a sourced ROS 2, the others do not::
     python benchmarks/live.py play --minutes 5
     python benchmarks/live.py dds --minutes 1
 
-Images come at 30 Hz, or as ``--rate`` says: raw ones of 640 x 480 pixels from a publisher of rclpy
-(``rclpy``) or of DDS without ROS (``dds``), compressed ones of 1280 x 720 pixels from ``vpr_ros bag
-play`` (``play``). A third process hears images and answers. What an answer takes beside its work is
-the time from when that process has the image to when it has the answer, less the stages that the
-answer tells of. A network that does not keep up leaves images out, and answers to others wait for
-their turn. ``thumbnail`` keeps up anywhere.
+Images come at 30 Hz, or as ``--rate`` says: raw ones of 640 x 480 pixels from a publisher of
+rclpy (``rclpy``) or of DDS without ROS (``dds``), compressed ones of 1280 x 720 pixels from
+``vpr_ros bag play`` (``play``). A third process hears images and answers. What an answer takes
+beside its work is the time from when that process has the image to when it has the answer, less
+the stages that the answer tells of. A network that does not keep up leaves images out, and answers
+to others wait for their turn. ``thumbnail`` keeps up anywhere.
 """
 
 from __future__ import annotations

@@ -33,11 +33,11 @@ from launch.event_handlers import OnShutdown
 from launch.events.process import ProcessExited
 from launch.logging import get_logger
 from vpr_ros.errors import VprError
+from vpr_ros.live.interface import LOCALIZER
 from vpr_ros.nodes.bringing_up import Answers
 from vpr_ros.nodes.bringing_up import bring_up
 from vpr_ros.nodes.bringing_up import resume_player
 from vpr_ros.nodes.bringing_up import shut_down_when_quiet
-from vpr_ros.live.interface import LOCALIZER
 from vpr_ros.nodes.launching import answer_topic
 from vpr_ros.nodes.launching import given
 from vpr_ros.nodes.launching import LAUNCHED_LOCALIZER

@@ -240,6 +240,23 @@ def test_a_bag_played_to_it_gets_the_answers_of_the_command(
             assert [plain(message) for message in heard[topic]] == wanted
 
 
+def test_without_a_map_it_tells_of_the_one_that_it_makes(start, ear, eventually, bag):
+    process = start('live', '--online', '--image', IMAGE, '--compressed', '--odom', ODOMETRY,
+                    *LOSSLESS, '-p', 'extraction.network:=thumbnail')
+    eventually(process.is_ready, timeout_s=60.0)
+    assert 'a map that is made on the way, described by thumbnail' in process.said
+    eventually(ear.is_ready)
+    assert start('bag', 'play', bag, '--rate', 20, '--wait', 30).wait() == 0
+    eventually(lambda: ear.status() is not None
+               and dict_of(ear.status())['answers'] == str(PLACES + 10))
+    _, _, said = process.end()
+    assert f'{PLACES + 10} places made of {PLACES + 10} images; ' in said
+
+
+def dict_of(status: Any) -> dict[str, str]:
+    return {value.key: value.value for value in status.values}
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_at_once_when_it_is_told_to(live, number):
     status, seconds, said = live().end(number)
@@ -366,6 +383,28 @@ def test_without_the_library_the_extra_is_named(tmp_path):
     assert done.returncode == 1
     assert "pip install 'vpr_ros[dds]'" in done.stderr
     assert 'Traceback' not in done.stderr
+
+
+def test_the_program_of_the_page_hears_answers(live, participant, eventually, spawn):
+    page = (Path(__file__).parents[2] / 'docs/live_without_ros.md').read_text(encoding='utf-8')
+    program = page.partition('```python\n')[2].partition('```')[0]
+    process = spawn(program, PYTHONUNBUFFERED='1')
+    live(*LOSSLESS)
+    writer = participant.writer(IMAGE, 'sensor_msgs/msg/Image', HEARD)
+    eventually(writer.matched)
+    lines: list[str] = []
+    reading = Thread(target=lambda: lines.append(process.stdout.readline()), daemon=True)
+    reading.start()
+    for n in range(400):
+        writer.write(raw((n + 1) * SECOND, picture(0)))
+        reading.join(0.1)
+        if lines:
+            break
+    assert lines, 'nothing was heard'
+    stamp_s, decision, probability = lines[0].split()
+    assert int(stamp_s) >= 1
+    assert decision in ('known', 'unknown')
+    assert 0.0 <= float(probability) <= 1.0
 
 
 def test_raw_images_of_an_odd_width_come_through_as_a_bag_holds_them(
