@@ -195,7 +195,8 @@ def test_a_publisher_that_does_not_fit_is_named_until_another_is_heard(robot):
     assert 'its QoS differs in RELIABILITY' in status.message
     robot.drive(6.0, image_hz=20)
     assert robot.warnings == [
-        'no odometry on /odom for 5 s; 1 publishes it: is it Odometry, and is their QoS compatible? '
+        'no odometry on /odom for 5 s; 1 publishes it: is it Odometry, and is their QoS '
+        'compatible? '
         'A publisher does not fit: RELIABILITY']
     robot.publishers['/odom'] = 0
     robot.drive(1.0, image_hz=20)

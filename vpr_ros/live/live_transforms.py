@@ -39,9 +39,10 @@ class LiveTransforms:
     """
     The last ten seconds of each transform, and static ones.
 
-    More is kept of them where earlier ones will yet be asked for. One thread tells while another asks. Each transform between two frames is interpolated alone,
-    as :func:`vpr_ros.runtime.transform_tree.transform_track` does. A frame that a static
-    transform places is not placed by moving ones.
+    More is kept of them where earlier ones will yet be asked for. One thread tells while another
+    asks. Each transform between two frames is interpolated alone, as
+    :func:`vpr_ros.runtime.transform_tree.transform_track` does. A frame that a static transform
+    places is not placed by moving ones.
 
     A robot publishes each of its joints: once somebody has asked, of transforms that were not
     needed for it only the last sample is kept.
