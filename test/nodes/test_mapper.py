@@ -30,6 +30,7 @@ import numpy as np
 import pytest
 from vpr_ros.extraction.extractor import make_extractor
 from vpr_ros.extraction.settings import ExtractionSettings
+from vpr_ros.live.interface import STILL_TRANSFORMS_QOS
 from vpr_ros.maps.builder import build_session
 from vpr_ros.maps.place_map import PlaceMap
 from vpr_ros.maps.settings import MapSettings
@@ -44,7 +45,6 @@ from vpr_ros.messages.rclpy_factory import message_class
 from vpr_ros.messages.results import new_place_from_message
 from vpr_ros.messages.sensors import camera_info_message
 from vpr_ros.messages.stamps import stamp_from_ns
-from vpr_ros.live.interface import STILL_TRANSFORMS_QOS
 from vpr_ros.types import Camera
 from vpr_ros.types import Frame
 from vpr_ros.types import Place
