@@ -46,8 +46,9 @@ class LiveTrack:
     """
     The last ten seconds of the poses of one frame in another, as a :class:`PoseTrack`.
 
-    More is kept where somebody will yet ask for earlier ones. One thread adds samples while another asks. A little after the last sample (0.1 s) its pose
-    still holds, and nothing is ever extrapolated; :meth:`wait` waits for what is to come.
+    More is kept where somebody will yet ask for earlier ones. One thread adds samples while
+    another asks. A little after the last sample (0.1 s) its pose still holds, and nothing is ever
+    extrapolated; :meth:`wait` waits for what is to come.
 
     A sample that is older than the last is left out; one that is more than half a second older
     starts a new run, of which earlier samples are no part.
