@@ -129,7 +129,7 @@ def play(
     Publish what a bag holds on a ROS 2 graph, as it was recorded, with no ROS installed here.
 
     Topics have the quality of service that they were recorded with; what the bag says nothing of
-    is reliable, and static transforms are latched. The network is as the environment says it, as
+    is reliable, and static transforms are latched. Which nodes it finds, the environment says, as
     for all of ROS: `ROS_DOMAIN_ID`, `ROS_AUTOMATIC_DISCOVERY_RANGE`, `ROS_STATIC_PEERS`,
     `CYCLONEDDS_URI`. Ctrl-C ends it.
 

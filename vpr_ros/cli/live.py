@@ -67,8 +67,9 @@ def live(
     Localize a robot live, as a node on its ROS 2 graph, with no ROS installed here.
 
     It hears and says what the node `localizer` does, under the same names, by the same parameters;
-    it has no services. What is heard of others is as their environment says it: `ROS_DOMAIN_ID`,
-    `ROS_AUTOMATIC_DISCOVERY_RANGE`, `ROS_STATIC_PEERS`, `CYCLONEDDS_URI`. Ctrl-C ends it.
+    it has no services. Which nodes it finds, the environment says, as for all of ROS:
+    `ROS_DOMAIN_ID`, `ROS_AUTOMATIC_DISCOVERY_RANGE`, `ROS_STATIC_PEERS`, `CYCLONEDDS_URI`. Ctrl-C
+    ends it.
 
     Example: `vpr_ros live --map town.vprmap --image /camera/image_raw --odom /odom`
 
