@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument('--minutes', type=float, default=5.0)
     parser.add_argument('--rate', type=float, default=30.0)
     parser.add_argument('--network', default='compact')
+    parser.add_argument('--queue', type=int, default=1, help='Images that may wait their turn.')
     given = parser.parse_args()
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     count = int(given.minutes * 60.0 * given.rate)
@@ -90,9 +91,11 @@ def main() -> None:
         listener = multiprocessing.get_context('spawn').Process(
             target=_listen, args=(results, given.source == 'play'))
         topic = [TOPIC, '--compressed'] if given.source == 'play' else [TOPIC]
+        heard_on = f'{TOPIC}/compressed' if given.source == 'play' else TOPIC
         live = subprocess.Popen([
             sys.executable, '-m', 'vpr_ros.cli.main', 'live', '--map', str(map_path), '--image',
-            *topic, '-p', 'extraction.threads:=1'], stdout=subprocess.DEVNULL)
+            *topic, '-p', 'extraction.threads:=1', '-p', f'queue_size:={given.queue}', '-p',
+            f'qos_overrides.{heard_on}.subscription.depth:={given.queue}'], stdout=sys.stderr)
         try:
             listener.start()
             told = _send(given.source, count, given.rate, folder)
