@@ -21,15 +21,15 @@ from rosbags.interfaces import ConnectionExtRosbag1
 from rosbags.interfaces import ConnectionExtRosbag2
 from rosbags.interfaces import MessageDefinition
 from rosbags.interfaces import MessageDefinitionFormat
-from rosbags.interfaces import Qos
+from rosbags.interfaces import Qos as RecordedQos
 from rosbags.interfaces import QosDurability
 from rosbags.interfaces import QosHistory
 from rosbags.interfaces import QosLiveliness
 from rosbags.interfaces import QosReliability
 from rosbags.interfaces import QosTime
-from vpr_ros.bags.offers import Offer
 from vpr_ros.bags.offers import recorded_offer
 from vpr_ros.bags.reader import BagReader
+from vpr_ros.messages.qos import Qos
 
 BEST_EFFORT, RELIABLE = QosReliability.BEST_EFFORT, QosReliability.RELIABLE
 LATCHED, VOLATILE = QosDurability.TRANSIENT_LOCAL, QosDurability.VOLATILE
@@ -40,40 +40,40 @@ def connection(extension) -> Connection:
     return Connection(1, '/map', 'std_msgs/msg/Empty', definition, '', 1, extension, None)
 
 
-def profile(reliability, durability, depth=0, history=QosHistory.UNKNOWN) -> Qos:
+def profile(reliability, durability, depth=0, history=QosHistory.UNKNOWN) -> RecordedQos:
     forever = QosTime(9223372036, 854775807)
-    return Qos(history, depth, reliability, durability, forever, forever,
-               QosLiveliness.AUTOMATIC, forever, False)
+    return RecordedQos(history, depth, reliability, durability, forever, forever,
+                       QosLiveliness.AUTOMATIC, forever, False)
 
 
-def offer(*profiles: Qos, topic: str = '/map') -> Offer:
+def offer(*profiles: RecordedQos, topic: str = '/map') -> Qos:
     return recorded_offer(topic, [connection(ConnectionExtRosbag2('cdr', list(profiles)))])
 
 
 def test_a_publisher_is_offered_again_as_it_was():
-    assert offer(profile(RELIABLE, VOLATILE)) == Offer(True, 10, False)
-    assert offer(profile(BEST_EFFORT, VOLATILE)) == Offer(False, 10, False)
-    assert offer(profile(RELIABLE, LATCHED)) == Offer(True, 10, True)
-    assert offer(profile(BEST_EFFORT, VOLATILE, 50, QosHistory.KEEP_LAST)) == Offer(
+    assert offer(profile(RELIABLE, VOLATILE)) == Qos(True, 10, False)
+    assert offer(profile(BEST_EFFORT, VOLATILE)) == Qos(False, 10, False)
+    assert offer(profile(RELIABLE, LATCHED)) == Qos(True, 10, True)
+    assert offer(profile(BEST_EFFORT, VOLATILE, 50, QosHistory.KEEP_LAST)) == Qos(
         False, 50, False)
     assert offer(profile(RELIABLE, VOLATILE, 1, QosHistory.KEEP_LAST)).depth == 10
 
 
 def test_publishers_that_differ_are_joined_to_what_suits_all_who_listened():
-    assert offer(profile(BEST_EFFORT, VOLATILE), profile(RELIABLE, LATCHED)) == Offer(
+    assert offer(profile(BEST_EFFORT, VOLATILE), profile(RELIABLE, LATCHED)) == Qos(
         True, 10, True)
 
 
 def test_what_the_bag_does_not_say_is_what_ros_does_of_itself():
-    assert offer() == Offer(True, 10, False)
+    assert offer() == Qos(True, 10, False)
     for reliability in (QosReliability.UNKNOWN, QosReliability.SYSTEM_DEFAULT,
                         QosReliability.BEST_AVAILABLE):
-        assert offer(profile(reliability, QosDurability.UNKNOWN)) == Offer(True, 10, False)
+        assert offer(profile(reliability, QosDurability.UNKNOWN)) == Qos(True, 10, False)
 
 
 @pytest.mark.parametrize('topic', ['/tf_static', '/robot_1/tf_static'])
 def test_static_transforms_are_latched_and_all_of_them_kept(topic):
-    assert offer(topic=topic) == Offer(True, 100, True)
+    assert offer(topic=topic) == Qos(True, 100, True)
     assert offer(profile(RELIABLE, LATCHED, 1, QosHistory.KEEP_LAST), topic=topic).depth == 100
 
 
@@ -92,8 +92,8 @@ def test_what_ros1_latched_is_latched():
         return recorded_offer('/map', [
             connection(ConnectionExtRosbag1('/server', latch)) for latch in latching])
 
-    assert of_ros1(1) == Offer(True, 10, True)
-    assert of_ros1(0, None) == Offer(True, 10, False)
+    assert of_ros1(1) == Qos(True, 10, True)
+    assert of_ros1(0, None) == Qos(True, 10, False)
     assert of_ros1(0, 1).latched
 
 
@@ -101,7 +101,7 @@ def test_what_ros1_latched_is_latched():
 def test_offers_are_read_from_bags_of_every_kind(write_bag, frames, kind):
     with BagReader(write_bag(kind, frames)) as bag:
         (still,), (odometry,) = bag.channels('/tf_static'), bag.channels('odom')
-    assert still.offer == Offer(True, 100, True)
-    assert odometry.offer == Offer(True, 10, False)
+    assert still.offer == Qos(True, 100, True)
+    assert odometry.offer == Qos(True, 10, False)
     assert (odometry.topic, odometry.type_name, odometry.count) == (
         '/odom', 'nav_msgs/msg/Odometry', 6)

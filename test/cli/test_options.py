@@ -15,7 +15,7 @@
 """Settings from a file, from -p and from flags; lists of networks."""
 
 import pytest
-from vpr_ros.cli.options import read_qos_overrides
+from vpr_ros.cli.options import read_node_parameters
 from vpr_ros.cli.options import read_settings
 from vpr_ros.cli.options import split_networks
 from vpr_ros.errors import VprError
@@ -62,9 +62,11 @@ def test_what_is_said_of_the_quality_of_service_stands_beside_settings(tmp_path)
     file = tmp_path / 'robot.yaml'
     file.write_text(OF_A_ROBOT)
     prefix = 'qos_overrides./camera/image_raw.subscription.'
-    assert read_qos_overrides('localizer', file, [f'{prefix}depth:=7', 'camera:=front']) == {
+    _, besides = read_node_parameters(LiveSettings, 'localizer', file,
+                                      [f'{prefix}depth:=7', 'camera:=front'])
+    assert {name: value for name, value in besides.items() if name.startswith(prefix)} == {
         f'{prefix}reliability': 'reliable', f'{prefix}depth': '7'}
-    assert read_qos_overrides('mapper', file, []) == {}
+    assert read_node_parameters(LiveSettings, 'mapper', file, [])[1] == {}
 
 
 def test_a_name_that_nearly_is_one_of_every_node_is_refused(tmp_path):

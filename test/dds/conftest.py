@@ -58,6 +58,15 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
 
 
 @pytest.fixture
+def node(domain: int) -> Iterator[Any]:
+    """Return a participant."""
+    from vpr_ros.dds.participant import Participant
+
+    with Participant('tester') as participant:
+        yield participant
+
+
+@pytest.fixture
 def spawn(domain: int) -> Iterator[Callable[..., 'subprocess.Popen[str]']]:
     """Return what runs Python in a process of its own, which is ended with the test."""
     processes: list[subprocess.Popen[str]] = []

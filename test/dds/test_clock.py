@@ -22,17 +22,9 @@ import pytest
 from vpr_ros.dds.clock import SimulatedTime
 from vpr_ros.dds.clock import TimeOfDay
 from vpr_ros.dds.loop import Loop
-from vpr_ros.dds.participant import Participant
 from vpr_ros.live.interface import Qos
 
 SECOND = 10 ** 9
-
-
-@pytest.fixture
-def node():
-    """Return a participant."""
-    with Participant('tester') as participant:
-        yield participant
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ import time
 from cyclonedds.core import Entity
 import pytest
 from vpr_ros.dds.loop import Loop
-from vpr_ros.dds.participant import Participant
 from vpr_ros.live.interface import Qos
 from vpr_ros.messages.rosbags_factory import typestore
 
@@ -45,13 +44,6 @@ def run_for_some_turns(loop):
     turning = loop.every(0.01, lambda: turns.append(1) or len(turns) == 3 and loop.stop())
     loop.run()
     turning.close()
-
-
-@pytest.fixture
-def node():
-    """Return a participant."""
-    with Participant('tester') as participant:
-        yield participant
 
 
 @pytest.fixture

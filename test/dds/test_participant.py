@@ -70,13 +70,6 @@ def stop(process):
     os.waitpid(process.pid, os.WUNTRACED)
 
 
-@pytest.fixture
-def node():
-    """Return a participant."""
-    with Participant('tester') as participant:
-        yield participant
-
-
 def test_messages_go_to_another_process_and_back(node, spawn, eventually):
     spawn(ECHO)
     writer = node.writer('/question', STRING, RELIABLE)

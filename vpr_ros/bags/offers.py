@@ -18,16 +18,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from rosbags.interfaces import Connection
 from rosbags.interfaces import ConnectionExtRosbag1
-from rosbags.interfaces import Qos
+from rosbags.interfaces import Qos as RecordedQos
 from rosbags.interfaces import QosDurability
 from rosbags.interfaces import QosHistory
 from rosbags.interfaces import QosReliability
+from vpr_ros.messages.qos import Qos
 
-__all__ = ['Offer', 'recorded_offer']
+__all__ = ['recorded_offer']
 
 # As many as ROS keeps where nobody says otherwise, and rosbag2 does for all that it plays.
 _DEPTH = 10
@@ -36,21 +36,7 @@ _STILL_DEPTH = 100
 _MOST = 1000
 
 
-@dataclass(frozen=True)
-class Offer:
-    """
-    What publishers of a topic offered to those who listened.
-
-    :param depth: messages that are kept for a listener that is slow, or late.
-    :param latched: who comes late gets the last messages, too ("transient local").
-    """
-
-    reliable: bool
-    depth: int
-    latched: bool
-
-
-def recorded_offer(topic: str, connections: Iterable[Connection]) -> Offer:
+def recorded_offer(topic: str, connections: Iterable[Connection]) -> Qos:
     """
     Return how to publish a topic so that all are served who were when it was recorded.
 
@@ -74,10 +60,10 @@ def recorded_offer(topic: str, connections: Iterable[Connection]) -> Offer:
             together += _depth(profile)
     # Of a latched topic each publisher had its own last messages.
     depth = max(*depths, together) if any(latched) else max(depths)
-    return Offer(any(reliable) if reliable else True, min(depth, _MOST), any(latched))
+    return Qos(any(reliable) if reliable else True, min(depth, _MOST), any(latched))
 
 
-def _depth(profile: Qos) -> int:
+def _depth(profile: RecordedQos) -> int:
     if profile.history is QosHistory.KEEP_ALL:
         return _MOST
     # Recorders that hear of publishers over DDS do not learn their depth, and write 0.

@@ -26,7 +26,6 @@ from vpr_ros.bags.reader import BagReader
 from vpr_ros.bags.reader import Channel
 from vpr_ros.bags.reader import RawMessage
 from vpr_ros.bags.schedule import Schedule
-from vpr_ros.errors import unknown_name
 from vpr_ros.errors import VprError
 from vpr_ros.messages.stamps import LAST_STAMP_NS
 
@@ -94,7 +93,7 @@ class Playback:
         if options.clock_hz and last_ns > LAST_STAMP_NS:
             raise VprError(f'{bag.path} ends {last_ns} ns after the epoch, which is too late for '
                            f'{CLOCK}: play it without')
-        self._names = {_name(bag, old): new for old, new in options.remap}
+        self._names = {bag.topic_name(old): new for old, new in options.remap}
 
     def check(self) -> None:
         """Speak up where no topic is left."""
@@ -108,8 +107,8 @@ class Playback:
 
     def _channels(self) -> Iterator[Channel]:
         names = self._options.topics or [topic.name for topic in self._bag.topics()]
-        wanted = sorted({_name(self._bag, name) for name in names})
-        excluded = {_name(self._bag, name) for name in self._options.exclude}
+        wanted = sorted({self._bag.topic_name(name) for name in names})
+        excluded = {self._bag.topic_name(name) for name in self._options.exclude}
         if self._options.clock_hz:
             excluded.add(CLOCK)
         for name in wanted:
@@ -162,12 +161,3 @@ class Playback:
                     (message for message in self._bag.raw_messages(
                         [channel.topic], stop_ns=self._start_ns)
                      if message.type_name == channel.type_name), channel.offer.depth)
-
-
-def _name(bag: BagReader, name: str) -> str:
-    """Return the full name of a topic of a bag; a missing leading slash is forgiven."""
-    known = {topic.name for topic in bag.topics()}
-    full = name if name in known else f'/{name}'
-    if full not in known:
-        raise VprError(f'{bag.path}: {unknown_name("topic", name, known)}')
-    return full

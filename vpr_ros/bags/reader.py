@@ -36,7 +36,6 @@ from vpr_ros.bags.cdr import cdr_type
 from vpr_ros.bags.cdr import CdrType
 from vpr_ros.bags.damage import naming_damage
 from vpr_ros.bags.definitions import Definitions
-from vpr_ros.bags.offers import Offer
 from vpr_ros.bags.offers import recorded_offer
 from vpr_ros.bags.recovery import ClosedMcap
 from vpr_ros.bags.recovery import is_cut_mcap
@@ -46,6 +45,7 @@ from vpr_ros.messages.depth_images import DEPTH_ENCODINGS
 from vpr_ros.messages.geometry import POSE_READERS
 from vpr_ros.messages.geometry import StampedPose
 from vpr_ros.messages.geometry import transforms_from_message
+from vpr_ros.messages.qos import Qos
 from vpr_ros.messages.sensors import fix_from_message
 from vpr_ros.messages.sensors import SatelliteFix
 from vpr_ros.types import Frame
@@ -96,7 +96,7 @@ class Channel:
     topic: str
     type_name: str
     store: Typestore
-    offer: Offer
+    offer: Qos
     count: int
 
 
@@ -263,6 +263,10 @@ class BagReader:
             raise VprError(f"{text}; 'mcap recover' or 'ros2 bag convert' writes a bag with a "
                            'whole index')
         _log.warning('%s', text)
+
+    def topic_name(self, name: str) -> str:
+        """Return the full name of a topic; a missing leading slash is forgiven."""
+        return self._topic(name).name
 
     def _topic(self, name: str, types: Iterable[str] | None = None) -> Topic:
         """Find a topic that holds one of ``types``; a missing leading slash is forgiven."""

@@ -29,8 +29,7 @@ from vpr_ros.cli.console import status
 from vpr_ros.cli.options import Assignments
 from vpr_ros.cli.options import Config
 from vpr_ros.cli.options import Domain
-from vpr_ros.cli.options import read_qos_overrides
-from vpr_ros.cli.options import read_settings
+from vpr_ros.cli.options import read_node_parameters
 from vpr_ros.cli.options import RosDistro
 from vpr_ros.errors import VprError
 
@@ -83,10 +82,9 @@ def live(
     from vpr_ros.settings import LiveSettings
 
     node = full_node_name(name, checked_namespace(namespace))
-    settings = read_settings(LiveSettings, node, config, param, map=str(map_path or ''),
-                             image=image, compressed=compressed, odometry=odometry,
-                             online=online or None)
-    overrides = read_qos_overrides(node, config, param)
+    settings, besides = read_node_parameters(
+        LiveSettings, node, config, param, map=str(map_path or ''), image=image,
+        compressed=compressed, odometry=odometry, online=online or None)
     if not (settings.map or settings.online):
         raise VprError('name the map: --map FILE (or "map" in the parameter file); or give '
                        '--online to find loops without one')
@@ -100,7 +98,7 @@ def live(
             line.show('no image yet')
 
         dropped = localize_live(
-            settings, overrides, node_name=name, namespace=namespace, domain=domain,
+            settings, besides, node_name=name, namespace=namespace, domain=domain,
             ros_distro=ros_distro, on_ready=begin,
             on_answer=lambda answer: line.show(tally.with_another(answer)))
     say(f'{tally.text()}; {dropped} {plural(dropped, "image")} dropped for later ones')
@@ -112,7 +110,6 @@ class _Tally:
 
     answers: int = 0
     known: int = 0
-
     images: int = 0
     places: int = 0
 

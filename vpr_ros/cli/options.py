@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ['Assignments', 'Bag', 'bag_cameras', 'BaseFrame', 'Camera', 'Cameras', 'Config', 'Data',
            'Domain', 'DryRun', 'FixTopic', 'Images', 'MapFile', 'MapFrame', 'PoseTopic',
-           'read_qos_overrides', 'read_settings', 'refuse_existing', 'refuse_no_bag',
+           'read_node_parameters', 'read_settings', 'refuse_existing', 'refuse_no_bag',
            'refuse_outputs', 'refuse_unknown_session', 'RosDistro', 'split_networks', 'Topic',
            'Trajectory', 'TraverseName']
 
@@ -193,6 +193,13 @@ def read_settings(model: type[AnySettings], node: str, config: Path | None,
 
     :param flags: dotted names with dots written as two underscores; None and '' are not set.
     """
+    return read_node_parameters(model, node, config, assignments, **flags)[0]
+
+
+def read_node_parameters(model: type[AnySettings], node: str, config: Path | None,
+                         assignments: list[str], **flags: object,
+                         ) -> tuple[AnySettings, dict[str, object]]:
+    """Make settings as :func:`read_settings` does; return what a node of ROS has besides, too."""
     from vpr_ros.config import is_of_every_node
     from vpr_ros.config import make_settings
     from vpr_ros.config import parameters
@@ -206,20 +213,10 @@ def read_settings(model: type[AnySettings], node: str, config: Path | None,
     values.update({name.replace('__', '.'): value for name, value in flags.items()
                    if value not in (None, '')})
     own = {row.name for row in parameters(model)}
+    besides = {name: value for name, value in values.items()
+               if name not in own and is_of_every_node(name)}
     return make_settings(model, {name: value for name, value in values.items()
-                                 if name in own or not is_of_every_node(name)})
-
-
-def read_qos_overrides(node: str, config: Path | None,
-                       assignments: list[str]) -> dict[str, object]:
-    """Return the parameters ``qos_overrides`` of a node: those of the file, then ``-p``."""
-    from vpr_ros.config import parse_assignments
-    from vpr_ros.config import read_parameter_file
-    from vpr_ros.settings import LiveSettings
-
-    values = {**(read_parameter_file(config, node) if config else {}),
-              **parse_assignments(LiveSettings, assignments)}
-    return {name: value for name, value in values.items() if name.startswith('qos_overrides.')}
+                                 if name not in besides}), besides
 
 
 def _refuse_options_of_data(model: type[Settings], given: Mapping[str, object]) -> None:

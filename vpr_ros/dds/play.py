@@ -120,12 +120,10 @@ class Player:
         self._behind: list[str] = []
 
     def _advertise(self, channel: Channel) -> None:
-        offer = channel.offer
-        qos = Qos(reliable=offer.reliable, depth=offer.depth, latched=offer.latched)
         try:
             name = resolve_topic(self._playback.name(channel.topic), node='', namespace='/')
             self._writers[channel.topic, channel.type_name] = self._participant.writer(
-                name, channel.type_name, qos, channel.store)
+                name, channel.type_name, channel.offer, channel.store)
         except VprError as error:  # names that only ROS 1 knows, and what DDS cannot carry
             self._playback.leave_out(channel.topic, str(error))
 

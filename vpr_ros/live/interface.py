@@ -19,28 +19,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vpr_ros.messages.qos import Qos
+
 __all__ = ['ANSWER_QOS', 'CALIBRATION_QOS', 'IMAGE_QOS', 'Interface', 'INTERFACES', 'LOCALIZER',
            'MAPPER', 'PICTURE_QOS', 'Qos', 'Service', 'STILL_TRANSFORMS_QOS', 'Topic',
            'TRACK_QOS', 'TRANSFORMS_QOS']
-
-
-@dataclass(frozen=True)
-class Qos:
-    """
-    How a topic is sent or heard; parameters ``qos_overrides`` may say otherwise.
-
-    :param depth: messages that wait at most, of which the oldest is dropped.
-    :param latched: who comes late gets the last message, too ("transient local").
-    """
-
-    reliable: bool
-    depth: int
-    latched: bool = False
-
-    def __str__(self) -> str:
-        kept = 'reliable' if self.reliable else 'best effort'
-        return f"{kept}, depth {self.depth}{', transient local' if self.latched else ''}"
-
 
 # The latest image is worth more than all of them; a replay overrides this by parameter.
 IMAGE_QOS = Qos(reliable=False, depth=1)
